@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run, top } from './shell.mjs';
+
+const PNPM = '12.21.0';
+const home = join(top, '.cache', `pnpm-${PNPM}`);
+const entry = join(home, 'node_modules/pnpm/bin/pnpm.mjs');
+
+/** Runs the pinned pnpm, fetching it from the npm registry the first time. */
+export async function pnpm(args, options) {
+  if (!existsSync(entry)) {
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, 'package.json'), '{ "private": true }\n');
+    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', `pnpm@${PNPM}`], {
+      cwd: home,
+    });
+  }
+  await run(process.execPath, [entry, ...args], options);
+}
+
+/** Installs exactly what the lock file says; does nothing when that was done for these very manifests. */
+export async function install() {
+  const stamp = join(top, '.cache', 'installed');
+  const wanted = fingerprint();
+  if (
+    existsSync(join(top, 'node_modules')) &&
+    existsSync(stamp) &&
+    readFileSync(stamp, 'utf8') === wanted
+  )
+    return;
+  await pnpm(['install', '--frozen-lockfile']);
+  writeFileSync(stamp, wanted);
+}
+
+function fingerprint() {
+  const hash = createHash('sha256');
+  const manifests = ['packages', 'examples'].flatMap((folder) =>
+    existsSync(join(top, folder))
+      ? readdirSync(join(top, folder)).map((name) => join(folder, name, 'package.json'))
+      : [],
+  );
+  for (const file of [
+    'package.json',
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    ...manifests.sort(),
+  ]) {
+    const path = join(top, file);
+    if (existsSync(path)) hash.update(file).update(readFileSync(path));
+  }
+  return hash.digest('hex');
+}

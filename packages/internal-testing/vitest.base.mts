@@ -1,0 +1,57 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One Vitest configuration for every package. A spec imports the package under test by its published name; here that
+ * name means its sources, in the Nest 12 lane (`packages/internal-nest12`) the very same spec gets the built package.
+ */
+const root = process.cwd();
+const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as {
+  name: string;
+  exports?: Record<string, unknown>;
+};
+
+const self = Object.keys(manifest.exports ?? {})
+  .filter((key) => key.startsWith('.') && !key.endsWith('.json'))
+  .map((key) => ({
+    find: new RegExp(`^${manifest.name}${key.slice(1)}$`),
+    replacement: resolve(root, 'src', key === '.' ? 'index.ts' : `${key.slice(2)}/index.ts`),
+  }))
+  .filter(({ replacement }) => existsSync(replacement));
+
+const common = {
+  root,
+  globals: false,
+  environment: 'node' as const,
+  pool: 'forks' as const,
+  passWithNoTests: true,
+};
+
+export default defineConfig({
+  resolve: { alias: self },
+  test: {
+    ...common,
+    projects: [
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/**/*.spec.ts'],
+          exclude: ['test/**/*.int.spec.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'int',
+          include: ['test/**/*.int.spec.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
