@@ -1,1 +1,23 @@
-export {};
+export { TransactionModule } from './transaction.module.js';
+export type { TransactionModuleExtras, TransactionModuleOptions } from './transaction.options.js';
+export {
+  DEFAULT_TRANSACTIONS,
+  getTransactionsToken,
+  InjectTransactions,
+} from './transaction.tokens.js';
+export { Transactions } from './transactions.js';
+export type { RunOptions, SerializationRetry, TransactionsSettings } from './transactions.js';
+export { transactionAware } from './transaction-aware.js';
+export type {
+  HandleOf,
+  IsolationLevel,
+  TransactionAdapter,
+  TransactionOptions,
+} from './transaction-adapter.js';
+export type { SqlDialect, SqlExecutor, SqlResult } from './sql-executor.js';
+export { sqlOf } from './sql-of.js';
+export type { SqlOfOptions } from './sql-of.js';
+export { sqlStateOf } from './sql-state.js';
+export * from './transaction.errors.js';
+export { fromPg } from './adapters/pg.js';
+export type { PgClientLike, PgPoolClientLike, PgPoolLike } from './adapters/pg.js';

@@ -1,0 +1,36 @@
+/** SQLSTATE classes of PostgreSQL and MySQL. Node's own five-letter codes (`EPIPE`) must not pass for one. */
+const SQL_STATE = /^(?:\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;
+
+/** Names under which libraries keep the driver's error, or its details, inside their own. */
+const WITHIN = ['cause', 'driverError', 'original', 'parent', 'meta', 'driverAdapterError'];
+const CODES = ['sqlState', 'code', 'originalCode', 'sqlstate'];
+
+/** The SQLSTATE that the server answered with, wherever the library put it; undefined when no server answered. */
+export function sqlStateOf(error: unknown, depth = 5): string | undefined {
+  if (typeof error !== 'object' || error === null || depth === 0) return undefined;
+  const fields = error as Record<string, unknown>;
+  for (const key of CODES) {
+    const value = fields[key];
+    if (typeof value === 'string' && SQL_STATE.test(value)) return value;
+  }
+  for (const key of WITHIN) {
+    const found = sqlStateOf(fields[key], depth - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** True when the database undid the transaction only because of others: the same work may succeed when repeated. */
+export function isSerializationFailure(error: unknown): boolean {
+  // MySQL reports its deadlocks (1213) as 40001 as well.
+  return ['40001', '40P01'].includes(sqlStateOf(error) ?? '');
+}
+
+/**
+ * True when a failed commit may nevertheless have happened: the server did not answer, or answered that it is going
+ * away (PostgreSQL ends a backend that waits for a synchronous standby with 57P01 although it has committed).
+ */
+export function leavesOutcomeOpen(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === undefined || /^(?:08|70|57P0|40003)/.test(state);
+}

@@ -1,0 +1,301 @@
+import { isSerializationFailure, leavesOutcomeOpen } from './sql-state.js';
+import type { SqlDialect, SqlExecutor } from './sql-executor.js';
+import type { TransactionAdapter, TransactionOptions } from './transaction-adapter.js';
+import {
+  isTransactionError,
+  TransactionEndedError,
+  TransactionIsolationConflictError,
+  TransactionOutcomeUnknownError,
+  TransactionRequiredError,
+  TransactionRollbackOnlyError,
+  TransactionUnsupportedError,
+  TransactionWorkPendingError,
+} from './transaction.errors.js';
+import { findScope, TransactionScope, withScope } from './transaction-scope.js';
+
+/** How `Transactions.run` opens or joins a transaction. */
+export interface RunOptions extends TransactionOptions {
+  /**
+   * Opens a second transaction on another connection even when one is open, which it suspends meanwhile: what it
+   * commits stays although the outer one rolls back. It needs a second connection of the pool, and waits for ever for a
+   * row that the outer one has locked.
+   * @default false
+   */
+  readonly requiresNew?: boolean | undefined;
+  /**
+   * Repeats `fn` in a new transaction after a serialization failure or a deadlock (SQLSTATE 40001, 40P01). Off by
+   * default, because only the caller knows whether `fn` has done anything that a rollback does not undo. Without effect
+   * on a joined run: there the whole transaction is lost, and the outermost caller decides.
+   */
+  readonly retrySerialization?: SerializationRetry | undefined;
+}
+
+/** When a transaction may be repeated after the database gave it up for the sake of others. */
+export interface SerializationRetry {
+  /** How often `fn` is run at most, the first time included. */
+  readonly attempts: number;
+  /**
+   * Asked after each failure; false hands the error to the caller. Idempotency answers "only the claim has run so
+   * far". `fn` sets its own state back when it is called again.
+   */
+  while(): boolean;
+}
+
+/** What a `Transactions` is made of. */
+export interface TransactionsSettings<Handle> {
+  readonly name: string;
+  readonly adapter: TransactionAdapter<Handle>;
+  /** Told about every after-commit callback that failed. */
+  readonly onCallbackError: (error: unknown) => void;
+}
+
+/**
+ * The open transaction of one database, whatever library opens it.
+ *
+ * The transaction belongs to the async context of the function given to `run`: everything that it calls and awaits
+ * takes part, other requests do not. User code reaches the library's own handle with `current()`.
+ */
+export class Transactions<Handle = unknown> {
+  readonly name: string;
+  readonly #adapter: TransactionAdapter<Handle>;
+  readonly #onCallbackError: (error: unknown) => void;
+
+  constructor(settings: TransactionsSettings<Handle>) {
+    this.name = settings.name;
+    this.#adapter = settings.adapter;
+    this.#onCallbackError = settings.onCallbackError;
+  }
+
+  get dialect(): SqlDialect {
+    return this.#adapter.dialect;
+  }
+
+  /** The library that opens the transactions, as it is named in errors. */
+  get library(): string {
+    return this.#adapter.library;
+  }
+
+  /** Whether the calling code is inside an open transaction. False in after-commit callbacks. */
+  get isActive(): boolean {
+    const scope = findScope(this);
+    return (scope !== undefined && !scope.ended) || this.#foreign() !== undefined;
+  }
+
+  /**
+   * Whether the open transaction's handle was given to user code, by `current()` or a client made by
+   * `transactionAware()`. Undefined outside a transaction, and with a library that passes its transaction on by itself
+   * (`fromTransactionHost`, `fromMikroOrm`): there nobody can tell.
+   */
+  get touched(): boolean | undefined {
+    const scope = findScope(this);
+    if (!scope || scope.ended || this.#adapter.ambient) return undefined;
+    return scope.touched;
+  }
+
+  /**
+   * Runs `fn` in a transaction and resolves with its result after the commit. When a transaction is open already, `fn`
+   * joins it: the outer `run` commits. An error of `fn` rolls everything back and is thrown on unchanged, also when an
+   * outer `fn` swallows it.
+   *
+   * @throws {TransactionOutcomeUnknownError} when the connection was lost during the commit
+   * @throws {TransactionRollbackOnlyError} when a joined inner run had failed and its error was swallowed
+   * @throws {TransactionAbortedError} when a statement had failed, its error was swallowed and the database gave up
+   * @throws {TransactionWorkPendingError} when a joined inner run was not awaited
+   * @throws {TransactionIsolationConflictError} when a joined run asks for another isolation level
+   */
+  async run<R>(fn: () => Promise<R>, options: RunOptions = {}): Promise<R> {
+    const open = findScope(this);
+    if (open && !open.ended) {
+      if (!options.requiresNew) return this.#join(open, fn, options);
+      if (this.#adapter.singleConnection) throw this.#unsupportedRequiresNew();
+    } else if (!options.requiresNew && this.#foreign() !== undefined) {
+      // Its isolation level is unknown, so a demand for one cannot be honoured.
+      assertSameIsolation(undefined, options);
+      return fn();
+    }
+    return this.#begin(fn, options);
+  }
+
+  /**
+   * The library's own handle of the open transaction: a pg `PoolClient`, a TypeORM `EntityManager`, … (each adapter
+   * says which). Don't keep it: it is worthless after the end of the transaction.
+   *
+   * @throws {TransactionRequiredError} outside a transaction
+   * @throws {TransactionEndedError} in work that goes on after the end of its transaction
+   */
+  current<T = Handle>(): T {
+    const scope = this.#scope('current()');
+    scope.touched = true;
+    return scope.handle as T;
+  }
+
+  /**
+   * The handle of the open transaction, or `outside` where there is none: for repositories that work in both.
+   *
+   * @throws {TransactionEndedError} in work that goes on after the end of its transaction, rather than writing outside
+   */
+  currentOr<T = Handle>(outside: T): T {
+    return this.isActive || findScope(this) ? this.current<T>() : outside;
+  }
+
+  /**
+   * SQL inside the open transaction, for packages. It does not count as `touched`.
+   *
+   * @throws {TransactionRequiredError} outside a transaction
+   * @throws {TransactionEndedError} in work that goes on after the end of its transaction
+   */
+  sql(): SqlExecutor {
+    return this.#scope('sql()').sql(this.#adapter);
+  }
+
+  /**
+   * Calls `callback` once after the open transaction has been committed, never when it is rolled back. Callbacks run
+   * one after the other, outside the transaction, and `run` resolves after the last one. An error in one is logged; it
+   * neither rejects `run` nor stops the others. A crash right after the commit loses them: use them for hints, not
+   * for anything that must happen.
+   *
+   * @throws {TransactionRequiredError} outside a transaction
+   * @throws {TransactionUnsupportedError} in a transaction that was opened by the library itself
+   */
+  afterCommit(callback: () => void | Promise<void>): void {
+    const scope = findScope(this);
+    if ((!scope || scope.ended) && this.#foreign() !== undefined) {
+      throw new TransactionUnsupportedError(
+        `afterCommit() was called in a transaction that ${this.library} has opened by itself, so its commit cannot be seen. Open it with Transactions.run().`,
+      );
+    }
+    this.#scope('afterCommit()').afterCommit.push(callback);
+  }
+
+  async #join<R>(scope: TransactionScope, fn: () => Promise<R>, options: RunOptions): Promise<R> {
+    assertSameIsolation(scope.isolation, options);
+    scope.pending += 1;
+    try {
+      return await fn();
+    } catch (error) {
+      scope.failure ??= { error };
+      throw error;
+    } finally {
+      scope.pending -= 1;
+    }
+  }
+
+  async #begin<R>(fn: () => Promise<R>, options: RunOptions): Promise<R> {
+    const retry = options.retrySerialization;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(fn, options);
+      } catch (error) {
+        const mayRepeat = retry && attempt < retry.attempts && isSerializationFailure(error);
+        if (!mayRepeat || !retry.while()) throw error;
+      }
+    }
+  }
+
+  async #attempt<R>(fn: () => Promise<R>, options: RunOptions): Promise<R> {
+    let scope: TransactionScope | undefined;
+    let outcome: { readonly value: R } | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    const work = async (handle: Handle): Promise<void> => {
+      scope = new TransactionScope(handle, options.isolation);
+      try {
+        outcome = { value: await this.#inside(scope, fn) };
+      } catch (error) {
+        failure = { error };
+        throw error;
+      } finally {
+        scope.end();
+      }
+    };
+    try {
+      await this.#adapter.transaction(work, { isolation: options.isolation });
+    } catch (error) {
+      // What the user's code threw, not what a library made of it or a failed rollback added to it.
+      if (failure) throw failure.error;
+      throw outcome ? toCommitError(error) : error;
+    }
+    if (!scope || !outcome) {
+      throw failure?.error ?? new Error(`The ${this.library} adapter did not call its work.`);
+    }
+    await this.#afterCommit(scope);
+    return outcome.value;
+  }
+
+  async #inside<R>(scope: TransactionScope, fn: () => Promise<R>): Promise<R> {
+    return withScope(this, scope, async () => {
+      const value = await fn();
+      if (scope.failure) throw rollbackOnly(scope.failure.error);
+      if (scope.pending > 0) throw workPending(scope.pending);
+      await this.#adapter.beforeCommit?.(scope.handle as Handle);
+      return value;
+    });
+  }
+
+  async #afterCommit({ afterCommit }: TransactionScope): Promise<void> {
+    if (afterCommit.length === 0) return;
+    await withScope(this, undefined, async () => {
+      for (const callback of afterCommit) {
+        try {
+          await callback();
+        } catch (error) {
+          this.#onCallbackError(error);
+        }
+      }
+    });
+  }
+
+  /** The open transaction, ours or the library's own. */
+  #scope(member: string): TransactionScope {
+    const scope = findScope(this);
+    if (scope && !scope.ended) return scope;
+    const foreign = this.#foreign();
+    if (foreign !== undefined) return new TransactionScope(foreign, undefined);
+    const which = this.name === 'default' ? 'Transactions' : `Transactions "${this.name}"`;
+    if (scope) {
+      throw new TransactionEndedError(
+        `${which}.${member} was called after the end of its transaction. Await all work inside run(); move what may happen later into afterCommit() or a run() of its own.`,
+      );
+    }
+    throw new TransactionRequiredError(
+      `${which}.${member} was called outside a transaction. Call it inside run().`,
+    );
+  }
+
+  #foreign(): Handle | undefined {
+    return this.#adapter.ambient?.();
+  }
+
+  #unsupportedRequiresNew(): TransactionUnsupportedError {
+    return new TransactionUnsupportedError(
+      `requiresNew needs a second connection and ${this.library} has only one, so it would wait for ever. Join the open transaction instead.`,
+    );
+  }
+}
+
+function assertSameIsolation(open: string | undefined, { isolation }: RunOptions): void {
+  if (isolation === undefined || isolation === open) return;
+  throw new TransactionIsolationConflictError(
+    `A run() asks for "${isolation}" inside a transaction opened ${open ? `as "${open}"` : 'without a level'}. Ask for the level where the transaction is opened, or use requiresNew.`,
+  );
+}
+
+function toCommitError(error: unknown): unknown {
+  if (isTransactionError(error) || !leavesOutcomeOpen(error)) return error;
+  return new TransactionOutcomeUnknownError(
+    'The connection was lost during the commit: the transaction may or may not have been committed. Look before repeating it.',
+    { cause: error },
+  );
+}
+
+function rollbackOnly(cause: unknown): TransactionRollbackOnlyError {
+  return new TransactionRollbackOnlyError(
+    'An inner run() had failed and its error was swallowed, so the transaction was rolled back. Let the error through, or give the inner run() requiresNew.',
+    { cause },
+  );
+}
+
+function workPending(count: number): TransactionWorkPendingError {
+  return new TransactionWorkPendingError(
+    `The transaction was rolled back because ${count} inner run() ${count === 1 ? 'was' : 'were'} still at work when its function returned. Await them.`,
+  );
+}
