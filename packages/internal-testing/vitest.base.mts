@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -26,6 +27,7 @@ const common = {
   environment: 'node' as const,
   pool: 'forks' as const,
   passWithNoTests: true,
+  setupFiles: [fileURLToPath(new URL('./dist/setup/index.js', import.meta.url))],
 };
 
 export default defineConfig({

@@ -1,1 +1,11 @@
-export {};
+export { closeFixtures } from './fixtures/cleanup.js';
+export { ManagementApi } from './fixtures/management-api.js';
+export { type TestBroker, testBroker } from './fixtures/test-broker.js';
+export { type TestDatabase, testDatabase } from './fixtures/test-database.js';
+export { type TestMariaDatabase, testMariaDatabase } from './fixtures/test-maria-database.js';
+export { type TestRedis, testRedis } from './fixtures/test-redis.js';
+export { freePort } from './services/free-ports.js';
+export { PrivateServer } from './services/private-server.js';
+export { startPrivate } from './services/provide-services.js';
+export { TestingError } from './testing.errors.js';
+export { waitFor, type WaitOptions } from './tools/wait-for.js';

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// Runs a command with real servers: `node packages/internal-testing/bin/with-services.mjs [--need postgres,redis] -- <command…>`.
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { provideServices, TestingError } from '../dist/services/index.js';
+
+const separator = process.argv.indexOf('--');
+const [file, ...args] = separator < 0 ? [] : process.argv.slice(separator + 1);
+const { values } = parseArgs({
+  args: process.argv.slice(2, separator < 0 ? undefined : separator),
+  options: { need: { type: 'string' } },
+});
+if (!file) {
+  console.error('Usage: with-services.mjs [--need postgres,rabbitmq,redis,mariadb] -- <command…>');
+  process.exit(2);
+}
+
+// A terminal sends Ctrl-C to the command as well; we stay until it has ended, and then stop the servers.
+let child;
+let interrupted;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = signal;
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child?.kill(signal);
+  });
+}
+
+let services;
+try {
+  services = await provideServices(values.need ? { need: values.need.split(',') } : {});
+  process.exitCode = interrupted ? 130 : await run(services.env);
+} catch (error) {
+  if (!TestingError.is(error)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await services?.stop();
+}
+
+function run(env) {
+  return new Promise((done) => {
+    child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+    child.on('error', (error) => {
+      console.error(`${file}: ${error.message}`);
+      done(127);
+    });
+    child.on('exit', (code, signal) => done(signal ? 130 : code));
+  });
+}

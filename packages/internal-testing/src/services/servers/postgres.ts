@@ -1,0 +1,112 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Place, PrivateRecipe, Service } from '../contracts.js';
+
+const LOGIN = 'postgres:postgres';
+
+export const postgres: Service = {
+  name: 'postgres',
+  label: 'PostgreSQL',
+  variable: 'DATABASE_URL',
+  defaultUrls: [`postgres://${LOGIN}@127.0.0.1:5432/postgres`],
+  packages: ['postgresql'],
+  container: {
+    image: 'postgres:17',
+    env: { POSTGRES_PASSWORD: 'postgres' },
+    command: ['postgres', '-c', 'max_connections=300'],
+    ports: [5432],
+    addresses: ([port]) => ({ DATABASE_URL: url(port) }),
+  },
+  ping,
+  locate,
+};
+
+function url(port: number | undefined): string {
+  return `postgres://${LOGIN}@127.0.0.1:${port}/postgres`;
+}
+
+async function ping(address: string, timeoutMs: number): Promise<string> {
+  const client = new pg.Client({
+    connectionString: address,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ server_version: string }>('show server_version');
+    return String(rows[0]?.server_version).split(' ')[0] as string;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function locate(): PrivateRecipe | undefined {
+  const bin = newestInstallation();
+  if (!bin) return undefined;
+  return {
+    user: 'postgres',
+    ports: 1,
+    // An immediate shutdown: it removes its shared memory, which SIGKILL would leave behind.
+    abruptSignal: 'SIGQUIT',
+    gracefulSignal: 'SIGINT',
+    prepare: async ({ folder }) => [
+      {
+        file: 'sh',
+        args: [
+          '-c',
+          'echo postgres > password && exec "$@"',
+          'sh',
+          join(bin, 'initdb'),
+          `--pgdata=${join(folder, 'data')}`,
+          '--username=postgres',
+          '--pwfile=password',
+          '--auth=scram-sha-256',
+          '--encoding=UTF8',
+          '--locale=C.UTF-8',
+          '--no-sync',
+        ],
+      },
+    ],
+    processes: (place) => [
+      { name: 'postgres', file: join(bin, 'postgres'), args: serverArguments(place) },
+    ],
+    addresses: ({ ports: [port] }) => ({ DATABASE_URL: url(port) }),
+  };
+}
+
+function serverArguments({ folder, ports: [port], settings }: Place): string[] {
+  const all: Record<string, string> = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: folder,
+    max_connections: '300',
+    // Left at its default on purpose: what we measure and what we promise both depend on real commits.
+    fsync: 'on',
+    // The default keeps segments in /dev/shm, where a killed server leaves them.
+    dynamic_shared_memory_type: 'mmap',
+    timezone: 'UTC',
+    ...settings,
+  };
+  return [
+    '-D',
+    join(folder, 'data'),
+    '-p',
+    String(port),
+    ...Object.entries(all).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+  ];
+}
+
+function newestInstallation(): string | undefined {
+  const root = '/usr/lib/postgresql';
+  try {
+    const [newest] = readdirSync(root)
+      .filter((name) => /^\d+$/.test(name))
+      .sort((a, b) => Number(b) - Number(a))
+      .map((name) => join(root, name, 'bin'))
+      .filter((bin) => readdirSync(bin).includes('initdb'));
+    return newest;
+  } catch {
+    return undefined;
+  }
+}

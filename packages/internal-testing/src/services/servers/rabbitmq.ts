@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { connect } from 'amqplib';
+import type { Command, Place, PrivateRecipe, Service } from '../contracts.js';
+import { findProgram } from './find-program.js';
+
+const PLUGINS = ['rabbitmq_management', 'rabbitmq_consistent_hash_exchange'];
+
+export const rabbitmq: Service = {
+  name: 'rabbitmq',
+  label: 'RabbitMQ',
+  variable: 'AMQP_URL',
+  defaultUrls: ['amqp://guest:guest@127.0.0.1:5672'],
+  packages: ['rabbitmq-server'],
+  container: {
+    image: 'rabbitmq:4-management',
+    env: {},
+    command: [
+      'sh',
+      '-c',
+      `rabbitmq-plugins enable --offline ${PLUGINS.join(' ')} && exec docker-entrypoint.sh rabbitmq-server`,
+    ],
+    ports: [5672, 15672],
+    addresses,
+  },
+  ping,
+  discover,
+  locate,
+};
+
+function addresses([amqp, management]: readonly number[]): Record<string, string> {
+  return {
+    AMQP_URL: `amqp://guest:guest@127.0.0.1:${amqp}`,
+    RABBITMQ_MANAGEMENT_URL: `http://guest:guest@127.0.0.1:${management}`,
+  };
+}
+
+async function ping(address: string, timeoutMs: number): Promise<string> {
+  const connection = await connect(address, { timeout: timeoutMs });
+  connection.on('error', () => {});
+  const { version } = connection.connection.serverProperties as { version?: string };
+  await connection.close();
+  return version ?? 'unknown version';
+}
+
+/** The management API of a broker that we did not start: on its default port, with the same login. */
+async function discover(address: string): Promise<Record<string, string>> {
+  const given = process.env['RABBITMQ_MANAGEMENT_URL'];
+  if (given) return { RABBITMQ_MANAGEMENT_URL: given };
+  const { hostname, username, password } = new URL(address);
+  const login = Buffer.from(
+    `${decodeURIComponent(username || 'guest')}:${decodeURIComponent(password || 'guest')}`,
+  ).toString('base64');
+  try {
+    const response = await fetch(`http://${hostname}:15672/api/whoami`, {
+      headers: { authorization: `Basic ${login}`, connection: 'close' },
+      signal: AbortSignal.timeout(2_000),
+    });
+    await response.arrayBuffer();
+    if (!response.ok) return {};
+  } catch {
+    return {};
+  }
+  return {
+    RABBITMQ_MANAGEMENT_URL: `http://${username || 'guest'}:${password || 'guest'}@${hostname}:15672`,
+  };
+}
+
+function locate(): PrivateRecipe | undefined {
+  // Not the one in /usr/sbin: Debian's wrapper insists on its own user, folders and cookie.
+  const server = findProgram('rabbitmq-server', ['/usr/lib/rabbitmq/bin']);
+  const control = findProgram('rabbitmqctl', ['/usr/lib/rabbitmq/bin']);
+  const epmd = findProgram('epmd');
+  if (!server || !control || !epmd) return undefined;
+  return {
+    user: 'nobody',
+    ports: 4,
+    abruptSignal: 'SIGKILL',
+    gracefulSignal: 'SIGTERM',
+    prepare: async (place) => configurationFiles(place),
+    processes: (place) => [
+      {
+        // A port mapper of its own, in the foreground: the shared one would outlive the run.
+        name: 'epmd',
+        file: epmd,
+        args: ['-port', String(place.ports[3]), '-address', '127.0.0.1'],
+        companionPort: place.ports[3] as number,
+      },
+      { name: 'rabbitmq', file: server, args: [], env: environment(place) },
+    ],
+    addresses: ({ ports }) => addresses(ports),
+    control: (place, args) => ({
+      file: control,
+      args: ['--node', node(place), ...args],
+      env: environment(place),
+    }),
+  };
+}
+
+const node = ({ ports: [port] }: Place) => `acme-${port}@localhost`;
+
+function environment(place: Place): Record<string, string> {
+  const { folder, ports } = place;
+  return {
+    RABBITMQ_BASE: folder,
+    RABBITMQ_MNESIA_BASE: join(folder, 'data'),
+    RABBITMQ_LOG_BASE: join(folder, 'log'),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'none.config'),
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'none.env'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
+    RABBITMQ_PID_FILE: join(folder, 'rabbitmq.erlang-pid'),
+    RABBITMQ_NODENAME: node(place),
+    RABBITMQ_NODE_PORT: String(ports[0]),
+    RABBITMQ_DIST_PORT: String(ports[2]),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    ERL_EPMD_PORT: String(ports[3]),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+}
+
+function configurationFiles({ ports, settings }: Place): Command[] {
+  const lines: Record<string, string> = {
+    'listeners.tcp.default': `127.0.0.1:${ports[0]}`,
+    'management.tcp.ip': '127.0.0.1',
+    'management.tcp.port': String(ports[1]),
+    // Statistics every second instead of every five: specs wait for queue counts.
+    collect_statistics_interval: '1000',
+    ...settings,
+  };
+  const conf = Object.entries(lines).map(([key, value]) => `${key} = ${value}`);
+  return [
+    write('rabbitmq.conf', conf.join('\n')),
+    write('enabled_plugins', `[${PLUGINS.join(',')}].`),
+  ];
+}
+
+function write(file: string, text: string): Command {
+  return { file: 'sh', args: ['-c', 'printf "%s\\n" "$2" > "$1"', 'sh', file, text] };
+}

@@ -1,0 +1,139 @@
+import {
+  closeFixtures,
+  testBroker,
+  testDatabase,
+  testMariaDatabase,
+  testRedis,
+  waitFor,
+} from '@acme/internal-testing';
+import { Redis } from 'ioredis';
+import { createConnection } from 'mysql2/promise';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+
+test('testDatabase gives each caller a schema of its own, and drops it', async () => {
+  const [one, other] = await Promise.all([testDatabase(), testDatabase()]);
+  await one.pool.query('create table orders (id int)');
+  await other.pool.query('create table orders (id int)');
+  await one.pool.query('insert into orders values (1)');
+
+  const seen = await other.pool.query('select * from orders');
+  const path = await one.pool.query('select current_schema() as schema');
+  expect(seen.rows).toEqual([]);
+  expect(path.rows).toEqual([{ schema: one.schema }]);
+
+  await one.close();
+  await other.close();
+  await expect(schemas(one.schema, other.schema)).resolves.toEqual([]);
+});
+
+test('testDatabase says so when a forgotten transaction keeps the schema from being dropped', async () => {
+  const database = await testDatabase();
+  await database.pool.query('create table orders (id int)');
+  const forgotten = new pg.Client({ connectionString: database.url });
+  await forgotten.connect();
+  await forgotten.query('begin; insert into orders values (1)');
+
+  await expect(database.close()).rejects.toThrow(/lock timeout/);
+
+  await forgotten.query(`rollback; drop schema ${database.schema} cascade`);
+  await forgotten.end();
+});
+
+test('testMariaDatabase gives a database of its own, and drops it', async () => {
+  const database = await testMariaDatabase();
+  await database.pool.query('create table orders (id int primary key)');
+  const [rows] = await database.pool.query('select database() as name');
+  expect(rows).toEqual([{ name: database.database }]);
+
+  await database.close();
+  const connection = await createConnection({ uri: process.env['MYSQL_URL'] as string });
+  const [left] = await connection.query('show databases like ?', [database.database]);
+  await connection.end();
+  expect(left).toEqual([]);
+});
+
+test('testRedis deletes its own keys and no others', async () => {
+  const [one, other] = await Promise.all([testRedis(), testRedis()]);
+  await one.client.set(one.name('a'), '1');
+  await other.client.set(other.name('a'), '2');
+
+  await one.close();
+
+  await expect(other.client.exists(one.name('a'))).resolves.toBe(0);
+  await expect(other.client.get(other.name('a'))).resolves.toBe('2');
+});
+
+test('testRedis cleans up even after its client was closed', async () => {
+  const fixture = await testRedis();
+  await fixture.client.set(fixture.name('a'), '1');
+  await fixture.client.quit();
+  await fixture.close();
+
+  const client = new Redis(fixture.url);
+  await expect(client.exists(fixture.name('a'))).resolves.toBe(0);
+  client.disconnect();
+});
+
+test('testBroker gives a virtual host of its own, and deletes it', async () => {
+  const [one, other] = await Promise.all([testBroker(), testBroker()]);
+  const queue = one.name('orders');
+  const channel = await one.confirmChannel();
+  await channel.assertQueue(queue);
+  channel.sendToQueue(queue, Buffer.from('first'));
+  channel.sendToQueue(queue, Buffer.from('second'));
+  await channel.waitForConfirms();
+
+  await waitFor(async () => (await one.queue(queue))?.messages === 2, { what: 'two messages' });
+  await expect(other.queue(queue)).resolves.toBeUndefined();
+  const taken = await one.take(queue);
+  expect(taken.map(({ content }) => content.toString())).toEqual(['first', 'second']);
+
+  await one.close();
+  const vhosts = await other.management?.call<{ name: string }[]>('GET', 'vhosts');
+  expect(vhosts?.map(({ name }) => name)).not.toContain(one.vhost);
+});
+
+test('testBroker without a management API shares the virtual host and deletes what it named', async () => {
+  const address = process.env['RABBITMQ_MANAGEMENT_URL'];
+  delete process.env['RABBITMQ_MANAGEMENT_URL'];
+  const fixture = await testBroker().finally(() => {
+    process.env['RABBITMQ_MANAGEMENT_URL'] = address;
+  });
+  const queue = fixture.name('orders');
+  const channel = await fixture.channel();
+  await channel.assertQueue(queue);
+  await channel.assertExchange(fixture.name('events'), 'topic');
+  expect(fixture.vhost).toBeUndefined();
+  await fixture.close();
+
+  const look = await testBroker();
+  const left = await look.management?.call<{ name: string }[]>('GET', 'queues/%2F');
+  expect(left?.map(({ name }) => name)).not.toContain(queue);
+});
+
+test('the broker has the plugins that the packages rely on', async () => {
+  const { channel, name } = await testBroker();
+  await expect(
+    (await channel()).assertExchange(name('hash'), 'x-consistent-hash'),
+  ).resolves.toEqual({
+    exchange: name('hash'),
+  });
+});
+
+test('closeFixtures closes what is open, the youngest first, and only once', async () => {
+  const database = await testDatabase();
+  await closeFixtures();
+  expect(database.pool.ended).toBe(true);
+  await expect(database.close()).resolves.toBeUndefined();
+});
+
+async function schemas(...names: string[]): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: process.env['DATABASE_URL'] as string });
+  await client.connect();
+  const { rows } = await client.query('select 1 from pg_namespace where nspname = any($1)', [
+    names,
+  ]);
+  await client.end();
+  return rows;
+}
