@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The root scripts. Runs on a bare Node with npm: everything else is installed from the lock file first.
-import { install } from './repo/install.mjs';
 import { build } from './repo/build.mjs';
+import { install } from './repo/install.mjs';
+import { Failure, Interrupted, catchInterrupts } from './repo/shell.mjs';
 import { tasks } from './repo/tasks.mjs';
-import { Failure } from './repo/shell.mjs';
 
 const [name, ...args] = process.argv.slice(2);
 const task = tasks[name];
@@ -20,12 +20,13 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 
+catchInterrupts();
 try {
   await install();
   if (task.needsBuild !== false) await build();
   process.exitCode = (await task.run(args)) ?? 0;
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
+  if (!(error instanceof Failure || error instanceof Interrupted)) throw error;
   console.error(`\n${error.message}`);
   process.exitCode = error.exitCode;
 }

@@ -23,8 +23,8 @@ export async function build() {
       readFileSync(stamp, 'utf8') === wanted
     )
       continue;
-    console.log(`build ${one.name}`);
-    await pnpm(['--silent', '--dir', one.path, 'run', 'build']);
+    console.error(`build ${one.name}`);
+    await pnpm(['--silent', '--dir', one.path, 'run', 'build'], { output: 'stderr' });
     mkdirSync(join(top, '.cache', 'built'), { recursive: true });
     writeFileSync(stamp, wanted);
   }

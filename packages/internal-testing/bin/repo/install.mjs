@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, top } from './shell.mjs';
+import { capture, run, top } from './shell.mjs';
 
 const PNPM = '12.21.0';
 const home = join(top, '.cache', `pnpm-${PNPM}`);
@@ -9,14 +9,24 @@ const entry = join(home, 'node_modules/pnpm/bin/pnpm.mjs');
 
 /** Runs the pinned pnpm, fetching it from the npm registry the first time. */
 export async function pnpm(args, options) {
-  if (!existsSync(entry)) {
-    mkdirSync(home, { recursive: true });
-    writeFileSync(join(home, 'package.json'), '{ "private": true }\n');
-    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', `pnpm@${PNPM}`], {
-      cwd: home,
-    });
-  }
+  await bootstrap();
   await run(process.execPath, [entry, ...args], options);
+}
+
+/** The settings of `pnpm-workspace.yaml` as pnpm reads them: `{ catalogs, … }`. */
+export async function pnpmSettings() {
+  await bootstrap();
+  return JSON.parse(await capture(process.execPath, [entry, 'config', 'list', '--json']));
+}
+
+async function bootstrap() {
+  if (existsSync(entry)) return;
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, 'package.json'), '{ "private": true }\n');
+  await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', `pnpm@${PNPM}`], {
+    cwd: home,
+    output: 'stderr',
+  });
 }
 
 /** Installs exactly what the lock file says; does nothing when that was done for these very manifests. */
@@ -29,7 +39,7 @@ export async function install() {
     readFileSync(stamp, 'utf8') === wanted
   )
     return;
-  await pnpm(['install', '--frozen-lockfile']);
+  await pnpm(['install', '--frozen-lockfile'], { output: 'stderr' });
   writeFileSync(stamp, wanted);
 }
 

@@ -1,0 +1,13 @@
+import { stopIfInterrupted } from './shell.mjs';
+
+/** Provides the real servers for `use` and takes away what was started for it, whatever happens. */
+export async function withServices(use) {
+  const { provideServices } = await import('../../dist/services/index.js');
+  const services = await provideServices();
+  try {
+    stopIfInterrupted();
+    return await use(services.env);
+  } finally {
+    await services.stop();
+  }
+}
