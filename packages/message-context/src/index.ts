@@ -1,1 +1,56 @@
-export {};
+// For services
+export { MessageContextModule } from './message-context.module.js';
+export type { MessageContextModuleOptions } from './message-context.options.js';
+export { attachMessageContext, type AttachableApp } from './attach-message-context.js';
+export { MessageContext } from './context/message-context.js';
+export type { InboundMessage, Transport } from './context/inbound-message.js';
+export type { InboundHeaders } from './context/inbound-headers.js';
+export { handlerName, type HandlerRef } from './context/handler-ref.js';
+export type { Delivery } from './delivery/delivery.js';
+export type { SettleDecision } from './delivery/decision.js';
+export {
+  DeadLetter,
+  Discard,
+  NonRetryableError,
+  OutcomeSignal,
+  Requeue,
+  RetryLater,
+  type NonRetryableOptions,
+  type RetryLaterOptions,
+  type SignalOptions,
+} from './delivery/outcome-signals.js';
+export { PlainJsonDeserializer, type IncomingPacket } from './wire/plain-json.deserializer.js';
+export {
+  isMessageContextError,
+  MessageContextConfigurationError,
+  MessageContextError,
+  MessageContextMissingError,
+  StageNotInjectedError,
+} from './message-context.errors.js';
+
+// For packages of this family, and for whoever writes another stage, publisher or transport
+export { MessageContextCoreModule } from './message-context.module.js';
+export { bodyStage } from './doors/body-door.js';
+export { edgeStage } from './doors/edge-door.js';
+export type { StageDecorator } from './doors/decorate.js';
+export {
+  BODY_SLOTS,
+  EDGE_SLOTS,
+  type BodyCall,
+  type BodySlot,
+  type BodyStage,
+  type BodyStageService,
+  type EdgeSlot,
+  type EdgeStage,
+  type EdgeStageService,
+  type HandlerKind,
+  type StageCall,
+  type StageHandler,
+} from './doors/slots.js';
+export { decisionFor } from './delivery/decide.js';
+export { signalOf } from './delivery/outcome-signals.js';
+export { HeaderNames } from './wire/header-names.js';
+export { STATUS, statusOf, type ErrorStatus } from './wire/status.js';
+export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';
+export { Publisher, type PublishOutcome } from './wire/publisher.js';
+export { EventSink } from './wire/event-sink.js';

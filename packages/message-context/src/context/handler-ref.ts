@@ -1,0 +1,8 @@
+/** Which method handles the message: known from decoration, so it survives binding, wrapping and minified names of functions. */
+export interface HandlerRef {
+  readonly className: string;
+  readonly methodName: string;
+}
+
+export const handlerName = ({ className, methodName }: HandlerRef): string =>
+  `${className}.${methodName}`;

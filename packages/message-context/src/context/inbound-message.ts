@@ -1,0 +1,119 @@
+import type { Delivery } from '../delivery/delivery.js';
+import { HeaderNames } from '../wire/header-names.js';
+import { Cancellation, type CancellationSource } from './cancellation.js';
+import type { HandlerRef } from './handler-ref.js';
+import { InboundHeaders } from './inbound-headers.js';
+
+/** By which door a message came in. */
+export type Transport = 'http' | 'grpc' | 'rmq' | 'golevelup' | 'rpc' | 'method';
+
+/** What a door knows about the message it lets in. */
+export interface InboundFacts {
+  readonly transport: Transport;
+  /** Event name, pattern, gRPC path, HTTP method and path, or `Class.method`. */
+  readonly name: string;
+  readonly headers?: InboundHeaders | undefined;
+  readonly messageId?: string | undefined;
+  /** AMQP's `correlationId` property, where it is not the id of an RPC reply. */
+  readonly correlationId?: string | undefined;
+  readonly payload: unknown;
+  /** How often a broker says it delivered this message before. */
+  readonly deliveryCount?: number | undefined;
+  readonly redelivered?: boolean | undefined;
+  /** Unix milliseconds. */
+  readonly deadline?: number | undefined;
+  /** Whether the sender waits for a reply. */
+  readonly expectsReply: boolean;
+  readonly cancellation?: CancellationSource | undefined;
+  /** The transport's own object: request, call, delivery. */
+  readonly raw: unknown;
+}
+
+/** The message being handled: one shape, whatever door it came in by. */
+export class InboundMessage {
+  readonly transport: Transport;
+  readonly name: string;
+  readonly messageId: string | undefined;
+  readonly headers: InboundHeaders;
+  /** The payload as it came in, before any stage or pipe. The same object, not a copy: read it, do not change it. */
+  readonly receivedPayload: unknown;
+  /** 1 = first delivery. The maximum of our own header and what the broker counts. */
+  readonly attempt: number;
+  readonly redelivered: boolean;
+  /** Unix milliseconds after which nobody waits for the result. */
+  readonly deadline: number | undefined;
+  readonly expectsReply: boolean;
+  readonly raw: unknown;
+  #handler: HandlerRef | undefined;
+  #payload: unknown;
+  #replace: ((payload: unknown) => void) | undefined;
+  readonly #cancellation: Cancellation;
+
+  /** @internal */
+  constructor(
+    facts: InboundFacts,
+    readonly delivery: Delivery,
+  ) {
+    this.transport = facts.transport;
+    this.name = facts.name;
+    this.messageId = facts.messageId === '' ? undefined : facts.messageId;
+    this.headers = facts.headers ?? new InboundHeaders();
+    this.receivedPayload = this.#payload = facts.payload;
+    this.redelivered = facts.redelivered ?? false;
+    this.attempt = attemptOf(this.headers, facts);
+    this.deadline = facts.deadline ?? deadlineOf(this.headers);
+    this.expectsReply = facts.expectsReply;
+    this.raw = facts.raw;
+    this.#cancellation = new Cancellation(this.deadline, facts.cancellation);
+  }
+
+  /** Which method handles it; undefined until a door that knows the method was passed. */
+  get handler(): HandlerRef | undefined {
+    return this.#handler;
+  }
+
+  /** What pipes and the handler get. Setting it in an edge stage replaces it for them. */
+  get payload(): unknown {
+    return this.#payload;
+  }
+
+  set payload(next: unknown) {
+    this.#payload = next;
+    this.#replace?.(next);
+  }
+
+  /**
+   * Aborted when the caller gave up or the deadline passed, with a reason that says which. Created on first use; it never
+   * fires after the handler has ended.
+   */
+  get signal(): AbortSignal {
+    return this.#cancellation.signal;
+  }
+
+  /** @internal */
+  handledBy(handler: HandlerRef): void {
+    this.#handler ??= handler;
+  }
+
+  /** @internal Where a replaced payload has to be written so that pipes and handler see it. */
+  bindPayload(replace: (payload: unknown) => void, current?: { readonly value: unknown }): void {
+    this.#replace = replace;
+    if (current) this.#payload = current.value;
+  }
+
+  /** @internal */
+  end(): void {
+    this.#cancellation.end();
+  }
+}
+
+function attemptOf(headers: InboundHeaders, { deliveryCount, redelivered }: InboundFacts): number {
+  const own = headers.getNumber(HeaderNames.attempt);
+  const counted = [1, redelivered ? 2 : 1, own ?? 1, (deliveryCount ?? 0) + 1];
+  return Math.max(...counted.filter((count) => Number.isSafeInteger(count)));
+}
+
+function deadlineOf(headers: InboundHeaders): number | undefined {
+  const deadline = headers.getNumber(HeaderNames.deadline);
+  return deadline !== undefined && deadline > 0 ? deadline : undefined;
+}

@@ -1,0 +1,68 @@
+import { statusOf } from '../wire/status.js';
+import type { SettleDecision } from './decision.js';
+import { signalOf } from './outcome-signals.js';
+
+/** HTTP statuses in the 4xx range that another attempt may cure: timeout, too early, too many requests. */
+const CURABLE_4XX = new Set([408, 425, 429]);
+
+/** gRPC codes that say "not this request, however often": INVALID_ARGUMENT … as AIP-194 reads them. */
+const FINAL_GRPC = new Set([3, 5, 6, 7, 9, 11, 12, 15, 16]);
+
+/**
+ * What becomes of a delivery whose handler failed with `error`, when nobody decided otherwise.
+ *
+ * Signals say it themselves. An error that blames the message (4xx, final gRPC status) is parked: it would fail again.
+ * Everything else is retried after `retryAfterMs`, because losing a message is worse than trying it twice.
+ */
+export function decisionFor(error: unknown, retryAfterMs: number): SettleDecision {
+  const signal = signalOf(error);
+  if (signal) return signal;
+  const status = statusOf(error);
+  const http = status?.http ?? httpStatusOf(error);
+  const grpc = status?.grpc ?? grpcStatusOf(error);
+  if (blamesTheMessage(http, grpc)) {
+    return {
+      action: 'park',
+      code: status?.reason ?? codeOf(error, http, grpc),
+      reason: textOf(error),
+    };
+  }
+  return { action: 'retry', afterMs: status?.retryAfterMs ?? retryAfterMs, countAttempt: true };
+}
+
+function blamesTheMessage(http: number | undefined, grpc: number | undefined): boolean {
+  if (http !== undefined) return http >= 400 && http < 500 && !CURABLE_4XX.has(http);
+  return grpc !== undefined && FINAL_GRPC.has(grpc);
+}
+
+/** Nest's `HttpException` and its like, by shape: two copies of Nest in one process are common. */
+function httpStatusOf(error: unknown): number | undefined {
+  const getStatus = property(error, 'getStatus');
+  if (typeof getStatus !== 'function') return undefined;
+  const status: unknown = getStatus.call(error);
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** grpc-js's `ServiceError`: a numeric code in gRPC's range and, unlike Node's errors, `details`. */
+function grpcStatusOf(error: unknown): number | undefined {
+  const code = property(error, 'code');
+  const isServiceError = typeof property(error, 'details') === 'string';
+  return isServiceError && typeof code === 'number' && code > 0 && code <= 16 ? code : undefined;
+}
+
+function codeOf(error: unknown, http: number | undefined, grpc: number | undefined): string {
+  const code = property(error, 'code');
+  if (typeof code === 'string' && code !== '') return code;
+  return http === undefined ? `GRPC_${String(grpc)}` : `HTTP_${http}`;
+}
+
+function textOf(error: unknown): string {
+  const message = property(error, 'message');
+  return typeof message === 'string' && message !== '' ? message : String(error);
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+}

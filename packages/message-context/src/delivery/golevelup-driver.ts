@@ -1,0 +1,106 @@
+import type { MessageContext } from '../context/message-context.js';
+import { decisionFor } from './decide.js';
+import type { SettleDecision } from './decision.js';
+import type { AmqpChannelLike } from './guarded-channel.js';
+import { signalOf } from './outcome-signals.js';
+import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
+
+/** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
+export type GolevelupErrorHandler = (channel: never, delivery: never, error: unknown) => unknown;
+
+interface DriverParts {
+  /** Makes golevelup's own `Nack`: it recognises only its own class. */
+  readonly nack: (requeue: boolean) => unknown;
+  readonly hold: LocalHold;
+  readonly log: { warn(text: string): void; error(text: string, stack?: string): void };
+}
+
+interface Policy {
+  /** The handler came with golevelup's `errorHandler` or `errorBehavior`: errors that are no decision are left to it. */
+  readonly ownFailurePolicy: boolean;
+}
+
+/** Settles golevelup's deliveries by outcome: golevelup itself acks what returns and nacks on a `Nack`. */
+export class GolevelupDriver {
+  /** Deliveries that golevelup was told how to settle: an error that follows is about settling, not about handling. */
+  readonly #settled = new WeakSet<object>();
+
+  constructor(private readonly parts: DriverParts) {}
+
+  /**
+   * Runs the handler and gives golevelup the return value that carries out the decision. Throws only what the handler's own
+   * failure policy has to judge.
+   */
+  async settle(
+    context: MessageContext,
+    handler: () => Promise<unknown>,
+    { ownFailurePolicy }: Policy,
+  ): Promise<unknown> {
+    const { raw } = context.message;
+    const outcome = await this.run(context, handler, ownFailurePolicy);
+    [raw].flat().forEach((one) => this.#settled.add(one as object));
+    return outcome.decision ? this.responseFor(outcome.decision) : outcome.response;
+  }
+
+  private async run(
+    context: MessageContext,
+    handler: () => Promise<unknown>,
+    ownFailurePolicy: boolean,
+  ): Promise<{ decision?: SettleDecision | undefined; response?: unknown }> {
+    const { delivery } = context.message;
+    try {
+      const response = await handler();
+      if (signalOf(response)) throw response as Error;
+      return { decision: delivery.decision, response };
+    } catch (error) {
+      // An ack decided before the failure gives way to it: what it stood for was rolled back.
+      const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
+      const explicit = decided ?? signalOf(error);
+      if (!explicit && ownFailurePolicy) throw error;
+      const decision = explicit ?? decisionFor(error, DEFAULT_RETRY_MS);
+      this.report(context, error, decision);
+      return { decision };
+    }
+  }
+
+  /**
+   * The error handler to give to golevelup. It never throws, and leaves alone a delivery that was handled and could merely
+   * not be settled. Without one of the user's own it gets only what could not be read, which would fail on every attempt.
+   */
+  safeErrorHandler(own?: GolevelupErrorHandler): GolevelupErrorHandler {
+    return async (channel: never, delivery: never, error: unknown) => {
+      const deliveries: object[] = [delivery].flat();
+      try {
+        if (deliveries.every((one) => this.#settled.has(one))) {
+          this.parts.log.warn(
+            `Could not settle a delivery (${String(error)}): its channel is closed, the broker delivers it again.`,
+          );
+        } else if (own) await own(channel, delivery, error);
+        else deliveries.forEach((one) => (channel as AmqpChannelLike).reject(one, false));
+      } catch (failure) {
+        this.parts.log.warn(
+          `An error handler failed (${String(failure)}): the delivery is left to the broker.`,
+        );
+      }
+    };
+  }
+
+  private responseFor(decision: SettleDecision): Promise<unknown> {
+    if (decision.action === 'ack') return Promise.resolve(undefined);
+    return new Promise((done) => {
+      refuse(
+        decision,
+        { reject: () => done(this.parts.nack(false)), requeue: () => done(this.parts.nack(true)) },
+        this.parts.hold,
+      );
+    });
+  }
+
+  private report({ message }: MessageContext, error: unknown, decision: SettleDecision): void {
+    const what = `"${message.name}" ${message.messageId ?? '(no message id)'}, attempt ${message.attempt}`;
+    const then = decision.action === 'park' ? `parked, ${decision.code}` : decision.action;
+    const text = `Handling ${what} failed: ${String(error)} (${then})`;
+    if (signalOf(error)) this.parts.log.warn(text);
+    else this.parts.log.error(text, error instanceof Error ? error.stack : undefined);
+  }
+}

@@ -1,0 +1,186 @@
+import { finalize, isObservable, lastValueFrom, Observable } from 'rxjs';
+import type { Contexts } from '../context/contexts.js';
+import type { MessageContext } from '../context/message-context.js';
+import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channel.js';
+import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
+import { signalOf } from '../delivery/outcome-signals.js';
+import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
+import { reenterRequestStream } from './grpc-request-stream.js';
+import { scoped } from './scoped.js';
+
+/** What a Nest server calls for a message; `next` chains further handlers of one event. */
+export interface RpcCallback {
+  (...args: unknown[]): unknown;
+  next?: RpcCallback;
+  isEventHandler?: boolean;
+  extras?: Record<string, unknown>;
+}
+
+/** What a Nest microservice server is, as far as this door needs it. Every transport and custom strategy has it. */
+export interface RpcServerLike {
+  addHandler(
+    pattern: unknown,
+    callback: RpcCallback,
+    isEventHandler?: boolean,
+    extras?: Record<string, unknown>,
+  ): void;
+  getHandlers?(): Map<string, RpcCallback>;
+  readonly noAck?: boolean;
+}
+
+/** @internal */
+export interface RpcDoorParts {
+  readonly contexts: Contexts;
+  readonly driver: NestRmqDriver;
+}
+
+const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
+
+/**
+ * Puts the transport door on a Nest microservice server: every handler registered from now on runs in the context of its
+ * message, guards and filters included. `addHandler` is where all transports meet, and it sees arguments and outcome.
+ */
+export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void {
+  const marked = server as RpcServerLike & Record<symbol, boolean>;
+  if (marked[DOOR]) return;
+  Object.defineProperty(server, DOOR, { value: true });
+  const addHandler = server.addHandler.bind(server);
+  server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
+    const name = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
+    addHandler(
+      pattern,
+      enter(callback, { ...parts, name, isEventHandler, settles: !server.noAck }),
+      isEventHandler,
+      extras,
+    );
+  };
+}
+
+export const hasRpcDoor = (server: object): boolean =>
+  (server as Record<symbol, unknown>)[DOOR] === true;
+
+interface Entrance extends RpcDoorParts {
+  readonly name: string;
+  readonly isEventHandler: boolean;
+  readonly settles: boolean;
+}
+
+function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
+  const entered: RpcCallback = (...args) => {
+    const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
+    if (!call) return callback(...args);
+    const sibling = entrance.contexts.sibling(call.key, call.facts);
+    // A further handler of an event under way: the first one settles for both.
+    if (sibling) return inContext(sibling, callback, args);
+    const settles = call.rmq !== undefined && entrance.settles;
+    const context = entrance.contexts.openOrJoin(call.key, call.facts, settles);
+    if (call.hasRequestStream) {
+      args[call.payloadIndex] = reenterRequestStream(
+        args[call.payloadIndex] as Observable<unknown>,
+        context,
+      );
+    }
+    if (!call.rmq || !settles) return inContext(context, callback, args);
+    return settleByOutcome(context, callback, args, { ...entrance, rmq: call.rmq });
+  };
+  // Nest chains several handlers of one event through this property of the callback it made itself.
+  Object.defineProperty(entered, 'next', {
+    get: () => callback.next,
+    set: (next: RpcCallback) => (callback.next = next),
+  });
+  return entered;
+}
+
+async function inContext(
+  context: MessageContext,
+  callback: RpcCallback,
+  args: unknown[],
+): Promise<unknown> {
+  let handedOver = false;
+  try {
+    const result = await context.run(() => callback(...args));
+    if (!isObservable(result)) return result;
+    handedOver = true;
+    return ending(scoped(result, context), context);
+  } finally {
+    if (!handedOver) context.message.end();
+  }
+}
+
+async function settleByOutcome(
+  context: MessageContext,
+  callback: RpcCallback,
+  args: unknown[],
+  { rmq, driver, isEventHandler }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+): Promise<unknown> {
+  const channel = rmq.context.getChannelRef() as AmqpChannelLike;
+  const guarded = withChannel(
+    rmq.context,
+    guardedChannel(channel, rmq.delivery, context.message.delivery),
+  );
+  const result = inContext(context, callback, [...args.slice(0, -1), guarded]);
+  const settle = {
+    succeeded: () => driver.succeeded(context, rmq.delivery, channel),
+    failed: (error: unknown) => driver.failed(error, context, rmq.delivery, channel),
+  };
+  return isEventHandler ? settleEvent(result, settle) : settleRequest(result, settle);
+}
+
+interface Settlement {
+  succeeded(): void;
+  failed(error: unknown): void;
+}
+
+/** Runs the event to its end, then settles. Nest itself would neither await nor notice a failure. */
+async function settleEvent(
+  running: Promise<unknown>,
+  { succeeded, failed }: Settlement,
+): Promise<void> {
+  try {
+    const result = await running;
+    const value: unknown = isObservable(result)
+      ? await lastValueFrom(result, { defaultValue: undefined })
+      : result;
+    if (signalOf(value)) return failed(value);
+    succeeded();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/**
+ * Settles a request once its reply is on its way. A caller who was answered with an error is served, too: another attempt
+ * would answer twice.
+ */
+async function settleRequest(
+  running: Promise<unknown>,
+  { succeeded }: Settlement,
+): Promise<unknown> {
+  try {
+    const result = await running;
+    if (signalOf(result)) throw result as Error;
+    if (isObservable(result)) return result.pipe(finalize(succeeded));
+    succeeded();
+    return result;
+  } catch (error) {
+    succeeded();
+    throw error;
+  }
+}
+
+/** The same RmqContext, with another channel. */
+function withChannel(context: RmqContextLike, channel: unknown): RmqContextLike {
+  const { args } = context as unknown as { args: readonly unknown[] };
+  const replaced = args.map((arg, index) => (index === 1 ? channel : arg));
+  return Object.create(context, { args: { value: replaced } }) as RmqContextLike;
+}
+
+function ending<T>(source: Observable<T>, context: MessageContext): Observable<T> {
+  return new Observable<T>((subscriber) => {
+    const subscription = source.subscribe(subscriber);
+    return () => {
+      context.message.end();
+      subscription.unsubscribe();
+    };
+  });
+}

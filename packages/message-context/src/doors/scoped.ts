@@ -1,0 +1,19 @@
+import { Observable } from 'rxjs';
+import type { MessageContext } from '../context/message-context.js';
+
+/**
+ * The same stream with its subscription, everything it does and its teardown inside the context. The *subscription* is
+ * wrapped: Nest subscribes long after the handler has returned.
+ */
+export function scoped<T>(source: Observable<T>, context: MessageContext): Observable<T> {
+  return new Observable<T>((subscriber) =>
+    context.run(() => {
+      const subscription = source.subscribe({
+        next: (value) => subscriber.next(value),
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      });
+      return () => context.run(() => subscription.unsubscribe());
+    }),
+  );
+}

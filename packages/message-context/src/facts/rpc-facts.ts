@@ -1,0 +1,73 @@
+import { isObservable } from 'rxjs';
+import type { InboundFacts } from '../context/inbound-message.js';
+import { amqpFacts, isAmqpDelivery, type AmqpDeliveryLike } from './amqp-facts.js';
+import { grpcFacts, isGrpcCall } from './grpc-facts.js';
+
+/** Nest's `RmqContext`, as far as it is read here. */
+export interface RmqContextLike {
+  getMessage(): unknown;
+  getChannelRef(): unknown;
+  getPattern(): string;
+}
+
+/** The arguments of one Nest RPC handler, understood. */
+export interface RpcCall {
+  /** The transport's own object, by which doors find one another. */
+  readonly key: object;
+  /** Where the payload stands in the arguments. */
+  readonly payloadIndex: number;
+  /** The gRPC call hands over a stream of requests as its first argument. */
+  readonly hasRequestStream: boolean;
+  readonly rmq?:
+    { readonly context: RmqContextLike; readonly delivery: AmqpDeliveryLike } | undefined;
+  readonly facts: () => InboundFacts;
+}
+
+/**
+ * Reads the arguments that Nest gives to an RPC handler: `(data, context)`, for gRPC `(data, metadata, call)` or
+ * `(call, callback?)`. A handler of several for one event gets Nest's request host in front of them.
+ */
+export function rpcCallOf(
+  args: readonly unknown[],
+  pattern: string,
+  expectsReply: boolean,
+): RpcCall | undefined {
+  const call = args.find(isGrpcCall);
+  if (call) {
+    const payloadIndex = args.indexOf(call) === 0 ? -1 : args.indexOf(call) - 2;
+    const payload = args[payloadIndex];
+    return {
+      key: call,
+      payloadIndex,
+      hasRequestStream: isObservable(payload),
+      facts: () => grpcFacts(call, payload),
+    };
+  }
+  const context = args.at(-1);
+  if (typeof context !== 'object' || context === null) return undefined;
+  const payloadIndex = args.length - 2;
+  const payload = args[payloadIndex];
+  const common = { payloadIndex, hasRequestStream: false };
+  if (isRmqContext(context)) {
+    const delivery = context.getMessage();
+    if (isAmqpDelivery(delivery)) {
+      const name = context.getPattern();
+      return {
+        ...common,
+        key: delivery,
+        rmq: { context, delivery },
+        facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply }),
+      };
+    }
+  }
+  return {
+    ...common,
+    key: context,
+    facts: () => ({ transport: 'rpc', name: pattern, payload, expectsReply, raw: context }),
+  };
+}
+
+function isRmqContext(value: object): value is RmqContextLike {
+  const context = value as Partial<RmqContextLike>;
+  return typeof context.getMessage === 'function' && typeof context.getChannelRef === 'function';
+}

@@ -1,0 +1,53 @@
+const BRAND = Symbol.for('@acme/nest-message-context:error');
+
+/** Every error of this package. `code` is stable; recognise one with `isMessageContextError`, not with `instanceof`. */
+export abstract class MessageContextError extends Error {
+  abstract readonly code: string;
+  readonly [BRAND] = true;
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+export function isMessageContextError(error: unknown): error is MessageContextError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** The caller asked for the message being handled where none is. */
+export class MessageContextMissingError extends MessageContextError {
+  readonly code = 'MESSAGE_CONTEXT_MISSING';
+
+  constructor() {
+    super(
+      'No message is being handled here. Call this from a handler (HTTP, gRPC, RabbitMQ) of an application that imports ' +
+        'MessageContextModule, and for a Nest microservice calls attachMessageContext(app) in main.ts; in a callback that ' +
+        'somebody else calls, wrap the function with MessageContext.bind(fn).',
+    );
+  }
+}
+
+/** A decorated method was called on an object that Nest did not construct. */
+export class StageNotInjectedError extends MessageContextError {
+  readonly code = 'STAGE_NOT_INJECTED';
+
+  constructor(decorator: string, handler: string) {
+    super(
+      `${decorator} on ${handler} was called on an object without its service, so the call would have run unprotected. ` +
+        'Let Nest construct the object (as a provider or controller), do not call the method in a constructor, and call it ' +
+        'on its object: a detached function has lost it.',
+    );
+  }
+}
+
+/** The application is wired in a way that would leave messages unprotected or unsettled. Lists every problem found at boot. */
+export class MessageContextConfigurationError extends MessageContextError {
+  readonly code = 'MESSAGE_CONTEXT_CONFIGURATION';
+
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `${problems.length} problem(s) in the message handling of this application:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
+  }
+}
