@@ -21,11 +21,9 @@ export function guardedChannel<T extends AmqpChannelLike>(
     ack: (settled, allUpTo) =>
       settled === message ? void delivery.settle({ action: 'ack' }) : channel.ack(settled, allUpTo),
     nack: (settled, allUpTo, requeue = true) =>
-      settled === message
-        ? void refuse(delivery, requeue)
-        : channel.nack(settled, allUpTo, requeue),
+      settled === message ? refuse(delivery, requeue) : channel.nack(settled, allUpTo, requeue),
     reject: (settled, requeue = true) =>
-      settled === message ? void refuse(delivery, requeue) : channel.reject(settled, requeue),
+      settled === message ? refuse(delivery, requeue) : channel.reject(settled, requeue),
   };
   return new Proxy(channel, {
     get(target, property) {

@@ -86,7 +86,9 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   // Nest chains several handlers of one event through this property of the callback it made itself.
   Object.defineProperty(entered, 'next', {
     get: () => callback.next,
-    set: (next: RpcCallback) => (callback.next = next),
+    set: (next: RpcCallback) => {
+      callback.next = next;
+    },
   });
   return entered;
 }
@@ -127,8 +129,8 @@ async function settleByOutcome(
 }
 
 interface Settlement {
-  succeeded(): void;
-  failed(error: unknown): void;
+  readonly succeeded: () => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** Runs the event to its end, then settles. Nest itself would neither await nor notice a failure. */
