@@ -4,8 +4,27 @@ export { type TestBroker, testBroker } from './fixtures/test-broker.js';
 export { type TestDatabase, testDatabase } from './fixtures/test-database.js';
 export { type TestMariaDatabase, testMariaDatabase } from './fixtures/test-maria-database.js';
 export { type TestRedis, testRedis } from './fixtures/test-redis.js';
+export {
+  closeApp,
+  openApp,
+  type OpenAppOptions,
+  openContext,
+  type Opened,
+  type OpenedHttpApp,
+  openMicroservice,
+} from './nest/open-app.js';
+export { type LogEntry, type LogLevel, RecordingLogger } from './nest/recording-logger.js';
 export { freePort } from './services/free-ports.js';
 export { PrivateServer } from './services/private-server.js';
 export { startPrivate } from './services/provide-services.js';
 export { TestingError } from './testing.errors.js';
+export { ManualClock } from './tools/manual-clock.js';
+export { type SeededRandom, seededRandom } from './tools/seeded-random.js';
+export { type Silence, TcpProxy, tcpProxy } from './tools/tcp-proxy.js';
+export {
+  type ChildExit,
+  spawnChild,
+  type SpawnChildOptions,
+  TestChild,
+} from './tools/test-child.js';
 export { waitFor, type WaitOptions } from './tools/wait-for.js';

@@ -1,13 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { TestingError, reason } from '../testing.errors.js';
 import type { Service } from './contracts.js';
+import { Guardian } from './guardian.js';
 
 const execute = promisify(execFile);
 const START_DEADLINE_MS = 120_000;
-
-/** Removes the container when whoever started it is gone, `kill -9` included. */
-const GUARDIAN = `trap '' HUP INT TERM; while read -r _; do :; done; docker rm --force --volumes "$1"`;
 
 /** Why no container can be run here; undefined when an engine answers. The client alone is not enough. */
 export async function dockerObstacle(): Promise<string | undefined> {
@@ -42,19 +40,15 @@ export async function startContainer(service: Service): Promise<Container> {
     { timeout: 10 * 60_000 },
   );
   const id = stdout.trim().split('\n').at(-1) as string;
-  const guardian = spawn('sh', ['-c', GUARDIAN, 'sh', id], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  guardian.unref();
-  (guardian.stdin as unknown as { unref(): void }).unref();
+  // The only way it is removed, at the end of a run as after our death.
+  const guardian = new Guardian('docker rm --force --volumes "$1"', [id]);
   try {
     const published = await Promise.all(ports.map((port) => publishedPort(id, port)));
     const found = addresses(published);
     await untilItAnswers(service, found[service.variable] as string);
-    return { env: found, stop: () => removed(guardian) };
+    return { env: found, stop: () => guardian.release() };
   } catch (error) {
-    await removed(guardian);
+    await guardian.release();
     throw error;
   }
 }
@@ -81,13 +75,4 @@ async function untilItAnswers(service: Service, url: string): Promise<void> {
     }
     await new Promise((done) => setTimeout(done, 100));
   }
-}
-
-/** The guardian does the removing, so that there is one way only: we let go of it and wait. */
-function removed(guardian: ChildProcess): Promise<void> {
-  return new Promise((done) => {
-    guardian.ref();
-    guardian.once('exit', () => done());
-    guardian.stdin?.end();
-  });
 }

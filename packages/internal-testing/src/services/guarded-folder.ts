@@ -1,22 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestingError } from '../testing.errors.js';
 import type { Command } from './contracts.js';
+import { Guardian } from './guardian.js';
 
-/**
- * Waits until whoever started it is gone, however that happened (`kill -9` included: the pipe on standard input ends),
- * then ends the processes whose groups stand in `<folder>/*.pid` and removes the folder.
- */
-const GUARDIAN = `
-trap '' HUP INT TERM
-while read -r _; do :; done
-cd /
+/** Ends the processes whose groups stand in `<folder>/*.pid`, and removes the folder. */
+const CLEAN_UP = `
 groups=$(cat "$1"/*.pid 2>/dev/null)
 for signal in "$2" CONT; do for group in $groups; do kill -s "$signal" -- "-$group"; done; done
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+for _ in $(seq 30); do
   alive=
   for group in $groups; do kill -0 -- "-$group" && alive=yes; done
   [ -z "$alive" ] && break
@@ -42,7 +37,7 @@ export interface GuardedProcess {
 export class GuardedFolder {
   readonly path: string;
   readonly logFile: string;
-  private readonly guardian: ChildProcess;
+  private readonly guardian: Guardian;
 
   constructor(
     name: string,
@@ -52,14 +47,7 @@ export class GuardedFolder {
     this.path = mkdtempSync(join(tmpdir(), `acme-${name}-`));
     this.logFile = join(this.path, 'output.log');
     if (identity) chownSync(this.path, identity.uid, identity.gid);
-    this.guardian = spawn('sh', ['-c', GUARDIAN, 'sh', this.path, abruptSignal.slice(3)], {
-      ...this.spawnOptions(),
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    this.guardian.on('error', () => {});
-    // It waits for us, we do not wait for it.
-    this.guardian.unref();
-    (this.guardian.stdin as unknown as { unref(): void }).unref();
+    this.guardian = new Guardian(CLEAN_UP, [this.path, abruptSignal.slice(3)], identity);
   }
 
   /** Starts a command in a process group of its own; its output goes to `logFile`. */
@@ -110,9 +98,9 @@ export class GuardedFolder {
   }
 
   /** Removes the folder. All processes must have ended. */
-  remove(): void {
+  async remove(): Promise<void> {
     rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
-    this.guardian.stdin?.end();
+    await this.guardian.dismiss();
   }
 
   private spawnOptions(env: Readonly<Record<string, string>> = {}) {

@@ -104,7 +104,7 @@ export class PrivateServer {
     if (this.stopped) return;
     this.stopped = true;
     await this.end(this.recipe.abruptSignal, 5_000);
-    this.folder.remove();
+    await this.folder.remove();
   }
 
   private main(): GuardedProcess {

@@ -1,0 +1,2 @@
+console.error('cannot start');
+process.exitCode = 3;
