@@ -64,6 +64,7 @@ test('a child that lets go of the channel ends by itself', async () => {
 test('a child does not outlive a parent that is killed, not even a frozen one', async () => {
   const parent = spawnChild(script('parent'));
   const { pid } = await parent.receive<{ pid: number }>();
+  expect(isRunning(pid)).toBe(true);
   process.kill(pid, 'SIGSTOP');
 
   await parent.kill('SIGKILL');
