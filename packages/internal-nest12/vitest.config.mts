@@ -8,6 +8,11 @@ const mirrored = mirrorSuites();
 const chosen =
   process.env.NEST12_SUITES === 'representative' ? representatives(mirrored) : mirrored;
 
+const setupFiles = [
+  join(here, 'node_modules/@acme/internal-testing/dist/setup/index.js'),
+  join(here, 'src/only-nest12.ts'),
+];
+
 const globalSetupOf = (target: string) => {
   const file = join(target, 'global-setup.ts');
   return existsSync(file) ? [file] : [];
@@ -25,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'lane',
           include: ['test/**/*.spec.ts'],
-          setupFiles: ['./src/only-nest12.ts'],
+          setupFiles,
         },
       },
       ...chosen.map(({ name, target, specs }) => ({
@@ -33,7 +38,7 @@ export default defineConfig({
         test: {
           name,
           include: specs.map((spec) => `.suites/${name}/test/${spec}`),
-          setupFiles: ['./src/only-nest12.ts'],
+          setupFiles,
           globalSetup: globalSetupOf(target),
         },
       })),
