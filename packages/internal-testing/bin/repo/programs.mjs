@@ -4,12 +4,24 @@ import { pnpm } from './install.mjs';
 import { Failure, run, top } from './shell.mjs';
 
 /** The demonstration: what it prints, and its exit code, are its own. */
-export async function demo(args) {
+export function demo(args) {
   const path = join(top, 'examples/demo');
   if (!existsSync(path)) throw new Failure('There is no examples/demo to run.');
-  await pnpm(['--silent', '--dir', path, 'run', 'demo', ...args]);
+  return exitCodeOf(pnpm(['--silent', '--dir', path, 'run', 'demo', ...args]));
 }
 
-/** One benchmark by name; without a name, the list of them. */
+/** One benchmark by name: the result on standard output and nothing else. */
 export const bench = (args) =>
-  run(process.execPath, [join(top, 'packages/internal-benchmarks/dist/main.js'), ...args]);
+  exitCodeOf(
+    run(process.execPath, [join(top, 'packages/internal-benchmarks/dist/main.js'), ...args]),
+  );
+
+// A program has already said what was wrong.
+const exitCodeOf = (running) =>
+  running.then(
+    () => 0,
+    (error) => {
+      if (error instanceof Failure) return error.exitCode;
+      throw error;
+    },
+  );

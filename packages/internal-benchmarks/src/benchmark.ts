@@ -1,0 +1,43 @@
+import type { ServiceName } from '@acme/internal-testing/services';
+
+/** What a cell of the table may hold. `null`: not measured. */
+export type Cell = string | number | null;
+
+/** What a benchmark is given to measure with and to report to. */
+export interface BenchmarkRun<Key extends string = string> {
+  /** True for `--quick`: the same keys from smaller loads, the whole within 50 s. */
+  readonly quick: boolean;
+  /** Addresses of the servers it asked for, by the usual names (`DATABASE_URL`, …). */
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * Reports a figure, once. `null` where it cannot be measured honestly at this size: a reader must be able to rely on
+   * every number that is there.
+   */
+  figure(key: Key, value: number | null): void;
+  /** Adds a row to the table: who was measured, and what came out. Say the load in a cell when it differs by row. */
+  row(subject: string, cells: Readonly<Record<string, Cell>>): void;
+  /** Says on standard error how far it is. */
+  progress(line: string): void;
+}
+
+/** A benchmark: `npm run bench -- <name> [--quick] [--json]`. */
+export interface Benchmark<Key extends string = string> {
+  readonly name: string;
+  /** One line for people. */
+  readonly title: string;
+  /** The servers it needs; they are provided before the run and taken away after it. */
+  readonly services: readonly ServiceName[];
+  /**
+   * Every figure it reports, each with its meaning and unit. Declared, so that a full and a quick run, and today's and
+   * next year's, have the same keys.
+   */
+  readonly figures: Readonly<Record<Key, string>>;
+  /** Packages whose versions belong to the result besides our own: the peers, the drivers. */
+  readonly versionsOf: readonly string[];
+  /** Measures. The raw limit, the same work without any of us, is one of the rows. */
+  run(run: BenchmarkRun<Key>): Promise<void>;
+}
+
+/** Declares a benchmark, with the keys of `figures` checked in `run`. */
+export const defineBenchmark = <Key extends string>(benchmark: Benchmark<Key>): Benchmark<Key> =>
+  benchmark;
