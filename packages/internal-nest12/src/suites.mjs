@@ -37,9 +37,8 @@ export function mirrorSuites() {
   const missing = missingDependencies(all);
   if (missing.length > 0) {
     throw new Error(
-      `The Nest 12 lane runs every package's specs, and these need what packages/internal-nest12/package.json does not have:\n` +
-        missing.map(({ dependency, by }) => `  ${dependency} (${by})`).join('\n') +
-        '\nAdd them to its devDependencies ("catalog:nest12" for Nest itself) and install.',
+      `The Nest 12 lane lacks dependencies of the specs that it runs: ${missing.join(', ')}.\n` +
+        'Run `node packages/internal-nest12/src/adopt-dependencies.mjs` and commit what it changes.',
     );
   }
   rmSync(join(here, '.suites'), { recursive: true, force: true });
@@ -75,17 +74,17 @@ export function representatives(withSpecs) {
 /** @param {Suite[]} all */
 function missingDependencies(all) {
   const { devDependencies } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
-  return all.flatMap(({ packageName, manifest }) =>
-    [packageName, ...Object.keys({ ...manifest.devDependencies, ...manifest.peerDependencies })]
-      .filter((dependency) => !(dependency in devDependencies))
-      .map((dependency) => ({ dependency, by: packageName })),
-  );
+  const needed = all.flatMap(({ packageName, manifest }) => [
+    packageName,
+    ...Object.keys(manifest.devDependencies ?? {}),
+  ]);
+  return [...new Set(needed)].filter((name) => !(name in devDependencies));
 }
 
 /** @param {string} folder */
 function specsIn(folder) {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true })
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.spec.ts') && !file.split(sep).includes('node_modules'))
     .map((file) => file.split(sep).join('/'))
     .sort();

@@ -74,7 +74,7 @@ function declaredIn(file) {
 
 function specText(folder) {
   if (!existsSync(folder)) return '';
-  return readdirSync(folder, { recursive: true })
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n');

@@ -14,7 +14,7 @@ export function importProblems({ unpacked, packed }) {
     (packed.peerDependenciesMeta?.[name]?.optional ? optional : required).add(name);
   }
   const problems = new Set();
-  for (const file of readdirSync(join(unpacked, 'dist'), { recursive: true })) {
+  for (const file of readdirSync(join(unpacked, 'dist'), { recursive: true, encoding: 'utf8' })) {
     if (!/\.(d\.ts|js)$/.test(file)) continue;
     for (const name of packagesImportedBy(join(unpacked, 'dist', file))) {
       if (required.has(name)) continue;
