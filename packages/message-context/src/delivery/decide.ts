@@ -18,9 +18,12 @@ export function decisionFor(error: unknown, retryAfterMs: number): SettleDecisio
   const signal = signalOf(error);
   if (signal) return signal;
   const status = statusOf(error);
-  const http = status?.http ?? httpStatusOf(error);
-  const grpc = status?.grpc ?? grpcStatusOf(error);
-  if (blamesTheMessage(http, grpc)) {
+  const rpc = rpcPayloadOf(error);
+  const http =
+    status?.http ?? httpStatusOf(error) ?? numberIn(rpc, ['statusCode', 'status'], 400, 599);
+  const grpc = status?.grpc ?? grpcStatusOf(error) ?? numberIn(rpc, ['code'], 1, 16);
+  const unspecific = rpc !== undefined && http === undefined && grpc === undefined;
+  if (unspecific || blamesTheMessage(http, grpc)) {
     return {
       action: 'park',
       code: status?.reason ?? codeOf(error, http, grpc),
@@ -50,9 +53,30 @@ function grpcStatusOf(error: unknown): number | undefined {
   return isServiceError && typeof code === 'number' && code > 0 && code <= 16 ? code : undefined;
 }
 
+/**
+ * What Nest's `RpcException` and its like carry. Somebody chose these words as the answer to the sender (Nest itself does,
+ * for a guard that says no), so the message is to blame unless a status in them says otherwise.
+ */
+function rpcPayloadOf(error: unknown): unknown {
+  const getError = property(error, 'getError');
+  return typeof getError === 'function' ? (getError.call(error) ?? {}) : undefined;
+}
+
+function numberIn(
+  source: unknown,
+  names: readonly string[],
+  least: number,
+  most: number,
+): number | undefined {
+  return names
+    .map((name) => property(source, name))
+    .find((value): value is number => typeof value === 'number' && value >= least && value <= most);
+}
+
 function codeOf(error: unknown, http: number | undefined, grpc: number | undefined): string {
-  const code = property(error, 'code');
+  const code = property(error, 'code') ?? property(rpcPayloadOf(error), 'code');
   if (typeof code === 'string' && code !== '') return code;
+  if (http === undefined && grpc === undefined) return 'RPC_EXCEPTION';
   return http === undefined ? `GRPC_${String(grpc)}` : `HTTP_${http}`;
 }
 
