@@ -139,7 +139,9 @@ test('half-open connections are accepted, stay open and say nothing, until resto
   const { socket, got, errors } = await client();
   socket.write('hello');
   await waitFor(() => sockets.size === 1, { what: 'the connection to the server' });
-  await expect(waitFor(() => received.length > 0, { deadlineMs: 100 })).rejects.toThrow('Waited 100 ms');
+  await expect(waitFor(() => received.length > 0, { deadlineMs: 100 })).rejects.toThrow(
+    'Waited 100 ms',
+  );
 
   proxy.restore();
   await waitFor(() => got() === 'hello');
@@ -153,7 +155,9 @@ test('a client that goes away while half-open is still there for the server', as
   await waitFor(() => got() === 'hello');
   proxy.halfOpen();
   socket.resetAndDestroy();
-  await expect(waitFor(() => sockets.size === 0, { deadlineMs: 100 })).rejects.toThrow('Waited 100 ms');
+  await expect(waitFor(() => sockets.size === 0, { deadlineMs: 100 })).rejects.toThrow(
+    'Waited 100 ms',
+  );
 
   proxy.restore();
   await waitFor(() => sockets.size === 0, { what: 'the server to learn of it' });
@@ -164,7 +168,9 @@ test('half-open for replies: the request is carried out and the answer is missin
   proxy.halfOpen('replies');
   socket.write('hello');
   await waitFor(() => receivedText() === 'hello');
-  await expect(waitFor(() => got().length > 0, { deadlineMs: 100 })).rejects.toThrow('Waited 100 ms');
+  await expect(waitFor(() => got().length > 0, { deadlineMs: 100 })).rejects.toThrow(
+    'Waited 100 ms',
+  );
   socket.destroy();
 });
 
