@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { closedAtEndOfFile } from '../fixtures/cleanup.js';
 import { TestingError, reason } from '../testing.errors.js';
 import type { Place, PrivateRecipe, Service, ServiceName } from './contracts.js';
 import { freePorts } from './free-ports.js';
@@ -16,7 +17,6 @@ export class PrivateServer {
   /** Its addresses by environment variable: `url` and, for RabbitMQ, the management API. */
   readonly env: Readonly<Record<string, string>>;
   private running: { name: string; process: GuardedProcess }[] = [];
-  private stopped = false;
 
   private constructor(
     private readonly definition: Service,
@@ -99,13 +99,11 @@ export class PrivateServer {
     await this.folder.run('control', command);
   }
 
-  /** Ends it for good and removes its folder. Calling it again does nothing. */
-  async stop(): Promise<void> {
-    if (this.stopped) return;
-    this.stopped = true;
+  /** Ends it for good and removes its folder; done at the end of the spec file if not before. */
+  readonly stop = closedAtEndOfFile(async () => {
     await this.end(this.recipe.abruptSignal, 5_000);
     await this.folder.remove();
-  }
+  });
 
   private main(): GuardedProcess {
     const last = this.running.at(-1);

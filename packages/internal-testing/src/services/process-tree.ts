@@ -1,10 +1,11 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 
 /**
  * `pid` and all its living descendants, from /proc. A process group is not enough: PostgreSQL puts every backend into a
- * session of its own.
+ * session of its own. Where there is no /proc, `pid` alone.
  */
 export function processTree(pid: number): number[] {
+  if (!existsSync('/proc/self/stat')) return [pid];
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     const parent = /^\d+$/.test(name) ? parentOf(name) : undefined;
