@@ -48,7 +48,7 @@ export {
   type StageHandler,
 } from './doors/slots.js';
 export { decisionFor } from './delivery/decide.js';
-export { signalOf } from './delivery/outcome-signals.js';
+export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';
 export { STATUS, statusOf, type ErrorStatus } from './wire/status.js';
 export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';

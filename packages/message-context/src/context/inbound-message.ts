@@ -27,6 +27,8 @@ export interface InboundFacts {
   readonly cancellation?: CancellationSource | undefined;
   /** The transport's own object: request, call, delivery. */
   readonly raw: unknown;
+  /** What HTTP is answered with. */
+  readonly response?: unknown;
 }
 
 /** The message being handled: one shape, whatever door it came in by. */
@@ -35,8 +37,6 @@ export class InboundMessage {
   readonly name: string;
   readonly messageId: string | undefined;
   readonly headers: InboundHeaders;
-  /** The payload as it came in, before any stage or pipe. The same object, not a copy: read it, do not change it. */
-  readonly receivedPayload: unknown;
   /** 1 = first delivery. The maximum of our own header and what the broker counts. */
   readonly attempt: number;
   readonly redelivered: boolean;
@@ -44,8 +44,12 @@ export class InboundMessage {
   readonly deadline: number | undefined;
   readonly expectsReply: boolean;
   readonly raw: unknown;
+  /** What HTTP is answered with: Express's response, Fastify's reply. Undefined on other transports. */
+  readonly response: unknown;
   #handler: HandlerRef | undefined;
-  #payload: unknown;
+  readonly #facts: InboundFacts;
+  #received: { readonly value: unknown } | undefined;
+  #payload: { readonly value: unknown } | undefined;
   #replace: ((payload: unknown) => void) | undefined;
   readonly #cancellation: Cancellation;
 
@@ -58,12 +62,13 @@ export class InboundMessage {
     this.name = facts.name;
     this.messageId = facts.messageId === '' ? undefined : facts.messageId;
     this.headers = facts.headers ?? new InboundHeaders();
-    this.receivedPayload = this.#payload = facts.payload;
+    this.#facts = facts;
     this.redelivered = facts.redelivered ?? false;
     this.attempt = attemptOf(this.headers, facts);
     this.deadline = facts.deadline ?? deadlineOf(this.headers);
     this.expectsReply = facts.expectsReply;
     this.raw = facts.raw;
+    this.response = facts.response;
     this.#cancellation = new Cancellation(this.deadline, facts.cancellation);
   }
 
@@ -72,13 +77,19 @@ export class InboundMessage {
     return this.#handler;
   }
 
+  /** The payload as it came in, before any stage or pipe. The same object, not a copy: read it, do not change it. */
+  get receivedPayload(): unknown {
+    // Asked late: an HTTP context is opened before the body is read.
+    return this.#received ? this.#received.value : this.#facts.payload;
+  }
+
   /** What pipes and the handler get. Setting it in an edge stage replaces it for them. */
   get payload(): unknown {
-    return this.#payload;
+    return this.#payload ? this.#payload.value : this.receivedPayload;
   }
 
   set payload(next: unknown) {
-    this.#payload = next;
+    this.#payload = { value: next };
     this.#replace?.(next);
   }
 
@@ -98,7 +109,9 @@ export class InboundMessage {
   /** @internal Where a replaced payload has to be written so that pipes and handler see it. */
   bindPayload(replace: (payload: unknown) => void, current?: { readonly value: unknown }): void {
     this.#replace = replace;
-    if (current) this.#payload = current.value;
+    if (!current) return;
+    this.#received ??= current;
+    this.#payload = current;
   }
 
   /** @internal */

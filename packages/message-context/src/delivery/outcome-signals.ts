@@ -1,7 +1,11 @@
 import { STATUS, type ErrorStatus } from '../wire/status.js';
 import type { SettleDecision } from './decision.js';
 
-const SIGNAL: unique symbol = Symbol.for('@acme/nest-message-context:signal') as never;
+/**
+ * Key under which any error may carry the decision it stands for, as `STATUS` carries its answer: for packages whose errors
+ * have a class of their own and cannot extend `OutcomeSignal`.
+ */
+export const SIGNAL: unique symbol = Symbol.for('@acme/nest-message-context:signal') as never;
 
 /**
  * An error that says what is to become of the delivery. Thrown by a handler or by any stage around it, or returned by a

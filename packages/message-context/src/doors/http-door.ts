@@ -62,12 +62,12 @@ function expressMiddleware(parts: HttpDoorParts) {
  */
 function installOnFastify(fastify: FastifyLike, parts: HttpDoorParts): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    const context = open(request, reply.raw, parts);
+    const context = open(request, reply.raw, parts, reply);
     if (parts.echoCorrelationId) reply.header(HeaderNames.correlationId, context.correlationId);
     context.run(done);
   });
   fastify.addHook('preValidation', (request, reply, done) => {
-    open(request, reply.raw, parts).run(done);
+    open(request, reply.raw, parts, reply).run(done);
   });
 }
 
@@ -75,10 +75,11 @@ function open(
   request: HttpRequestLike,
   response: HttpResponseLike,
   { contexts }: HttpDoorParts,
+  reply?: unknown,
 ): MessageContext {
   const context = contexts.openOrJoin(httpKey(request), () => {
     response.on('close', () => context.message.end());
-    return httpFacts(request, response);
+    return httpFacts(request, response, reply);
   });
   return context;
 }

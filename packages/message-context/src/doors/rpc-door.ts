@@ -6,6 +6,7 @@ import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { signalOf } from '../delivery/outcome-signals.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
+import { answeringByStatus } from './rpc-answer.js';
 import { scoped } from './scoped.js';
 
 /** What a Nest server calls for a message; `next` chains further handlers of one event. */
@@ -103,7 +104,7 @@ async function inContext(
     const result = await context.run(() => callback(...args));
     if (!isObservable(result)) return result;
     handedOver = true;
-    return ending(scoped(result, context), context);
+    return ending(scoped(answeringByStatus(result, context), context), context);
   } finally {
     if (!handedOver) context.message.end();
   }

@@ -33,15 +33,19 @@ export function isHttpRequest(value: unknown): value is HttpRequestLike {
 export function httpFacts(
   request: HttpRequestLike,
   response: HttpResponseLike | undefined,
+  reply: unknown = response,
 ): InboundFacts {
   const path = (request.originalUrl ?? request.url ?? '').split('?', 1)[0];
   return {
     transport: 'http',
     name: `${request.method ?? ''} ${path}`,
-    payload: request.body,
+    get payload() {
+      return request.body;
+    },
     headers: new InboundHeaders(request.headers),
     expectsReply: true,
     raw: request,
+    response: reply,
     cancellation:
       response &&
       ((onCancel) => {

@@ -1,0 +1,46 @@
+import { catchError, throwError, type Observable } from 'rxjs';
+import type { MessageContext } from '../context/message-context.js';
+import type { RecordedDelivery } from '../delivery/delivery.js';
+import type { GrpcCallLike } from '../facts/grpc-facts.js';
+import { HeaderNames } from '../wire/header-names.js';
+import { statusOf, type ErrorStatus } from '../wire/status.js';
+
+/**
+ * Answers an RPC caller with the status that the thrown error carries, where no exception filter mapped it: Nest's own
+ * turns everything it does not know into "Internal server error". What a filter of the user made of it is left alone.
+ */
+export function answeringByStatus<T>(reply: Observable<T>, context: MessageContext): Observable<T> {
+  return reply.pipe(catchError((error: unknown) => throwError(() => answerFor(error, context))));
+}
+
+function answerFor(error: unknown, { message }: MessageContext): unknown {
+  const { thrown } = message.delivery as RecordedDelivery;
+  const status = statusOf(thrown?.error);
+  if (!thrown || !status || !(error === thrown.error || isNestsFallback(error))) return error;
+  const text = thrown.error instanceof Error ? thrown.error.message : status.reason;
+  return message.transport === 'grpc'
+    ? grpcAnswer(status, text, message.raw as GrpcCallLike)
+    : rpcAnswer(status, text);
+}
+
+function isNestsFallback(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { status, message } = error as { status?: unknown; message?: unknown };
+  return status === 'error' && message === 'Internal server error';
+}
+
+function rpcAnswer({ reason, http, retryAfterMs }: ErrorStatus, message: string): object {
+  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return { status: 'error', code: reason, statusCode: http, message, ...hint };
+}
+
+/** What grpc-js sends as status; the trailers carry the reason and, for retrying clients, when to come back. */
+function grpcAnswer({ grpc, reason, retryAfterMs }: ErrorStatus, text: string, call: GrpcCallLike) {
+  // grpc-js accepts only its own Metadata, and the user's copy of it is the right one.
+  const Metadata = call.metadata.constructor as new () => { set(key: string, value: string): void };
+  const metadata = new Metadata();
+  metadata.set(HeaderNames.errorCode, reason);
+  if (retryAfterMs !== undefined)
+    metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs)));
+  return { code: grpc, details: text, message: text, metadata };
+}
