@@ -16,8 +16,22 @@ export type {
 } from './transaction-adapter.js';
 export type { SqlDialect, SqlExecutor, SqlResult } from './sql-executor.js';
 export { sqlOf } from './sql-of.js';
-export type { SqlOfOptions } from './sql-of.js';
+export type { SqlOfOptions, TransactionHostLike } from './sql-of.js';
 export { sqlStateOf } from './sql-state.js';
-export * from './transaction.errors.js';
-export { fromPg } from './adapters/pg.js';
-export type { PgClientLike, PgPoolClientLike, PgPoolLike } from './adapters/pg.js';
+export {
+  abortedError,
+  isTransactionError,
+  TransactionAbortedError,
+  TransactionConfigurationError,
+  TransactionEndedError,
+  TransactionError,
+  TransactionIsolationConflictError,
+  TransactionOutcomeUnknownError,
+  TransactionRequiredError,
+  TransactionRollbackOnlyError,
+  TransactionUnsupportedError,
+  TransactionWorkPendingError,
+  UnknownHandleError,
+} from './transaction.errors.js';
+export type { TransactionErrorCode } from './transaction.errors.js';
+export * from './adapters/index.js';

@@ -1,10 +1,7 @@
-import { pgHandle } from './adapters/pg.js';
-import type { KnownHandle } from './known-handle.js';
+import { describe, hasMethods, type KnownHandle } from './known-handle.js';
+import { KNOWN_HANDLES } from './known-handles.js';
 import type { SqlExecutor } from './sql-executor.js';
 import { TransactionRequiredError, UnknownHandleError } from './transaction.errors.js';
-
-/** Every kind of handle, the most particular shapes first. */
-const KNOWN: readonly KnownHandle<never>[] = [pgHandle];
 
 /** How `sqlOf` treats the handle. */
 export interface SqlOfOptions {
@@ -15,34 +12,69 @@ export interface SqlOfOptions {
   readonly inTransaction?: boolean | undefined;
 }
 
+/** The part of the `TransactionHost` of `@nestjs-cls/transactional` that is used. */
+export interface TransactionHostLike<Tx> {
+  readonly tx: Tx;
+  isTransactionActive(): boolean;
+  withTransaction<R>(propagation: never, options: never, work: () => Promise<R>): Promise<R>;
+}
+
 /**
  * SQL on any handle of any library that this package has an adapter for, a plain pool included.
  *
  * @throws {UnknownHandleError} when the handle is none of those; the message lists them
- * @throws {TransactionRequiredError} when a transaction is required and the handle is not inside one
+ * @throws {TransactionRequiredError} when a transaction is required and the handle is not inside one. For a `mysql2`
+ * connection, and a `pg` client older than `getTransactionStatus()`, only the server can tell: there the first `query`
+ * rejects with it.
  */
 export function sqlOf(handle: unknown, options: SqlOfOptions = {}): SqlExecutor {
-  const known = isObject(handle) ? KNOWN.find((one) => one.recognise(handle)) : undefined;
-  if (!known) {
-    throw new UnknownHandleError(
-      `This is not a database handle that is known: ${describe(handle)}. Accepted: ${KNOWN.map(({ accepts }) => accepts).join('; ')}.`,
-    );
-  }
-  const recognised = handle as never;
-  if (options.inTransaction && !known.inTransaction(recognised)) {
-    throw new TransactionRequiredError(
-      `The given handle (${describe(handle)}) is not inside an open transaction. Give the handle that the library hands out for one: ${known.accepts}.`,
-    );
-  }
-  return known.executor(recognised);
+  const [known, target] = recognise(handle);
+  const executor = known.executor(target);
+  if (!options.inTransaction) return executor;
+  const inside = known.inTransaction(target);
+  if (inside === false) throw notInside(handle, known);
+  return inside === true ? executor : checkedOnce(executor, inside, () => notInside(handle, known));
 }
 
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' || typeof value === 'function') && value !== null;
+/** Rejects when the database has given up the transaction of `handle`. */
+export async function assertOpen(handle: unknown): Promise<void> {
+  const [known, target] = recognise(handle);
+  await known.assertOpen(target);
 }
 
-function describe(value: unknown): string {
-  if (!isObject(value)) return String(value);
-  const name = typeof value === 'function' ? value.name : value.constructor?.name;
-  return name ? `a ${name}` : 'an object without a class';
+/** Whether `value` is a `TransactionHost`. */
+export function isTransactionHost(value: unknown): value is TransactionHostLike<unknown> {
+  return hasMethods(value, 'withTransaction', 'isTransactionActive') && 'tx' in value;
+}
+
+function recognise(handle: unknown): [KnownHandle<never>, never] {
+  const target = isTransactionHost(handle) ? handle.tx : handle;
+  const isObject = (typeof target === 'object' || typeof target === 'function') && target !== null;
+  const known = isObject ? KNOWN_HANDLES.find((one) => one.recognise(target)) : undefined;
+  if (known) return [known, target as never];
+  const accepted = KNOWN_HANDLES.map(({ accepts }) => accepts);
+  throw new UnknownHandleError(
+    `This is not a database handle that is known: ${describe(target)}. Accepted: ${accepted.join('; ')}; a TransactionHost of @nestjs-cls/transactional.`,
+  );
+}
+
+function checkedOnce(
+  executor: SqlExecutor,
+  isInside: () => Promise<boolean>,
+  refusal: () => Error,
+): SqlExecutor {
+  let checked: Promise<boolean> | undefined;
+  return {
+    dialect: executor.dialect,
+    query: async (sql, params) => {
+      if (!(await (checked ??= isInside()))) throw refusal();
+      return executor.query(sql, params);
+    },
+  };
+}
+
+function notInside(handle: unknown, { accepts }: KnownHandle<never>): TransactionRequiredError {
+  return new TransactionRequiredError(
+    `The given handle (${describe(handle)}) is not inside an open transaction. Give the handle that the library hands out for one; accepted is ${accepts}.`,
+  );
 }

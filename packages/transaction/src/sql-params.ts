@@ -11,7 +11,10 @@ export function toParams(params: readonly unknown[] | undefined, dialect: SqlDia
 
 function toParam(value: unknown, dialect: SqlDialect): unknown {
   if (value === undefined || value === null) return null;
-  if (typeof value !== 'object' || value instanceof Date || Buffer.isBuffer(value)) return value;
+  if (typeof value !== 'object' || Buffer.isBuffer(value)) return value;
+  // A driver's own text for a date is in the zone of the process. MySQL has no zone in its literals: there the zone is
+  // an option of the connection, which only the driver knows.
+  if (value instanceof Date) return dialect === 'postgres' ? value.toISOString() : value;
   if (value instanceof Uint8Array)
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (Array.isArray(value) && dialect === 'postgres') return toArrayLiteral(value);

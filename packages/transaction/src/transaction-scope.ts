@@ -11,20 +11,31 @@ export class TransactionScope {
   /** The error of the first joined inner run that failed. */
   failure: { readonly error: unknown } | undefined;
   readonly afterCommit: (() => void | Promise<void>)[] = [];
-  #ended = false;
+  #state: 'open' | 'ended' | 'none' = 'open';
   #sql: SqlExecutor | undefined;
 
   constructor(
     readonly handle: unknown,
-    readonly isolation: IsolationLevel | undefined,
+    readonly isolation?: IsolationLevel | undefined,
   ) {}
 
-  get ended(): boolean {
-    return this.#ended;
+  /** Stands for "no transaction, on purpose"; it hides `handle`, which a library would carry in here by itself. */
+  static none(handle: unknown): TransactionScope {
+    const scope = new TransactionScope(handle);
+    scope.#state = 'none';
+    return scope;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get hasEnded(): boolean {
+    return this.#state === 'ended';
   }
 
   end(): void {
-    this.#ended = true;
+    this.#state = 'ended';
   }
 
   sql(adapter: TransactionAdapter): SqlExecutor {
@@ -32,10 +43,10 @@ export class TransactionScope {
   }
 }
 
-/** What the async context knows: for each `Transactions` the innermost transaction, or that there is none on purpose. */
+/** What the async context knows: the innermost transaction of each `Transactions`. */
 interface Frame {
   readonly owner: object;
-  readonly scope: TransactionScope | undefined;
+  readonly scope: TransactionScope;
   readonly outer: Frame | undefined;
 }
 
@@ -54,8 +65,8 @@ export function findScope(owner: object): TransactionScope | undefined {
   return undefined;
 }
 
-/** Runs `fn` with `scope` as the transaction of `owner`; undefined means that it has none. */
-export function withScope<R>(owner: object, scope: TransactionScope | undefined, fn: () => R): R {
+/** Runs `fn` with `scope` as the transaction of `owner`. */
+export function withScope<R>(owner: object, scope: TransactionScope, fn: () => R): R {
   return storage.run({ owner, scope, outer: without(owner, storage.getStore()) }, fn);
 }
 

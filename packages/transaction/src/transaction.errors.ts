@@ -45,7 +45,7 @@ export class TransactionRollbackOnlyError extends TransactionError {
   readonly code = 'TRANSACTION_ROLLBACK_ONLY';
 }
 
-/** A statement failed, its error was swallowed, and the database had given up the transaction: everything was rolled back. */
+/** Before the commit, the transaction was no longer open: a statement had failed and its error was swallowed. */
 export class TransactionAbortedError extends TransactionError {
   readonly code = 'TRANSACTION_ABORTED';
 }
@@ -91,6 +91,6 @@ export class TransactionConfigurationError extends TransactionError {
 /** For an adapter: the error of a transaction that the database had given up before the commit. */
 export function abortedError(library: string): TransactionAbortedError {
   return new TransactionAbortedError(
-    `A statement failed inside the ${library} transaction and its error was swallowed: the database rolls everything back. Let the error through, or guard the statement with a savepoint.`,
+    `The ${library} transaction was no longer open when it should have been committed: a statement failed and its error was swallowed, or the code ended the transaction by itself. Let the error through, or guard the statement with a savepoint.`,
   );
 }

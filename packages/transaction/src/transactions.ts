@@ -59,6 +59,7 @@ export class Transactions<Handle = unknown> {
   readonly name: string;
   readonly #adapter: TransactionAdapter<Handle>;
   readonly #onCallbackError: (error: unknown) => void;
+  readonly #foreignScopes = new WeakMap<object, TransactionScope>();
 
   constructor(settings: TransactionsSettings<Handle>) {
     this.name = settings.name;
@@ -77,8 +78,17 @@ export class Transactions<Handle = unknown> {
 
   /** Whether the calling code is inside an open transaction. False in after-commit callbacks. */
   get isActive(): boolean {
-    const scope = findScope(this);
-    return (scope !== undefined && !scope.ended) || this.#foreign() !== undefined;
+    return this.#open() !== undefined;
+  }
+
+  /**
+   * Whether the open transaction was opened by `run`, so that its commit can be seen. False outside a transaction, and
+   * in one that the library has opened by itself (`@Transactional()` of `@nestjs-cls/transactional`,
+   * `em.transactional()` of MikroORM): there `afterCommit` is refused.
+   */
+  get isOwner(): boolean {
+    const open = this.#open();
+    return open !== undefined && open === findScope(this);
   }
 
   /**
@@ -87,9 +97,8 @@ export class Transactions<Handle = unknown> {
    * (`fromTransactionHost`, `fromMikroOrm`): there nobody can tell.
    */
   get touched(): boolean | undefined {
-    const scope = findScope(this);
-    if (!scope || scope.ended || this.#adapter.ambient) return undefined;
-    return scope.touched;
+    const touched = this.#open()?.touched;
+    return this.#adapter.ambient && !touched ? undefined : touched;
   }
 
   /**
@@ -104,15 +113,9 @@ export class Transactions<Handle = unknown> {
    * @throws {TransactionIsolationConflictError} when a joined run asks for another isolation level
    */
   async run<R>(fn: () => Promise<R>, options: RunOptions = {}): Promise<R> {
-    const open = findScope(this);
-    if (open && !open.ended) {
-      if (!options.requiresNew) return this.#join(open, fn, options);
-      if (this.#adapter.singleConnection) throw this.#unsupportedRequiresNew();
-    } else if (!options.requiresNew && this.#foreign() !== undefined) {
-      // Its isolation level is unknown, so a demand for one cannot be honoured.
-      assertSameIsolation(undefined, options);
-      return fn();
-    }
+    const open = this.#open();
+    if (open && !options.requiresNew) return this.#join(open, fn, options);
+    if (open && this.#adapter.singleConnection) throw this.#unsupportedRequiresNew();
     return this.#begin(fn, options);
   }
 
@@ -135,7 +138,15 @@ export class Transactions<Handle = unknown> {
    * @throws {TransactionEndedError} in work that goes on after the end of its transaction, rather than writing outside
    */
   currentOr<T = Handle>(outside: T): T {
-    return this.isActive || findScope(this) ? this.current<T>() : outside;
+    return this.#open() || findScope(this)?.hasEnded ? this.current<T>() : outside;
+  }
+
+  /**
+   * Runs `fn` as if there were no transaction: for what is started inside one and outlives it, such as a timer, a
+   * subscription or a connection that is opened on first use.
+   */
+  outside<R>(fn: () => R): R {
+    return withScope(this, TransactionScope.none(this.#adapter.ambient?.()), fn);
   }
 
   /**
@@ -158,13 +169,13 @@ export class Transactions<Handle = unknown> {
    * @throws {TransactionUnsupportedError} in a transaction that was opened by the library itself
    */
   afterCommit(callback: () => void | Promise<void>): void {
-    const scope = findScope(this);
-    if ((!scope || scope.ended) && this.#foreign() !== undefined) {
+    const scope = this.#scope('afterCommit()');
+    if (scope !== findScope(this)) {
       throw new TransactionUnsupportedError(
         `afterCommit() was called in a transaction that ${this.library} has opened by itself, so its commit cannot be seen. Open it with Transactions.run().`,
       );
     }
-    this.#scope('afterCommit()').afterCommit.push(callback);
+    scope.afterCommit.push(callback);
   }
 
   async #join<R>(scope: TransactionScope, fn: () => Promise<R>, options: RunOptions): Promise<R> {
@@ -210,6 +221,8 @@ export class Transactions<Handle = unknown> {
     try {
       await this.#adapter.transaction(work, { isolation: options.isolation });
     } catch (error) {
+      // A library may reject as soon as the connection is lost, while the work still runs.
+      scope?.end();
       // What the user's code threw, not what a library made of it or a failed rollback added to it.
       if (failure) throw failure.error;
       throw outcome ? toCommitError(error) : error;
@@ -233,7 +246,7 @@ export class Transactions<Handle = unknown> {
 
   async #afterCommit({ afterCommit }: TransactionScope): Promise<void> {
     if (afterCommit.length === 0) return;
-    await withScope(this, undefined, async () => {
+    await this.outside(async () => {
       for (const callback of afterCommit) {
         try {
           await callback();
@@ -244,14 +257,19 @@ export class Transactions<Handle = unknown> {
     });
   }
 
-  /** The open transaction, ours or the library's own. */
-  #scope(member: string): TransactionScope {
+  /** The open transaction: ours, or the one that the library itself has opened last in this context. */
+  #open(): TransactionScope | undefined {
     const scope = findScope(this);
-    if (scope && !scope.ended) return scope;
-    const foreign = this.#foreign();
-    if (foreign !== undefined) return new TransactionScope(foreign, undefined);
+    const handle = this.#adapter.ambient?.();
+    if (handle !== undefined && handle !== scope?.handle) return this.#foreign(handle);
+    return scope?.isOpen ? scope : undefined;
+  }
+
+  #scope(member: string): TransactionScope {
+    const open = this.#open();
+    if (open) return open;
     const which = this.name === 'default' ? 'Transactions' : `Transactions "${this.name}"`;
-    if (scope) {
+    if (findScope(this)?.hasEnded) {
       throw new TransactionEndedError(
         `${which}.${member} was called after the end of its transaction. Await all work inside run(); move what may happen later into afterCommit() or a run() of its own.`,
       );
@@ -261,8 +279,11 @@ export class Transactions<Handle = unknown> {
     );
   }
 
-  #foreign(): Handle | undefined {
-    return this.#adapter.ambient?.();
+  #foreign(handle: Handle): TransactionScope {
+    const key = handle as object;
+    const scope = this.#foreignScopes.get(key) ?? new TransactionScope(handle);
+    this.#foreignScopes.set(key, scope);
+    return scope;
   }
 
   #unsupportedRequiresNew(): TransactionUnsupportedError {

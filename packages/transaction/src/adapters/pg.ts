@@ -1,10 +1,11 @@
 import { hasMethods, type KnownHandle } from '../known-handle.js';
 import type { SqlExecutor } from '../sql-executor.js';
 import { toParams } from '../sql-params.js';
+import { sqlStateOf } from '../sql-state.js';
 import type { TransactionAdapter } from '../transaction-adapter.js';
 import { abortedError } from '../transaction.errors.js';
 
-/** The part of a `pg` `Client` or `PoolClient` that is used. */
+/** The part of a `pg` `Client`, `PoolClient` or `Pool` that is used. */
 export interface PgClientLike {
   query(
     text: string,
@@ -58,27 +59,60 @@ export function fromPg<Client extends PgPoolClientLike = PgPoolClientLike>(
         client.release(broken);
       }
     },
-    sql: pgExecutor,
-  };
-}
-
-/** SQL on a pg client, pool client or pool. */
-export function pgExecutor(client: PgClientLike): SqlExecutor {
-  return {
-    dialect: 'postgres',
-    query: async <Row>(sql: string, params?: readonly unknown[]) => {
-      const { rows, rowCount } = await client.query(sql, toParams(params, 'postgres'));
-      return { rows: rows as Row[], rowCount: rowCount ?? 0 };
-    },
+    beforeCommit: pgHandle.assertOpen,
+    sql: pgHandle.executor,
   };
 }
 
 export const pgHandle: KnownHandle<PgClientLike> = {
   accepts: 'a pg Pool, Client or PoolClient',
   recognise: (handle) =>
-    hasMethods(handle, 'query', 'connect') && (isPool(handle) || 'connection' in handle),
-  inTransaction: (client) => client.getTransactionStatus?.() === 'T',
-  executor: pgExecutor,
+    hasMethods(handle, 'query', 'connect', 'escapeLiteral') ||
+    (hasMethods(handle, 'query', 'connect') && 'idleCount' in handle),
+  inTransaction: (client) => {
+    if ('idleCount' in client) return false;
+    if (!client.getTransactionStatus) return () => acceptsSavepoint(client);
+    return ['T', 'E'].includes(client.getTransactionStatus() ?? '');
+  },
+  executor: (client): SqlExecutor => ({
+    dialect: 'postgres',
+    query: async <Row>(sql: string, params?: readonly unknown[]) => {
+      const { rows, rowCount } = await client.query(sql, toParams(params, 'postgres'));
+      return { rows: rows as Row[], rowCount: rowCount ?? 0 };
+    },
+  }),
+  assertOpen: (client) => assertPgOpen('pg', client),
 };
 
-const isPool = (handle: object): boolean => 'totalCount' in handle && 'idleCount' in handle;
+/** For every library that gives its pg client away: the client knows the state, without a round trip. */
+export async function assertPgOpen(library: string, client: PgClientLike): Promise<void> {
+  if (client.getTransactionStatus) {
+    if (client.getTransactionStatus() !== 'T') throw abortedError(library);
+  } else {
+    await probePostgres(library, (sql) => client.query(sql));
+  }
+}
+
+/** Where the client cannot be asked, a statement tells: every one fails in a transaction that has failed. */
+export async function probePostgres(
+  library: string,
+  query: (sql: string) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await query('select 1');
+  } catch (error) {
+    throw sqlStateOf(error) === '25P02' ? abortedError(library) : error;
+  }
+}
+
+/** The one statement that is refused outside a transaction (25P01) and does nothing inside one. */
+async function acceptsSavepoint(client: PgClientLike): Promise<boolean> {
+  try {
+    await client.query('savepoint acme_probe');
+    await client.query('release savepoint acme_probe');
+    return true;
+  } catch (error) {
+    if (sqlStateOf(error) === '25P01') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { testDatabase, testMariaDatabase } from '@acme/internal-testing';
+import { sqlOf, type TransactionAdapter } from '@acme/nest-transaction';
+import {
+  prepareTransactionContract,
+  transactionContract,
+  type TransactionContractFeatures,
+  type TransactionContractFixture,
+} from '@acme/nest-transaction/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** How a spec opens its library on a prepared, empty schema. */
+export interface LibraryUnderTest<Handle> {
+  readonly adapter: TransactionAdapter<Handle>;
+  insert(handle: Handle, id: string): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+export const POOL_SIZE = 5;
+
+/** Connection settings as nearly every driver takes them. */
+export interface Address {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface PostgresAddress extends Address {
+  /** Startup options that set the search path. */
+  readonly options: string;
+  readonly schema: string;
+}
+
+export function describePostgres<Handle>(
+  library: string,
+  open: (address: PostgresAddress) => Promise<LibraryUnderTest<Handle>>,
+  features: Partial<TransactionContractFeatures> = {},
+): void {
+  describeLibrary(library, { dialect: 'postgres', ...features }, async () => {
+    const { url, schema, pool } = await testDatabase();
+    const outside = sqlOf(pool);
+    await prepareTransactionContract(outside);
+    const options = new URL(url).searchParams.get('options') ?? '';
+    return { outside, ...(await open({ ...addressOf(url), options, schema })) };
+  });
+}
+
+export function describeMaria<Handle>(
+  library: string,
+  open: (address: Address) => Promise<LibraryUnderTest<Handle>>,
+): void {
+  describeLibrary(library, { dialect: 'mysql' }, async () => {
+    const { url, pool } = await testMariaDatabase();
+    const outside = sqlOf(pool);
+    await prepareTransactionContract(outside);
+    return { outside, ...(await open(addressOf(url))) };
+  });
+}
+
+function describeLibrary<Handle>(
+  library: string,
+  features: TransactionContractFeatures,
+  open: () => Promise<Omit<TransactionContractFixture<Handle>, 'poolSize'> & { close(): unknown }>,
+): void {
+  describe(`${library} keeps the contract: it`, () => {
+    let opened: Awaited<ReturnType<typeof open>>;
+    beforeAll(async () => {
+      opened = await open();
+    });
+    afterAll(() => opened?.close());
+    const fixture = () => ({ ...opened, poolSize: POOL_SIZE }) as TransactionContractFixture;
+    it.each(transactionContract(fixture, features))('$name', async ({ run }) => {
+      await expect(run()).resolves.toBeUndefined();
+    });
+  });
+}
+
+function addressOf(text: string): Address {
+  const url = new URL(text);
+  return {
+    url: text,
+    host: url.hostname,
+    port: Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: url.pathname.slice(1),
+  };
+}
