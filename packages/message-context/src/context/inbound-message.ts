@@ -16,6 +16,7 @@ export interface InboundFacts {
   readonly messageId?: string | undefined;
   /** AMQP's `correlationId` property, where it is not the id of an RPC reply. */
   readonly correlationId?: string | undefined;
+  /** A function where it is not there yet: HTTP doors open before the body is read. */
   readonly payload: unknown;
   /** How often a broker says it delivered this message before. */
   readonly deliveryCount?: number | undefined;
@@ -89,6 +90,7 @@ export class InboundMessage {
   }
 
   set payload(next: unknown) {
+    this.#received ??= { value: this.#facts.payload };
     this.#payload = { value: next };
     this.#replace?.(next);
   }
@@ -107,11 +109,8 @@ export class InboundMessage {
   }
 
   /** @internal Where a replaced payload has to be written so that pipes and handler see it. */
-  bindPayload(replace: (payload: unknown) => void, current?: { readonly value: unknown }): void {
+  bindPayload(replace: (payload: unknown) => void): void {
     this.#replace = replace;
-    if (!current) return;
-    this.#received ??= current;
-    this.#payload = current;
   }
 
   /** @internal */

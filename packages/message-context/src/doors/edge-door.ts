@@ -72,13 +72,13 @@ function guardFor(stage: EdgeStage): Type<CanActivate> & BrandedGuard {
 
 function bindPayload(
   execution: ExecutionContext,
-  message: { bindPayload(replace: (payload: unknown) => void, current?: { value: unknown }): void },
+  message: { bindPayload(replace: (payload: unknown) => void): void },
 ): void {
   if (execution.getType<string>() === 'http') {
     const request = execution.switchToHttp().getRequest<{ body?: unknown }>();
-    message.bindPayload((payload) => (request.body = payload), { value: request.body });
+    message.bindPayload((payload) => (request.body = payload));
     return;
   }
   const args = execution.getArgs<unknown[]>();
-  message.bindPayload((payload) => (args[0] = payload), { value: args[0] });
+  message.bindPayload((payload) => (args[0] = payload));
 }

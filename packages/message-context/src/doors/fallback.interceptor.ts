@@ -1,9 +1,10 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import { isObservable, Observable } from 'rxjs';
 import { Contexts } from '../context/contexts.js';
 import { MessageContext } from '../context/message-context.js';
 import { contextOfExecution } from './execution.js';
+import { reenterRequestStream } from './grpc-request-stream.js';
 import { scoped } from './scoped.js';
 
 const INTERCEPTORS = '__interceptors__';
@@ -23,6 +24,9 @@ export class FallbackInterceptor implements NestInterceptor {
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
     const context = contextOfExecution(execution, this.contexts);
     if (!context || MessageContext.current() === context) return next.handle();
+    const args = execution.getArgs<unknown[]>();
+    if (context.message.transport === 'grpc' && isObservable(args[0]))
+      args[0] = reenterRequestStream(args[0], context);
     return scoped(new Observable((subscriber) => next.handle().subscribe(subscriber)), context);
   }
 }

@@ -16,6 +16,7 @@ export interface HttpRequestLike {
 export interface HttpResponseLike {
   readonly writableFinished: boolean;
   on(event: 'close', listener: () => void): unknown;
+  prependListener(event: 'close', listener: () => void): unknown;
   off(event: 'close', listener: () => void): unknown;
 }
 
@@ -53,7 +54,8 @@ export function httpFacts(
           if (!response.writableFinished)
             onCancel(new DOMException('The HTTP client went away.', 'AbortError'));
         };
-        response.on('close', listener);
+        // First of all listeners: the door's own ends the message, and with it the signal.
+        response.prependListener('close', listener);
         return () => void response.off('close', listener);
       }),
   };

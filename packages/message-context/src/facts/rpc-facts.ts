@@ -63,7 +63,13 @@ export function rpcCallOf(
   return {
     ...common,
     key: context,
-    facts: () => ({ transport: 'rpc', name: pattern, payload, expectsReply, raw: context }),
+    facts: () => ({
+      transport: 'rpc',
+      name: pattern,
+      payload,
+      expectsReply,
+      raw: context,
+    }),
   };
 }
 
