@@ -276,14 +276,14 @@ describe('golevelup', () => {
   it('settles a batch together', async () => {
     await Promise.all([1, 2, 3].map((n) => publish('batch', { n })));
     await waitFor(() => times('batch') === 2);
-    expect((handled[1]?.payload as unknown[]).length).toBe(3);
+    expect(handled[1]?.payload).toHaveLength(3);
     await waitFor(async () => (await broker.queue('batch'))?.messages === 0);
   });
 
   it('survives a connection lost while a handler runs, and handles the message again', async () => {
     await publish('slow', {});
     await waitFor(() => release !== undefined);
-    await proxy.cut();
+    proxy.cut();
     // golevelup acks on the channel that is gone now: unguarded, this is an unhandled rejection and the end of the process.
     release?.();
     proxy.restore();
