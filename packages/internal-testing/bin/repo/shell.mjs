@@ -24,6 +24,7 @@ export class Interrupted extends Error {
 }
 
 const GRACE_MS = 10_000;
+const LEAVING_MS = 3_000;
 const groups = new Set();
 let interruptedBy;
 
@@ -56,7 +57,11 @@ export function stopIfInterrupted() {
  * - `limitMs`: how long it may take before it is ended and counts as failed.
  * - `leavesNothing`: a process that outlives the command is a failure too.
  */
-export async function run(command, args, { cwd = top, env, output = 'inherit', ...more } = {}) {
+export async function run(
+  command,
+  args,
+  { cwd = top, env, output = 'inherit', limitMs, leavesNothing = false } = {},
+) {
   stopIfInterrupted();
   const chunks = [];
   const child = spawn(command, args, {
@@ -73,8 +78,8 @@ export async function run(command, args, { cwd = top, env, output = 'inherit', .
   child.stderr?.on('data', (chunk) => chunks.push(chunk));
   const title = [command, ...args].join(' ');
   try {
-    const outcome = await ending(child, more.limitMs);
-    if (more.leavesNothing && outcome === undefined) await expectGone(child.pid, title);
+    const outcome = await ending(child, limitMs);
+    if (leavesNothing && outcome === undefined) await expectGone(child.pid, title);
     stopIfInterrupted();
     if (outcome === undefined) return;
     process.stderr.write(Buffer.concat(chunks));
@@ -117,7 +122,7 @@ function ending(child, limitMs) {
 }
 
 async function expectGone(group, title) {
-  if (await gone(group, 5_000)) return;
+  if (await gone(group, LEAVING_MS)) return;
   throw new Failure(`${title} left processes behind:\n${members(group).join('\n')}`);
 }
 

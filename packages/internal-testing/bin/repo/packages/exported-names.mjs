@@ -66,11 +66,17 @@ function declaredIn(file) {
       exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
     return {
       name: exported.name,
-      value: (symbol.flags & ts.SymbolFlags.Value) !== 0,
+      value: (symbol.flags & ts.SymbolFlags.Value) !== 0 && !isTypeOnly(exported),
       documented: symbol.getDocumentationComment(checker).length > 0,
     };
   });
 }
+
+/** `export type { SomeClass }` */
+const isTypeOnly = ({ declarations = [] }) =>
+  declarations.some(
+    (one) => ts.isExportSpecifier(one) && (one.isTypeOnly || one.parent.parent.isTypeOnly),
+  );
 
 function specText(folder) {
   if (!existsSync(folder)) return '';

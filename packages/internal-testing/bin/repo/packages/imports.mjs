@@ -4,44 +4,46 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 /**
- * What the emitted code and types import must be there once the package is installed. An optional peer may be absent:
- * a type that names it, or a plain import of it, breaks exactly the users who do without.
+ * What the emitted code and types import must be there once the package is installed. An optional peer may be absent: a
+ * type that names it, or a plain import of it, breaks exactly the users who do without. Loaded only when needed it must
+ * still be declared, or a strict package manager hides it from us.
  */
 export function importProblems({ unpacked, packed }) {
-  const required = new Set([packed.name, ...Object.keys(packed.dependencies ?? {})]);
+  const declared = new Set([packed.name, ...Object.keys(packed.dependencies ?? {})]);
   const optional = new Set();
   for (const name of Object.keys(packed.peerDependencies ?? {})) {
-    (packed.peerDependenciesMeta?.[name]?.optional ? optional : required).add(name);
+    (packed.peerDependenciesMeta?.[name]?.optional ? optional : declared).add(name);
   }
-  const problems = new Set();
-  for (const file of readdirSync(join(unpacked, 'dist'), { recursive: true, encoding: 'utf8' })) {
+  const problems = [];
+  const dist = join(unpacked, 'dist');
+  for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (!/\.(d\.ts|js)$/.test(file)) continue;
-    for (const name of packagesImportedBy(join(unpacked, 'dist', file))) {
-      if (required.has(name)) continue;
-      problems.add(
-        optional.has(name)
-          ? `dist/${file} imports the optional peer ${name}`
-          : `dist/${file} imports ${name}, which is neither a dependency nor a peer`,
-      );
+    for (const { name, deferred } of packagesImportedBy(join(dist, file))) {
+      if (declared.has(name) || (deferred && optional.has(name))) continue;
+      const fault = optional.has(name)
+        ? 'is an optional peer'
+        : 'is neither a dependency nor a peer';
+      problems.push(`dist/${file} imports ${name}, which ${fault}`);
     }
   }
-  return [...problems];
+  return [...new Set(problems)];
 }
 
+/** `{ name, deferred }` for each package that a file imports; deferred is what is loaded only when it is needed. */
 function packagesImportedBy(file) {
   const isTypes = file.endsWith('.d.ts');
   const text = readFileSync(file, 'utf8');
   const { importedFiles, typeReferenceDirectives } = ts.preProcessFile(text, true, !isTypes);
-  const named = importedFiles.filter(({ pos }) => isTypes || !isDeferred(text, pos));
-  return new Set(
-    [...named, ...typeReferenceDirectives]
-      .map(({ fileName }) => fileName)
-      .filter(
-        (specifier) => !specifier.startsWith('.') && !isBuiltin(specifier) && specifier !== 'node',
-      )
-      .map((specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')),
-  );
+  return [...importedFiles, ...typeReferenceDirectives]
+    .filter(({ fileName }) => !/^\.|^node$/.test(fileName) && !isBuiltin(fileName))
+    .map(({ fileName, pos }) => ({
+      name: fileName.split('/', fileName.startsWith('@') ? 2 : 1).join('/'),
+      deferred: !isTypes && isDeferred(text, pos),
+    }));
 }
 
-// `import('x')` inside a function is how an optional peer is meant to be loaded.
-const isDeferred = (text, position) => /import\(\s*$/.test(text.slice(0, position));
+// `await import('x')`, and what becomes of it in CommonJS.
+const isDeferred = (text, position) =>
+  /\bimport\(\s*$|=> (?:__importStar\()?require\(\s*$/.test(
+    text.slice(Math.max(0, position - 80), position),
+  );
