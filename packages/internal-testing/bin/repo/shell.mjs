@@ -56,6 +56,10 @@ export function stopIfInterrupted() {
  *   `quiet` (shown when it fails).
  * - `limitMs`: how long it may take before it is ended and counts as failed.
  * - `leavesNothing`: a process that outlives the command is a failure too.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string>, output?: 'inherit' | 'stderr' | 'quiet', limitMs?: number, leavesNothing?: boolean }} options
  */
 export async function run(
   command,
