@@ -1,0 +1,57 @@
+// Code in the documentation is compiled code: `<!-- code: path#region -->` before a fenced block says where it stands.
+// Without arguments fails when a block differs from its region; with --write puts the regions in.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const top = resolve(fileURLToPath(import.meta.url), '../../../..');
+const write = process.argv.includes('--write');
+
+const BLOCK =
+  /<!-- code: (?<path>[^#\s]+)#(?<region>[\w-]+) -->\n\n```(?<language>\w+)\n(?<code>[\s\S]*?)```/g;
+
+let stale = 0;
+let blocks = 0;
+for (const file of documents()) {
+  const text = readFileSync(file, 'utf8');
+  const updated = text.replace(BLOCK, (...match) => {
+    const { path, region, language } = match.at(-1);
+    blocks += 1;
+    return `<!-- code: ${path}#${region} -->\n\n\`\`\`${language}\n${regionOf(path, region)}\`\`\``;
+  });
+  if (updated === text) continue;
+  if (write) writeFileSync(file, updated);
+  else {
+    stale += 1;
+    console.error(`${relative(top, file)} quotes code that has changed: npm run docs:sync`);
+  }
+}
+console.log(`${blocks} blocks of code in the documentation, ${stale} documents out of date`);
+process.exitCode = stale === 0 ? 0 : 1;
+
+function documents() {
+  const folders = ['docs', 'packages', 'examples'].map((name) => join(top, name));
+  return [join(top, 'README.md'), ...folders.flatMap(markdownIn)];
+}
+
+function markdownIn(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (['node_modules', 'dist', '.suites'].includes(entry.name)) return [];
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return markdownIn(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
+
+/** The lines between `#region name` and its `#endregion`, without their common indentation. */
+function regionOf(path, region) {
+  const lines = readFileSync(join(top, path), 'utf8').split('\n');
+  const start = lines.findIndex((line) => line.trim() === `// #region ${region}`);
+  const length = lines.slice(start + 1).findIndex((line) => line.trim() === '// #endregion');
+  if (start < 0 || length < 0) throw new Error(`${path} has no region "${region}"`);
+  const body = lines
+    .slice(start + 1, start + 1 + length)
+    .filter((line) => !line.includes('#region'));
+  const indent = Math.min(...body.filter((line) => line.trim()).map((line) => line.search(/\S/)));
+  return body.map((line) => `${line.slice(indent)}\n`).join('');
+}
