@@ -24,9 +24,7 @@ export function attachMessageContext<App extends AttachableApp>(app: App): App {
   const doors = doorsOf(app);
   for (const microservice of [app, ...(app.getMicroservices?.() ?? [])]) {
     const server = (microservice as { serverInstance?: RpcServerLike }).serverInstance;
-    if (!server) continue;
-    doors.openRpc(server);
-    microservice.useGlobalFilters(new ThrownErrorObserver());
+    if (server && doors.openRpc(server)) microservice.useGlobalFilters(new ThrownErrorObserver());
   }
   doors.dropFallback();
   return app;

@@ -208,8 +208,9 @@ describe('stock Nest RabbitMQ', () => {
 
   afterEach(async () => {
     // Prefetch is 1: one delivery that nobody settled would stop everything that follows.
+    const before = times('returns');
     await publish('returns', {});
-    await waitFor(() => times('returns') > 0, { what: 'the consumer to be free again' });
+    await waitFor(() => times('returns') === before + 1, { what: 'the consumer to be free again' });
   });
 
   async function publish(

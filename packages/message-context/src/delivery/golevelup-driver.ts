@@ -3,6 +3,7 @@ import { decisionFor } from './decide.js';
 import type { SettleDecision } from './decision.js';
 import type { AmqpChannelLike } from './guarded-channel.js';
 import { signalOf } from './outcome-signals.js';
+import { reportFailure, type FailureLog } from './report-failure.js';
 import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
@@ -12,7 +13,7 @@ interface DriverParts {
   /** Makes golevelup's own `Nack`: it recognises only its own class. */
   readonly nack: (requeue: boolean) => unknown;
   readonly hold: LocalHold;
-  readonly log: { warn(text: string): void; error(text: string, stack?: string): void };
+  readonly log: FailureLog;
 }
 
 interface Policy {
@@ -58,7 +59,7 @@ export class GolevelupDriver {
       const explicit = decided ?? signalOf(error);
       if (!explicit && ownFailurePolicy) throw error;
       const decision = explicit ?? decisionFor(error, DEFAULT_RETRY_MS);
-      this.report(context, error, decision);
+      reportFailure(this.parts.log, context.message, error, decision);
       return { decision };
     }
   }
@@ -94,13 +95,5 @@ export class GolevelupDriver {
         this.parts.hold,
       );
     });
-  }
-
-  private report({ message }: MessageContext, error: unknown, decision: SettleDecision): void {
-    const what = `"${message.name}" ${message.messageId ?? '(no message id)'}, attempt ${message.attempt}`;
-    const then = decision.action === 'park' ? `parked, ${decision.code}` : decision.action;
-    const text = `Handling ${what} failed: ${String(error)} (${then})`;
-    if (signalOf(error)) this.parts.log.warn(text);
-    else this.parts.log.error(text, error instanceof Error ? error.stack : undefined);
   }
 }

@@ -4,13 +4,14 @@ import { decisionFor } from './decide.js';
 import type { SettleDecision } from './decision.js';
 import type { RecordedDelivery } from './delivery.js';
 import type { AmqpChannelLike } from './guarded-channel.js';
+import { reportFailure, type FailureLog } from './report-failure.js';
 import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
 export class NestRmqDriver {
   constructor(
     private readonly hold: LocalHold,
-    private readonly warn: (text: string) => void,
+    private readonly log: FailureLog,
   ) {}
 
   succeeded(context: MessageContext, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {
@@ -26,11 +27,11 @@ export class NestRmqDriver {
   ): void {
     const { decision, thrown } = context.message.delivery as RecordedDelivery;
     const kept = decision?.action === 'ack' ? undefined : decision;
-    this.carryOut(
-      kept ?? decisionFor(thrown ? thrown.error : error, DEFAULT_RETRY_MS),
-      delivery,
-      channel,
-    );
+    const cause = thrown ? thrown.error : error;
+    const settled = kept ?? decisionFor(cause, DEFAULT_RETRY_MS);
+    // Nest's own filter has written down what it did not know, stack and all.
+    reportFailure(this.log, context.message, cause, settled, { alreadyLogged: true });
+    this.carryOut(settled, delivery, channel);
   }
 
   private carryOut(
@@ -43,7 +44,7 @@ export class NestRmqDriver {
         settle();
       } catch (error) {
         // The channel is closed: the broker has the message again already. Throwing here would end the connection or the process.
-        this.warn(
+        this.log.warn(
           `Could not ${decision.action} delivery ${delivery.fields.deliveryTag} (${String(error)}): its channel is closed, ` +
             'the broker delivers the message again.',
         );

@@ -43,6 +43,7 @@ export function checkAtBoot({ discovery, servers }: Application): void {
     ...[...owners.keys()].flatMap(unprotectedOverrides),
     ...decorated.flatMap(problemsOfStages),
     ...problemsOfServers(servers, decorated),
+    ...unattachedServers(servers),
   ];
   if (problems.length > 0) throw new MessageContextConfigurationError(problems);
 }
@@ -105,6 +106,16 @@ function problemsOfStages({ plan, method, owner, instance }: Decorated): string[
     };
     return [...(service?.check?.(handler) ?? [])];
   });
+}
+
+/** A server that came after the others were attached has neither a door nor the fallback, which was dropped then. */
+function unattachedServers(servers: ReadonlySet<RpcServerLike>): string[] {
+  const attached = [...servers].filter(hasRpcDoor).length;
+  if (attached === 0 || attached === servers.size) return [];
+  return [
+    `${servers.size - attached} of ${servers.size} microservices have no door: they were connected after attachMessageContext(app). ` +
+      'Call it after every connectMicroservice() and before startAllMicroservices().',
+  ];
 }
 
 function problemsOfServers(

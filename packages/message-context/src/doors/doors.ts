@@ -7,6 +7,7 @@ import { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { LocalHold } from '../delivery/settle-driver.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
+import { deadLetterWarning } from './dead-letter-check.js';
 import { checkAtBoot } from './boot-check.js';
 import { isFallback } from './fallback.interceptor.js';
 import {
@@ -56,14 +57,15 @@ export class Doors implements OnModuleInit, BeforeApplicationShutdown {
     if ([...this.#servers].every(hasRpcDoor)) this.dropFallback();
   }
 
-  /** The door of one microservice; must be in place before its listeners are registered. */
-  openRpc(server: RpcServerLike): void {
+  /**
+   * The door of one microservice; must be in place before its listeners are registered. Returns false when it was there.
+   */
+  openRpc(server: RpcServerLike): boolean {
     this.#servers.add(server);
-    const warn = (text: string): void => this.#logger.warn(text);
-    installRpcDoor(server, {
-      contexts: this.contexts,
-      driver: new NestRmqDriver(this.#hold, warn),
-    });
+    if (hasRpcDoor(server)) return false;
+    const driver = new NestRmqDriver(this.#hold, this.#logger);
+    installRpcDoor(server, { contexts: this.contexts, driver });
+    return true;
   }
 
   /** Where every transport has a door the fallback would only cost. Other applications of the process keep theirs. */
@@ -80,10 +82,16 @@ export class Doors implements OnModuleInit, BeforeApplicationShutdown {
       .filter(isGolevelupConnection);
     if (connections.length > 0) await this.openGolevelup(connections);
     checkAtBoot({ discovery: this.discovery, servers: this.#servers });
+    for (const server of this.#servers) this.warnAboutDeadLetters(server);
   }
 
   beforeApplicationShutdown(): void {
     this.#hold.release();
+  }
+
+  private warnAboutDeadLetters({ noAck, queue, queueOptions }: RpcServerLike): void {
+    const warning = noAck === false && deadLetterWarning(queue ?? '', queueOptions);
+    if (warning) this.#logger.warn(warning);
   }
 
   private async openGolevelup(connections: readonly GolevelupConnectionLike[]): Promise<void> {
@@ -95,7 +103,11 @@ export class Doors implements OnModuleInit, BeforeApplicationShutdown {
       log: this.#logger,
     });
     connections.forEach((connection) =>
-      installGolevelupDoor(connection, { contexts: this.contexts, driver }),
+      installGolevelupDoor(connection, {
+        contexts: this.contexts,
+        driver,
+        warn: (text) => this.#logger.warn(text),
+      }),
     );
   }
 }

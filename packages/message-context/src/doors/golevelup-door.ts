@@ -1,6 +1,7 @@
 import type { Contexts } from '../context/contexts.js';
 import type { GolevelupDriver, GolevelupErrorHandler } from '../delivery/golevelup-driver.js';
 import { golevelupFactsOf } from '../facts/amqp-facts.js';
+import { deadLetterWarning, type QueueDeclarationLike } from './dead-letter-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
 
@@ -8,6 +9,7 @@ interface HandlerOptions {
   readonly queue?: string | undefined;
   readonly errorHandler?: GolevelupErrorHandler | undefined;
   readonly errorBehavior?: unknown;
+  readonly queueOptions?: QueueDeclarationLike | undefined;
   readonly batchOptions?: { readonly errorHandler?: GolevelupErrorHandler | undefined } | undefined;
 }
 
@@ -30,6 +32,7 @@ export function isGolevelupConnection(value: unknown): value is GolevelupConnect
 export interface GolevelupDoorParts {
   readonly contexts: Contexts;
   readonly driver: GolevelupDriver;
+  readonly warn: (text: string) => void;
 }
 
 const CREATORS = ['createSubscriber', 'createRpc', 'createBatchSubscriber'] as const;
@@ -49,8 +52,11 @@ export function installGolevelupDoor(
   Object.defineProperty(connection, DOOR, { value: true });
   for (const creator of CREATORS) {
     const create = connection[creator].bind(connection);
-    connection[creator] = (handler, options, ...rest) =>
-      create(enter(handler, options, parts), withSafeErrorHandlers(options, parts), ...rest);
+    connection[creator] = (handler, options, ...rest) => {
+      const warning = deadLetterWarning(options.queue ?? '', options.queueOptions);
+      if (warning) parts.warn(warning);
+      return create(enter(handler, options, parts), withSafeErrorHandlers(options, parts), ...rest);
+    };
   }
 }
 

@@ -5,6 +5,7 @@ import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channe
 import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { signalOf } from '../delivery/outcome-signals.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
+import type { QueueDeclarationLike } from './dead-letter-check.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
 import { scoped } from './scoped.js';
@@ -27,6 +28,8 @@ export interface RpcServerLike {
   ): void;
   getHandlers?(): Map<string, RpcCallback>;
   readonly noAck?: boolean;
+  readonly queue?: string;
+  readonly queueOptions?: QueueDeclarationLike;
 }
 
 /** @internal */
@@ -42,8 +45,6 @@ const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
  * message, guards and filters included. `addHandler` is where all transports meet, and it sees arguments and outcome.
  */
 export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void {
-  const marked = server as RpcServerLike & Record<symbol, boolean>;
-  if (marked[DOOR]) return;
   Object.defineProperty(server, DOOR, { value: true });
   const addHandler = server.addHandler.bind(server);
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {

@@ -1,0 +1,27 @@
+import type { InboundMessage } from '../context/inbound-message.js';
+import type { SettleDecision } from './decision.js';
+import { signalOf } from './outcome-signals.js';
+
+/** @internal The part of Nest's logger that is used here. */
+export interface FailureLog {
+  warn(text: string): void;
+  error(text: string, stack?: string): void;
+}
+
+/**
+ * One line for a message that failed: what it was, why, and what becomes of it. A signal is an expected outcome, anything
+ * else is an error with its stack, unless somebody (`alreadyLogged`) has written that down.
+ */
+export function reportFailure(
+  log: FailureLog,
+  message: InboundMessage,
+  error: unknown,
+  decision: SettleDecision,
+  { alreadyLogged = false } = {},
+): void {
+  const what = `"${message.name}" ${message.messageId ?? '(no message id)'}, attempt ${message.attempt}`;
+  const then = decision.action === 'park' ? `parked, ${decision.code}` : decision.action;
+  const text = `Handling ${what} failed: ${String(error)} (${then})`;
+  if (signalOf(error) || alreadyLogged) log.warn(text);
+  else log.error(text, error instanceof Error ? error.stack : undefined);
+}
