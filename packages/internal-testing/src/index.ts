@@ -16,7 +16,7 @@ export {
 export { type LogEntry, type LogLevel, RecordingLogger } from './nest/recording-logger.js';
 export { freePort } from './services/free-ports.js';
 export { PrivateServer } from './services/private-server.js';
-export { startPrivate } from './services/provide-services.js';
+export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
 export { ManualClock } from './tools/manual-clock.js';
 export { type SeededRandom, seededRandom } from './tools/seeded-random.js';

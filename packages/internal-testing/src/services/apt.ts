@@ -11,7 +11,7 @@ import { findProgram } from './servers/find-program.js';
  * take the first one's policy for the machine's own.
  */
 const INSTALL = `
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 saved=$policy.acme-saved
 restore() { if [ -e "$saved" ]; then mv -f "$saved" "$policy"; else rm -f "$policy"; fi; }
@@ -25,7 +25,7 @@ attempt() { apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq -y --no
 update() {
   for _ in $(seq 60); do
     # A failed download is a warning to apt-get, and the lists of before are used; the next install tells.
-    answer=$(apt-get -o Acquire::Retries=3 -qq update 2>&1) && return 0
+    answer=$(LC_ALL=C apt-get -o Acquire::Retries=3 -qq --allow-releaseinfo-change update 2>&1) && return 0
     echo "$answer"
     # Somebody else is updating the lists, which apt-get does not wait for.
     case $answer in *'/var/lib/apt/lists/lock'*) sleep 5 ;; *) return 1 ;; esac
@@ -52,9 +52,10 @@ export async function installPackages(packages: readonly string[]): Promise<void
   try {
     const outcome = await runDetached(log, packages);
     if (outcome === 'exit code 0') return;
+    const lines = readFileSync(`/proc/self/fd/${log}`, 'utf8').trim().split('\n').slice(-10);
     throw new TestingError(
       'APT_FAILED',
-      `apt-get install ${packages.join(' ')}: ${outcome}. It wrote:\n${readFileSync(`/proc/self/fd/${log}`, 'utf8').trim().split('\n').slice(-10).join('\n')}`,
+      `apt-get install ${packages.join(' ')}: ${outcome}. It wrote:\n${lines.join('\n')}`,
     );
   } finally {
     closeSync(log);

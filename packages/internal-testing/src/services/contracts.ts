@@ -32,6 +32,8 @@ export interface PrivateRecipe {
   processes(place: Place): ({ readonly name: string; readonly companionPort?: number } & Command)[];
   /** Addresses for clients by environment variable, the main one included. */
   addresses(place: Place): Record<string, string>;
+  /** Removes what a server that was killed leaves outside its folder. */
+  cleanUp?(place: Place): Command;
   /** The server's own command-line tool against this instance, where it has one that tests need. */
   control?(place: Place, args: readonly string[]): Command;
 }

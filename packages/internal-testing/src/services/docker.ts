@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { TestingError, reason } from '../testing.errors.js';
 import type { Service } from './contracts.js';
@@ -28,22 +29,20 @@ export interface Container {
 /** Runs the service's container, published on free loopback ports, and waits until it answers. */
 export async function startContainer(service: Service): Promise<Container> {
   const { image, env, command, ports, addresses } = service.container;
-  const { stdout } = await execute(
-    'docker',
-    [
-      ...['run', '--detach', '--rm', '--label', 'acme-internal-testing'],
-      ...ports.flatMap((port) => ['--publish', `127.0.0.1::${port}`]),
-      ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
-      image,
-      ...command,
-    ],
-    { timeout: 10 * 60_000 },
-  );
-  const id = stdout.trim().split('\n').at(-1) as string;
-  // The only way it is removed, at the end of a run as after our death.
-  const guardian = new Guardian('docker rm --force --volumes "$1"', [id]);
+  const name = `acme-${service.name}-${randomUUID()}`;
+  // The only way it is removed, at the end of a run as after our death; from before it exists.
+  const guardian = new Guardian('docker rm --force --volumes "$1"', [name]);
+  const run = [
+    ...['run', '--detach', '--rm', '--name', name],
+    ...ports.flatMap((port) => ['--publish', `127.0.0.1::${port}`]),
+    ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    image,
+    ...command,
+  ];
   try {
-    const published = await Promise.all(ports.map((port) => publishedPort(id, port)));
+    // Ten minutes: it may have to fetch the image.
+    await execute('docker', run, { timeout: 10 * 60_000 });
+    const published = await Promise.all(ports.map((port) => publishedPort(name, port)));
     const found = addresses(published);
     await untilItAnswers(service, found[service.variable] as string);
     return { env: found, stop: () => guardian.release() };
@@ -53,8 +52,8 @@ export async function startContainer(service: Service): Promise<Container> {
   }
 }
 
-async function publishedPort(id: string, port: number): Promise<number> {
-  const { stdout } = await execute('docker', ['port', id, String(port)], { timeout: 10_000 });
+async function publishedPort(name: string, port: number): Promise<number> {
+  const { stdout } = await execute('docker', ['port', name, String(port)], { timeout: 10_000 });
   return Number(stdout.trim().split('\n')[0]?.split(':').at(-1));
 }
 

@@ -1,8 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TestingError } from '../testing.errors.js';
 import type { Command } from './contracts.js';
 import { Guardian } from './guardian.js';
@@ -44,7 +52,7 @@ export class GuardedFolder {
     private readonly identity: Identity | undefined,
     abruptSignal: NodeJS.Signals,
   ) {
-    this.path = mkdtempSync(join(tmpdir(), `acme-${name}-`));
+    this.path = mkdtempSync(join(identity ? sharedTemporaryFolder() : tmpdir(), `acme-${name}-`));
     this.logFile = join(this.path, 'output.log');
     if (identity) chownSync(this.path, identity.uid, identity.gid);
     this.guardian = new Guardian(CLEAN_UP, [this.path, abruptSignal.slice(3)], identity);
@@ -116,6 +124,21 @@ export class GuardedFolder {
       ...this.identity,
     };
   }
+}
+
+/** The temporary folder, unless it is root's own: then other users may not enter it, and the servers are other users. */
+function sharedTemporaryFolder(): string {
+  const folder = resolve(tmpdir());
+  const ENTER_AND_WRITE = 0o1003;
+  const shared =
+    (statSync(folder).mode & ENTER_AND_WRITE) === ENTER_AND_WRITE &&
+    ancestorsOf(folder).every((one) => statSync(one).mode & 0o001);
+  return shared ? folder : '/tmp';
+}
+
+function ancestorsOf(folder: string): string[] {
+  const parent = dirname(folder);
+  return parent === folder ? [] : [parent, ...ancestorsOf(parent)];
 }
 
 /** A system user to run as. */

@@ -30,7 +30,7 @@ export class PrivateServer {
     this.port = place.ports[0] as number;
   }
 
-  /** Creates and starts one. A port that was taken in the meantime costs one more attempt. */
+  /** @internal Creates and starts one. A port that was taken in the meantime costs one more attempt. */
   static async start(
     definition: Service,
     recipe: PrivateRecipe,
@@ -51,7 +51,8 @@ export class PrivateServer {
         return server;
       } catch (error) {
         const taken = /address already in use|eaddrinuse/i.test(folder.tail(100));
-        await server.stop();
+        // What went wrong first is what counts.
+        await server.stop().catch(() => {});
         if (!taken || attempt === 3) throw error;
       }
     }
@@ -79,12 +80,13 @@ export class PrivateServer {
   }
 
   /**
-   * Sends a signal to the server and all its processes at once. Resolves when they have ended, for `SIGSTOP` (frozen:
-   * connections stay open and nothing answers) and other signals that end nothing immediately.
+   * Sends a signal to the server and all its processes at once: `SIGKILL` is a power failure (resolves when it has ended),
+   * `SIGSTOP` freezes it (connections stay open and nothing answers) until `SIGCONT`.
    */
   async kill(signal: NodeJS.Signals): Promise<void> {
-    signalTree(this.pid, signal);
-    if (signal === 'SIGKILL') await this.main().ended;
+    const { pid, running, ended } = this.main();
+    if (running) signalTree(pid, signal);
+    if (signal === 'SIGKILL') await ended;
   }
 
   /** Runs the server's own command-line tool (`rabbitmqctl`) against this instance. */
@@ -102,6 +104,8 @@ export class PrivateServer {
   /** Ends it for good and removes its folder; done at the end of the spec file if not before. */
   readonly stop = closedAtEndOfFile(async () => {
     await this.end(this.recipe.abruptSignal, 5_000);
+    const cleanUp = this.recipe.cleanUp?.(this.place);
+    if (cleanUp) await this.folder.run('clean-up', cleanUp);
     await this.folder.remove();
   });
 

@@ -1,9 +1,8 @@
 import { TestingError, reason } from '../testing.errors.js';
-import { aptObstacle, installPackages } from './apt.js';
 import type { Service, ServiceName } from './contracts.js';
 import { dockerObstacle, startContainer } from './docker.js';
-import { PrivateServer } from './private-server.js';
 import { services } from './servers/index.js';
+import { absentOf, installBinaries, installCommand, startPrivate } from './start-private.js';
 
 const ALL: readonly ServiceName[] = ['postgres', 'rabbitmq', 'redis', 'mariadb'];
 
@@ -39,31 +38,41 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Pro
   const { need = ALL, log = (line) => void process.stderr.write(`${line}\n`) } = options;
   const wanted = [...new Set(need)].map((name) => services[name]);
   const started: Found[] = [];
+  const take = (service: Service) => (found: Found) => {
+    started.push(found);
+    log(`${service.label}: ${found.how}`);
+  };
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= stopAll(started));
   try {
-    const running = await Promise.all(wanted.map(alreadyRunning));
-    const missing = wanted.filter((_, index) => !running[index]);
-    const start = missing.length ? await wayToStart(missing, log) : undefined;
-    const found = await settleAll(
-      wanted.map(async (service, index) => {
-        const one = running[index] ?? (await (start as Start)(service));
-        started.push(one);
-        log(`${service.label}: ${one.how}`);
-        return one;
-      }),
-    );
-    return {
-      env: Object.assign({}, ...found.map(({ env }) => env)) as Record<string, string>,
-      stop,
-    };
+    const notRunning = await each(wanted, alreadyRunning, take);
+    const { left, obstacle } = await inContainers(notRunning, take, log);
+    await fromBinaries(left, obstacle, take, log);
+    const env = Object.assign({}, ...started.map((one) => one.env)) as Record<string, string>;
+    return { env, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-type Start = (service: Service) => Promise<Found>;
+type Take = (service: Service) => (found: Found) => void;
+
+/** Tries one way for all services at once; returns those for which it is not the way. */
+async function each(
+  all: readonly Service[],
+  way: (service: Service) => Promise<Found | undefined>,
+  take: Take,
+): Promise<Service[]> {
+  const tried = all.map(async (service) => {
+    const found = await way(service);
+    if (found) take(service)(found);
+    return found ? [] : [service];
+  });
+  // Not only `all`: a start that is under way when another one fails must be stopped as well.
+  await Promise.allSettled(tried);
+  return (await Promise.all(tried)).flat();
+}
 
 /** The first two ways: a server that runs already. */
 async function alreadyRunning(service: Service): Promise<Found | undefined> {
@@ -91,66 +100,52 @@ async function existing(service: Service, url: string, how: string): Promise<Fou
   return { how, env: { [service.variable]: url, ...further }, stop: async () => {} };
 }
 
-/** The other two ways. Decided once for all that is missing, so that apt-get runs once. */
-async function wayToStart(
-  missing: readonly Service[],
+/** The third way. Says why it was none for the services that are left. */
+async function inContainers(
+  wanted: readonly Service[],
+  take: Take,
   log: (line: string) => void,
-): Promise<Start> {
-  const noDocker = await dockerObstacle();
-  if (!noDocker) return inContainer;
-  const absent = missing.filter((service) => !service.locate());
-  if (absent.length === 0) return fromBinaries;
-  const packages = absent.flatMap((service) => service.packages);
-  const noApt = aptObstacle();
-  if (noApt) throw unavailable(absent, noDocker, noApt);
-  log(`Installing ${packages.join(', ')} with apt-get`);
-  await installPackages(packages).catch((error: unknown) => {
-    throw unavailable(absent, noDocker, (error as Error).message);
-  });
-  const still = absent.filter((service) => !service.locate());
-  if (still.length) throw unavailable(still, noDocker, 'apt-get brought no usable binaries');
-  return fromBinaries;
-}
-
-async function inContainer(service: Service): Promise<Found> {
-  const container = await startContainer(service);
-  return { ...container, how: `container ${service.container.image}` };
-}
-
-async function fromBinaries(service: Service): Promise<Found> {
-  const server = await startPrivate(service.name);
-  const version = await service.ping(server.url, 10_000);
-  return {
-    how: `${version}, private instance on port ${server.port}`,
-    env: { ...server.env },
-    stop: () => server.stop(),
+): Promise<{ left: readonly Service[]; obstacle: string }> {
+  if (wanted.length === 0) return { left: [], obstacle: '' };
+  const noEngine = await dockerObstacle();
+  if (noEngine) return { left: wanted, obstacle: noEngine };
+  const failures: string[] = [];
+  const start = async (service: Service): Promise<Found | undefined> => {
+    const { image } = service.container;
+    try {
+      return { ...(await startContainer(service)), how: `container ${image}` };
+    } catch (error) {
+      failures.push(`${image}: ${reason(error)}`);
+      log(`${service.label}: no container (${reason(error)})`);
+      return undefined;
+    }
   };
+  return { left: await each(wanted, start, take), obstacle: failures.join('; ') };
 }
 
-/**
- * Starts a server for tests that stop, restart, freeze or flood it. Always from installed binaries, never a shared one.
- * `settings` are in the server's own words (`max_connections: '5'`).
- */
-export async function startPrivate(
-  name: ServiceName,
-  options: { readonly settings?: Readonly<Record<string, string>> } = {},
-): Promise<PrivateServer> {
-  const service = services[name];
-  const recipe = service.locate();
-  if (!recipe) {
-    const obstacle = aptObstacle();
-    if (obstacle) throw unavailable([service], 'a private instance is run from binaries', obstacle);
-    await installPackages(service.packages);
-  }
-  const found = recipe ?? service.locate();
-  if (!found) throw unavailable([service], 'a private instance is run from binaries', 'not found');
-  return PrivateServer.start(service, found, options.settings);
+/** The last way. */
+async function fromBinaries(
+  wanted: readonly Service[],
+  noContainer: string,
+  take: Take,
+  log: (line: string) => void,
+): Promise<void> {
+  const obstacle = await installBinaries(wanted, log);
+  if (obstacle) throw unavailable(absentOf(wanted), noContainer, obstacle);
+  const start = async (service: Service): Promise<Found> => {
+    const server = await startPrivate(service.name);
+    return {
+      how: `${await service.ping(server.url, 10_000)}, private instance on port ${server.port}`,
+      env: { ...server.env },
+      stop: () => server.stop(),
+    };
+  };
+  await each(wanted, start, take);
 }
 
 function unavailable(absent: readonly Service[], docker: string, apt: string): TestingError {
   const names = absent.map(({ label }) => label).join(', ');
   const variables = absent.map(({ variable }) => variable).join(', ');
-  const packages = absent.flatMap((service) => service.packages).join(' ');
   return new TestingError(
     'SERVICES_UNAVAILABLE',
     [
@@ -159,19 +154,15 @@ function unavailable(absent: readonly Service[], docker: string, apt: string): T
       `  - default ports: ${absent.flatMap(({ defaultUrls }) => defaultUrls.map(masked)).join(', ')} do not answer`,
       `  - container: ${docker}`,
       `  - Debian packages: ${apt}`,
-      `What to do: set ${variables}; or start Docker; or, as root on Debian: apt-get install --no-install-recommends ${packages}`,
+      `What to do: set ${variables}; or start Docker; or, ${installCommand(absent)}`,
     ].join('\n'),
   );
 }
 
-/** Like `Promise.all`, but never leaves a start under way behind. */
-async function settleAll<T>(work: Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
-}
-
 async function stopAll(started: readonly Found[]): Promise<void> {
-  await settleAll(started.map((one) => one.stop()));
+  const stopping = started.map((one) => one.stop());
+  await Promise.allSettled(stopping);
+  await Promise.all(stopping);
 }
 
 function masked(url: string): string {

@@ -2,24 +2,21 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 /** True while the process runs; a zombie has ended. */
 export function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
+  return /^State:\s+[^ZX]/m.test(read(pid, 'status'));
 }
 
-/** The running processes whose command line or working directory mentions `text`. */
-export function processesMentioning(text: string): number[] {
+/** The running processes that mention a folder in their command line or environment: they belong to it, whoever adopted them. */
+export function processesUnder(folder: string): number[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => isRunning(pid) && commandLine(pid).includes(text));
+    .filter((pid) => pid !== process.pid && isRunning(pid))
+    .filter((pid) => `${read(pid, 'cmdline')}${read(pid, 'environ')}`.includes(`${folder}/acme-`));
 }
 
-function commandLine(pid: number): string {
+function read(pid: number, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
   } catch {
     return '';
   }

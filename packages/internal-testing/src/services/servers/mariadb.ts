@@ -78,7 +78,8 @@ function locate(): PrivateRecipe | undefined {
 function serverArguments({ folder, ports: [port], settings }: Place): string[] {
   const all: Record<string, string> = {
     datadir: join(folder, 'data'),
-    socket: join(folder, 'mysql.sock'),
+    // Relative to the data folder: a path under a long temporary folder would be too long for a socket.
+    socket: 'mariadb.sock',
     'pid-file': join(folder, 'data', 'mariadb.pid'),
     'bind-address': '127.0.0.1',
     port: String(port),

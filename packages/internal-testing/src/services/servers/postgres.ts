@@ -3,6 +3,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { Place, PrivateRecipe, Service } from '../contracts.js';
 
+/** A server that was killed left its pid file, and the segment that the file names. */
+const REMOVE_SHARED_MEMORY = `
+[ -e data/postmaster.pid ] || exit 0
+set -- $(sed -n 7p data/postmaster.pid)
+ipcrm --shmem-id "$2" || true
+`;
+
 const LOGIN = 'postgres:postgres';
 
 export const postgres: Service = {
@@ -73,13 +80,15 @@ function locate(): PrivateRecipe | undefined {
       { name: 'postgres', file: join(bin, 'postgres'), args: serverArguments(place) },
     ],
     addresses: ({ ports: [port] }) => ({ DATABASE_URL: url(port) }),
+    cleanUp: () => ({ file: 'sh', args: ['-c', REMOVE_SHARED_MEMORY] }),
   };
 }
 
 function serverArguments({ folder, ports: [port], settings }: Place): string[] {
   const all: Record<string, string> = {
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: folder,
+    // None: a path under a long temporary folder would be too long for a socket.
+    unix_socket_directories: '',
     max_connections: '300',
     // Left at its default on purpose: what we measure and what we promise both depend on real commits.
     fsync: 'on',

@@ -113,7 +113,9 @@ function environment(place: Place): Record<string, string> {
     RABBITMQ_NODENAME: node(place),
     RABBITMQ_NODE_PORT: String(ports[0]),
     RABBITMQ_DIST_PORT: String(ports[2]),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // An idle Erlang scheduler otherwise spins for a while, on cores that the tests need.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none',
     ERL_EPMD_PORT: String(ports[3]),
     ERL_EPMD_ADDRESS: '127.0.0.1',
   };
