@@ -3,7 +3,7 @@ import { connect } from 'amqplib';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { isRunning } from './support/processes.js';
+import { isRunning, sharedMemoryOf } from './support/processes.js';
 import { services } from '../src/services/servers/index.js';
 import { PrivateServer } from '../src/services/private-server.js';
 
@@ -33,6 +33,15 @@ test('PostgreSQL keeps its data over a restart and over kill -9, on the same add
   await expect(query(server.url, 'select 1')).rejects.toThrow('ECONNREFUSED');
   await server.restart();
   await expect(query(server.url, 'select * from orders')).resolves.toEqual([{ id: 1 }, { id: 2 }]);
+});
+
+test('a killed PostgreSQL leaves no shared memory behind when it is not started again', async () => {
+  const server = await startPrivate('postgres');
+  const { pid } = server;
+  expect(sharedMemoryOf([pid])).toHaveLength(1);
+  await server.kill('SIGKILL');
+  await server.stop();
+  expect(sharedMemoryOf([pid])).toEqual([]);
 });
 
 test('a halted server is gone until it is started again', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { services } from '../src/services/servers/index.js';
-import { isRunning, processesUnder } from './support/processes.js';
+import { isRunning, processesUnder, sharedMemoryOf } from './support/processes.js';
 
 const ADDRESSES = ['DATABASE_URL', 'AMQP_URL', 'RABBITMQ_MANAGEMENT_URL', 'REDIS_URL', 'MYSQL_URL'];
 const provider = new URL('./children/provider.mjs', import.meta.url);
@@ -206,4 +206,5 @@ test('the servers do not outlive a run that is killed', { timeout: SLOW }, async
   await waitFor(() => processesUnder(folder).length === 0, { what: 'the end of the servers' });
   await waitFor(() => readdirSync(folder).join() === 'calls', { what: 'the removal of the files' });
   expect(before.filter(isRunning)).toEqual([]);
+  expect(sharedMemoryOf(before)).toEqual([]);
 });

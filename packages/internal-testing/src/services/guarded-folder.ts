@@ -21,7 +21,7 @@ groups=$(cat "$1"/*.pid 2>/dev/null)
 for signal in "$2" CONT; do for group in $groups; do kill -s "$signal" -- "-$group"; done; done
 for _ in $(seq 30); do
   alive=
-  for group in $groups; do kill -0 -- "-$group" && alive=yes; done
+  for group in $groups; do kill -s 0 -- "-$group" && alive=yes; done
   [ -z "$alive" ] && break
   sleep 0.1
 done

@@ -14,6 +14,12 @@ export function processesUnder(folder: string): number[] {
     .filter((pid) => `${read(pid, 'cmdline')}${read(pid, 'environ')}`.includes(`${folder}/acme-`));
 }
 
+/** Shared memory segments (System V) that one of these processes created; they survive a process that is killed. */
+export function sharedMemoryOf(pids: readonly number[]): string[] {
+  const [, ...segments] = readFileSync('/proc/sysvipc/shm', 'utf8').trim().split('\n');
+  return segments.filter((line) => pids.includes(Number(line.trim().split(/\s+/)[4])));
+}
+
 function read(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'latin1');
