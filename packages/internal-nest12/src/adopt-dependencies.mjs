@@ -6,7 +6,8 @@ import { pnpm, pnpmSettings } from '../../internal-testing/bin/repo/install.mjs'
 import { here, suites } from './suites.mjs';
 
 const { nest12 } = (await pnpmSettings()).catalogs;
-const wanted = {};
+// The benchmarks run on both majors, too.
+const wanted = { '@acme/internal-benchmarks': 'workspace:*' };
 for (const { packageName, manifest } of suites()) {
   wanted[packageName] = 'workspace:*';
   for (const [name, range] of Object.entries(manifest.devDependencies ?? {})) {

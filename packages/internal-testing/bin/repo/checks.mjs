@@ -13,7 +13,7 @@ export const checkFormat = () => run(bin('prettier'), ['--check', '--log-level=w
 export const format = () => run(bin('prettier'), ['--write', '--log-level=warn', '.']);
 
 /** Files, exports and dependencies that nobody uses. */
-export const unused = () => run(bin('knip'), ['--no-progress']);
+export const unused = () => run(bin('knip'), ['--no-progress', '--no-config-hints']);
 
 /** Runs the script of that name in every package and example that has it; each counts as one check. */
 export async function inEach(script, { env, folder = '', limitMs = 10 * 60_000 } = {}) {
