@@ -18,6 +18,8 @@ import { waitFor } from '@acme/internal-testing';
 import {
   MessageContext,
   MessageContextModule,
+  NonRetryableError,
+  RetryLater,
   type InboundMessage,
 } from '@acme/nest-message-context';
 import { of } from 'rxjs';
@@ -69,6 +71,16 @@ class OrdersController {
   @Get('forbidden')
   forbidden(): void {
     seen.push('handler ran');
+  }
+
+  @Get('later')
+  later(): void {
+    throw new RetryLater({ after: 250 });
+  }
+
+  @Get('impossible')
+  async impossible(): Promise<never> {
+    throw new NonRetryableError('IMPOSSIBLE', { message: 'cannot be' });
   }
 
   @Get('slow')
@@ -180,6 +192,15 @@ describe.each(Object.entries(adapters))('HTTP on %s', (name, create) => {
     const reply = await fetch(url + path, { headers: { 'x-correlation-id': 'abc-3' } });
     expect(reply.status).toBe(status);
     expect(reply.headers.get('x-correlation-id')).toBe('abc-3');
+  });
+
+  it.each([
+    ['later', 503, 'RETRY_LATER: try again in 250 ms'],
+    ['impossible', 422, 'cannot be'],
+  ])('answers a signal (%s) with its status', async (path, status, message) => {
+    const reply = await fetch(`${url}/orders/${path}`);
+    expect(reply.status).toBe(status);
+    expect(await reply.json()).toMatchObject({ statusCode: status, message });
   });
 
   it('is open before guards', async () => {

@@ -16,6 +16,8 @@ export abstract class OutcomeSignal extends Error {
   readonly [SIGNAL]: SettleDecision;
   /** How a caller who waits for a reply (HTTP, gRPC, RPC) is answered. */
   readonly [STATUS]: ErrorStatus;
+  /** The HTTP status; Nest's default exception filter answers with it. */
+  readonly statusCode: number;
 
   protected constructor(
     message: string,
@@ -27,6 +29,7 @@ export abstract class OutcomeSignal extends Error {
     this.name = new.target.name;
     this[SIGNAL] = decision;
     this[STATUS] = status;
+    this.statusCode = status.http;
   }
 }
 
