@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { provideServices, TestingError } from '../dist/services/index.js';
+import { signalTree } from '../dist/services/process-tree.js';
 
 const separator = process.argv.indexOf('--');
 const [file, ...args] = separator < 0 ? [] : process.argv.slice(separator + 1);
@@ -15,13 +16,14 @@ if (!file) {
   process.exit(2);
 }
 
-// A terminal sends Ctrl-C to the command as well; we stay until it has ended, and then stop the servers.
+// A terminal sends Ctrl-C to the command as well, a supervisor signals only us. Either way we stay until the command has
+// ended, and then stop the servers. Its whole tree: npx passes nothing on.
 let child;
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted = signal;
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child?.kill(signal);
+    if (child?.pid && (signal !== 'SIGINT' || !process.stdin.isTTY)) signalTree(child.pid, signal);
   });
 }
 

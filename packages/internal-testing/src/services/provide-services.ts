@@ -36,7 +36,7 @@ interface Found {
  */
 export async function provideServices(options: ProvideOptions = {}): Promise<ProvidedServices> {
   const { need = ALL, log = (line) => void process.stderr.write(`${line}\n`) } = options;
-  const wanted = [...new Set(need)].map((name) => services[name]);
+  const wanted = [...new Set(need)].map(known);
   const started: Found[] = [];
   const take = (service: Service) => (found: Found) => {
     started.push(found);
@@ -54,6 +54,14 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Pro
     await stop();
     throw error;
   }
+}
+
+function known(name: ServiceName): Service {
+  if (Object.hasOwn(services, name)) return services[name];
+  throw new TestingError(
+    'UNKNOWN_SERVICE',
+    `There is no service "${String(name)}". There are: ${ALL.join(', ')}.`,
+  );
 }
 
 type Take = (service: Service) => (found: Found) => void;
