@@ -1,0 +1,56 @@
+import type { ClaimRequest } from './store.js';
+
+/** What a guarded function learns about its claim. */
+export interface ClaimInfo {
+  readonly id: string;
+  readonly fence: number;
+  /** Fires when the claim is lost while the function runs. Never fires in a transaction. */
+  readonly signal: AbortSignal;
+}
+
+/** What is to become of a claim whose function has returned. */
+export interface Conclusion {
+  readonly value: unknown;
+  /**
+   * `record`: done, with this reply. `undo`: it counts as failed although it returned; roll back, let the next attempt run.
+   * `forget`: the effect stays, but the reply cannot be kept, so neither is the claim.
+   */
+  readonly verdict: 'record' | 'undo' | 'forget';
+  /** The reply as it is stored; undefined when there is none. */
+  readonly outcome?: string | undefined;
+}
+
+/** One call that is to have one effect. */
+export interface GuardedCall extends ClaimRequest {
+  readonly ttlMs: number;
+  readonly lockTtlMs: number;
+  /** Milliseconds after which a lease is no longer renewed, however long the function runs. */
+  readonly maxLockHoldMs: number;
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
+  run(info: ClaimInfo): Promise<unknown>;
+  conclude(value: unknown): Conclusion;
+  /** Told that the function never used the transaction; throws where that is an error. */
+  unused(): void;
+  /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */
+  unrecorded(cause: unknown): void;
+}
+
+/** What came of one attempt. */
+export type Attempt =
+  | {
+      readonly state: 'ran';
+      readonly value: unknown;
+      /** Present when the outcome is recorded for everybody to see. */
+      readonly recorded?: { readonly outcome: string | undefined } | undefined;
+    }
+  | { readonly state: 'running'; readonly fingerprint: string | undefined }
+  | {
+      readonly state: 'done';
+      readonly fingerprint: string | undefined;
+      readonly outcome: string | undefined;
+    };
+
+/** Claims, runs and records, in one of the two modes. */
+export interface Runner {
+  attempt(call: GuardedCall): Promise<Attempt>;
+}

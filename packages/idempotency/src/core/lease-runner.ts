@@ -1,0 +1,134 @@
+import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
+import type { Attempt, Conclusion, GuardedCall, Runner } from './attempt.js';
+import { Lease } from './lease.js';
+import type { Runtime } from './runtime.js';
+import type { Claim, LeaseState, LeaseStore } from './store.js';
+
+/** Pauses before an outcome that could not be recorded is recorded again; the lease is renewed meanwhile. */
+const COMPLETE_PAUSES_MS = [50, 200, 1_000];
+
+interface Settings {
+  readonly storeTimeoutMs: number;
+  /** Told about a lease that could not be given back: it runs out by itself. */
+  readonly warn: (text: string) => void;
+}
+
+/** One runner at a time by a lease, and one recorded outcome by compare-and-set. */
+export class LeaseRunner implements Runner {
+  constructor(
+    private readonly store: LeaseStore,
+    private readonly runtime: Runtime,
+    private readonly settings: Settings,
+  ) {}
+
+  async attempt(call: GuardedCall): Promise<Attempt> {
+    const token = this.runtime.token();
+    const claim = await this.claim(call, token);
+    if (claim.state !== 'claimed') return claim;
+    const { id, lockTtlMs, maxLockHoldMs } = call;
+    const lease = new Lease(this.store, { id, token, lockTtlMs, maxLockHoldMs }, this.runtime);
+    try {
+      const conclusion = await this.run(call, token, claim.fence, lease);
+      const recorded =
+        conclusion.verdict === 'record' && (await this.record(call, token, conclusion));
+      return {
+        state: 'ran',
+        value: conclusion.value,
+        recorded: recorded ? { outcome: conclusion.outcome } : undefined,
+      };
+    } finally {
+      lease.end();
+    }
+  }
+
+  private async claim(call: GuardedCall, token: string): Promise<Claim> {
+    const { id, name, fingerprint, lockTtlMs } = call;
+    const claiming = this.store.claim({ id, name, fingerprint, token, lockTtlMs });
+    try {
+      return await this.inTime(claiming);
+    } catch (error) {
+      // It may be ours without our knowing it; nobody else could run before it runs out.
+      void claiming.then(
+        () => this.release(id, token),
+        () => undefined,
+      );
+      throw new IdempotencyStoreUnavailableError(this.store.label, error);
+    }
+  }
+
+  private async run(
+    call: GuardedCall,
+    token: string,
+    fence: number,
+    lease: Lease,
+  ): Promise<Conclusion> {
+    let recording = false;
+    try {
+      const value = await call.run({
+        id: call.id,
+        fence,
+        get signal() {
+          return lease.signal;
+        },
+      });
+      const conclusion = call.conclude(value);
+      recording = conclusion.verdict === 'record';
+      return conclusion;
+    } finally {
+      if (!recording) await this.release(call.id, token);
+    }
+  }
+
+  /** Whether the outcome stands in the store. The effect has happened, so this tries hard. */
+  private async record(
+    call: GuardedCall,
+    token: string,
+    { outcome }: Conclusion,
+  ): Promise<boolean> {
+    const complete = (): Promise<LeaseState> =>
+      this.inTime(this.store.complete(call.id, token, outcome, call.ttlMs));
+    const { state, cause } = await this.tryHard(complete);
+    if (state !== 'held') call.unrecorded(cause);
+    return state === 'held';
+  }
+
+  private async tryHard(
+    complete: () => Promise<LeaseState>,
+  ): Promise<{ state?: LeaseState; cause?: unknown }> {
+    for (const pause of COMPLETE_PAUSES_MS) {
+      try {
+        return { state: await complete() };
+      } catch {
+        await this.runtime.sleep(pause).done;
+      }
+    }
+    return complete().then(
+      (state) => ({ state }),
+      (cause: unknown) => ({ cause }),
+    );
+  }
+
+  private async release(id: string, token: string): Promise<void> {
+    try {
+      await this.inTime(this.store.release(id, token));
+    } catch (error) {
+      this.settings.warn(
+        `A claim could not be given back (${String(error)}): the next attempt has to wait until it runs out.`,
+      );
+    }
+  }
+
+  /** Clients that queue commands while they are disconnected would otherwise hold a request for minutes. */
+  private async inTime<T>(work: Promise<T>): Promise<T> {
+    const { storeTimeoutMs } = this.settings;
+    const timeout = this.runtime.sleep(storeTimeoutMs);
+    const late = timeout.done.then(() => {
+      throw new Error(`no answer within ${storeTimeoutMs} ms`);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      timeout.stop();
+    }
+  }
+}

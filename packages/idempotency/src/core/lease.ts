@@ -1,0 +1,69 @@
+import { IdempotencyLeaseLostError } from '../idempotency.errors.js';
+import type { Runtime } from './runtime.js';
+import type { LeaseStore } from './store.js';
+
+interface LeaseParts {
+  readonly id: string;
+  readonly token: string;
+  readonly lockTtlMs: number;
+  readonly maxLockHoldMs: number;
+}
+
+/** A held lease: renewed while the handler runs, and given up when that no longer works. */
+export class Lease {
+  #controller: AbortController | undefined;
+  #lost: Error | undefined;
+  readonly #stop: () => void;
+  readonly #heldSince: number;
+  #renewedAt: number;
+  #renewing = false;
+
+  constructor(
+    private readonly store: LeaseStore,
+    private readonly parts: LeaseParts,
+    private readonly runtime: Runtime,
+  ) {
+    this.#heldSince = this.#renewedAt = runtime.now();
+    // A third, so that one renewal may fail and another be late before the lease runs out.
+    this.#stop = runtime.every(parts.lockTtlMs / 3, () => void this.beat());
+  }
+
+  /** Aborted once the lease may be somebody else's. Made on first use: most handlers never ask. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#lost) this.#controller.abort(this.#lost);
+    }
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    this.#stop();
+  }
+
+  private async beat(): Promise<void> {
+    const { id, token, lockTtlMs, maxLockHoldMs } = this.parts;
+    const now = this.runtime.now();
+    if (now - this.#heldSince > maxLockHoldMs) return this.lose('it was held for maxLockHold');
+    if (now - this.#renewedAt > lockTtlMs) return this.lose('it could not be renewed in time');
+    // One at a time: against a store that hangs, beats would pile up.
+    if (this.#renewing) return;
+    this.#renewing = true;
+    try {
+      const state = await this.store.extend(id, token, lockTtlMs);
+      if (state === 'lost') this.lose('it ran out');
+      // From before the question: the store counted from some moment after it.
+      else this.#renewedAt = now;
+    } catch {
+      // The next beat tries again; when none succeeds in time, the lease counts as lost.
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  private lose(why: string): void {
+    this.end();
+    this.#lost = new IdempotencyLeaseLostError(why);
+    this.#controller?.abort(this.#lost);
+  }
+}

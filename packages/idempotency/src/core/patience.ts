@@ -1,0 +1,45 @@
+import type { Runtime } from './runtime.js';
+
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
+/** How long one call waits for another one that holds its key. */
+export class Patience {
+  readonly #end: number;
+  #pause = SHORTEST_PAUSE_MS;
+
+  constructor(
+    waitMs: number,
+    private readonly runtime: Runtime,
+  ) {
+    this.#end = runtime.now() + waitMs;
+  }
+
+  /** Whether `event` came in time. Never rejects. */
+  async await(event: Promise<unknown>): Promise<boolean> {
+    const left = this.#end - this.runtime.now();
+    if (left <= 0) return false;
+    const timeout = this.runtime.sleep(left);
+    try {
+      return await Promise.race([
+        event.then(
+          () => true,
+          () => true,
+        ),
+        timeout.done.then(() => false),
+      ]);
+    } finally {
+      timeout.stop();
+    }
+  }
+
+  /** Waits a little, longer each time, with some chance in it so that waiters of several processes spread. False: enough. */
+  async pause(): Promise<boolean> {
+    const left = this.#end - this.runtime.now();
+    if (left <= 0) return false;
+    const spread = this.#pause * (0.5 + this.runtime.random());
+    this.#pause = Math.min(this.#pause * 1.5, LONGEST_PAUSE_MS);
+    await this.runtime.sleep(Math.min(left, spread)).done;
+    return true;
+  }
+}

@@ -1,0 +1,64 @@
+import { isTransactionError, type Transactions } from '@acme/nest-transaction';
+import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
+import type { Attempt, Conclusion, GuardedCall, Runner } from './attempt.js';
+import type { TransactionalStore } from './store.js';
+
+/** How often a transaction in which only the claim has run is begun anew after a serialization failure. */
+const CLAIM_ATTEMPTS = 10;
+
+/** Rolls the transaction back on the way out with a result. */
+class Undo {
+  constructor(readonly value: unknown) {}
+}
+
+const NEVER = new AbortController().signal;
+
+/** Claim, effect and outcome in one transaction: they commit together or not at all. */
+export class TransactionRunner implements Runner {
+  constructor(
+    private readonly store: TransactionalStore,
+    private readonly transactions: Transactions,
+  ) {}
+
+  async attempt(call: GuardedCall): Promise<Attempt> {
+    // A joined transaction commits later, if at all: nobody else may be told of its outcome yet.
+    const joined = this.transactions.isActive;
+    let started = false;
+    try {
+      return await this.transactions.run(() => this.inside(call, joined, () => (started = true)), {
+        isolation: call.isolation,
+        // The database gave up the claim for the sake of others: nothing else has run, so nothing can run twice.
+        retrySerialization: { attempts: CLAIM_ATTEMPTS, while: () => !started },
+      });
+    } catch (error) {
+      if (error instanceof Undo) return { state: 'ran', value: error.value };
+      if (started || isTransactionError(error)) throw error;
+      throw new IdempotencyStoreUnavailableError(this.store.label, error);
+    }
+  }
+
+  private async inside(call: GuardedCall, joined: boolean, starting: () => void): Promise<Attempt> {
+    const sql = this.transactions.sql();
+    const claim = await this.store.claim(sql, call);
+    if (claim.state !== 'claimed') return claim;
+    starting();
+    const value = await call.run({ id: call.id, fence: claim.fence, signal: NEVER });
+    const conclusion = call.conclude(value);
+    if (conclusion.verdict === 'undo') throw new Undo(conclusion.value);
+    if (this.transactions.touched === false) call.unused();
+    await this.write(call.id, conclusion);
+    const visible = conclusion.verdict === 'record' && !joined;
+    return {
+      state: 'ran',
+      value: conclusion.value,
+      recorded: visible ? { outcome: conclusion.outcome } : undefined,
+    };
+  }
+
+  /** The claim says "done, nothing to reply" already, so most events need no further statement. */
+  private async write(id: string, { verdict, outcome }: Conclusion): Promise<void> {
+    const sql = this.transactions.sql();
+    if (verdict === 'forget') await this.store.forget(sql, id);
+    else if (outcome !== undefined) await this.store.record(sql, id, outcome);
+  }
+}

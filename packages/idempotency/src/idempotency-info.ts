@@ -1,0 +1,58 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ClaimInfo } from './core/attempt.js';
+import { derivedKey } from './core/identity.js';
+
+/** What the running handler may know about its claim. */
+export class IdempotencyInfo {
+  /** @internal */
+  constructor(
+    private readonly claim: ClaimInfo,
+    private readonly outer: IdempotencyInfo | undefined,
+  ) {}
+
+  /** The claim under which the calling code runs, the innermost one; undefined outside of any. */
+  static current(): IdempotencyInfo | undefined {
+    return storage.getStore();
+  }
+
+  /** Name of the record: 64 hexadecimal digits that do not tell the key. For logs, and for looking into the store. */
+  get id(): string {
+    return this.claim.id;
+  }
+
+  /**
+   * Greater than that of every earlier claim of this key. A resource that remembers the greatest one it has seen can refuse
+   * a runner that was overtaken, which no lease can.
+   */
+  get fence(): number {
+    return this.claim.fence;
+  }
+
+  /** Aborted when the lease is lost: stop, somebody else may be running. Never aborted in transaction mode. */
+  get signal(): AbortSignal {
+    return this.claim.signal;
+  }
+
+  /**
+   * An idempotency key for a call downstream: another one for every label, the same on every attempt, and no way back to
+   * the key it comes from.
+   */
+  deriveKey(label: string): string {
+    return derivedKey(this.id, label);
+  }
+
+  /** @internal */
+  holds(id: string): boolean {
+    return this.id === id || (this.outer?.holds(id) ?? false);
+  }
+
+  /** @internal */
+  static run<R>(claim: ClaimInfo, fn: () => R): R {
+    return storage.run(new IdempotencyInfo(claim, storage.getStore()), fn);
+  }
+}
+
+// On globalThis under a versioned key, so that two installed copies of this package know of each other's claims.
+const KEY = Symbol.for('@acme/nest-idempotency:info:v1');
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<IdempotencyInfo> };
+const storage = (shared[KEY] ??= new AsyncLocalStorage());

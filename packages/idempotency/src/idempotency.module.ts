@@ -1,0 +1,89 @@
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { MessageContextCoreModule } from '@acme/nest-message-context';
+import { IdempotencyConfigurationError } from './idempotency.errors.js';
+import { resolveModuleOptions, type IdempotencyModuleOptions } from './idempotency.options.js';
+import { IdempotencyService } from './idempotency.service.js';
+import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
+import { IdempotencyStage } from './stage/idempotency.stage.js';
+import { Protection } from './stage/protection.js';
+
+/** Options that must be known before any factory runs, because they decide what the module provides. */
+export interface IdempotencyModuleExtras {
+  /**
+   * Whether `@Idempotent()` works in every module without importing this one.
+   * @default true
+   */
+  readonly isGlobal?: boolean;
+}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyModuleOptions>({
+  optionsInjectionToken: MODULE_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setExtras<IdempotencyModuleExtras>({ isGlobal: true }, (definition, { isGlobal = true }) =>
+    provide(definition, isGlobal),
+  )
+  .build();
+
+/** Makes `@Idempotent()` and `IdempotencyService` available. Import it once. The clients it is given stay with their owner. */
+@Module({})
+export class IdempotencyModule extends ConfigurableModuleClass implements OnModuleInit {
+  constructor(
+    @Inject(Protection) private readonly protection: Protection,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {
+    super();
+  }
+
+  /** @throws {IdempotencyConfigurationError} when there are two of it, or the store is not ready and may not be made so */
+  async onModuleInit(): Promise<void> {
+    const count = [...this.modules.values()].filter(({ providers }) =>
+      providers.has(RESOLVED_OPTIONS),
+    ).length;
+    if (count > 1)
+      throw new IdempotencyConfigurationError([
+        `IdempotencyModule is configured ${count} times, and a handler would get one of them by chance. Configure it once.`,
+      ]);
+    await this.prepareStore();
+  }
+
+  private async prepareStore(): Promise<void> {
+    const { store, transactions, options, logger } = this.protection;
+    // Without transactions there are no handlers, or each of them has been reported.
+    if (store.kind !== 'transaction' || transactions?.dialect !== store.dialect) return;
+    if (options.migrate) return store.migrate(transactions);
+    const problems = await store.check(transactions).catch((error: unknown) => {
+      logger.warn(`The idempotency store could not be checked at boot: ${String(error)}`);
+      return [];
+    });
+    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
+  }
+}
+
+function provide(definition: DynamicModule, isGlobal: boolean): DynamicModule {
+  return {
+    ...definition,
+    global: isGlobal,
+    imports: [...(definition.imports ?? []), MessageContextCoreModule],
+    providers: [
+      ...(definition.providers ?? []),
+      {
+        provide: RESOLVED_OPTIONS,
+        inject: [MODULE_OPTIONS],
+        useFactory: (options?: IdempotencyModuleOptions) =>
+          resolveModuleOptions(options, process.env['NODE_ENV'] === 'production'),
+      },
+      Protection,
+      IdempotencyStage,
+      IdempotencyService,
+    ],
+    exports: [...(definition.exports ?? []), IdempotencyStage, IdempotencyService],
+  };
+}

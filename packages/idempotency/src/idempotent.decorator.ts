@@ -1,0 +1,31 @@
+import { bodyStage, type StageDecorator } from '@acme/nest-message-context';
+import type { IdempotentOptions } from './idempotency.options.js';
+import type { StageOptions } from './stage/call-kind.js';
+import { IdempotencyStage } from './stage/idempotency.stage.js';
+
+/**
+ * One effect per key: a duplicate gets the outcome of the first call instead of another one.
+ *
+ * On a handler (HTTP, gRPC, RabbitMQ through Nest or golevelup), on any provider method, or on a class for all its handlers;
+ * there, GET, HEAD and OPTIONS are left alone.
+ * A text is short for `{ keyFrom: { payload: text } }`.
+ *
+ *     @Idempotent()
+ *     @EventPattern('order.placed.v1')
+ *     async onOrderPlaced(order: OrderPlaced) { … }
+ */
+export function Idempotent(options: IdempotentOptions | string = {}): StageDecorator {
+  const given = typeof options === 'string' ? { keyFrom: { payload: options } } : options;
+  const stage = (stageOptions: StageOptions): StageDecorator =>
+    bodyStage<StageOptions>({
+      slot: 'idempotency',
+      decorator: '@Idempotent()',
+      module: 'IdempotencyModule.forRoot()',
+      service: IdempotencyStage,
+      options: stageOptions,
+    });
+  const onMethod = stage(given);
+  const onClass = stage({ ...given, onClass: true });
+  return (target, key, descriptor) =>
+    (key === undefined ? onClass : onMethod)(target, key, descriptor);
+}

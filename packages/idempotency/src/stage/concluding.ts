@@ -1,0 +1,34 @@
+import { encode } from '../core/codec.js';
+import type { Conclusion } from '../core/attempt.js';
+import { IdempotencyResultNotPlainError } from '../idempotency.errors.js';
+import type { HttpReply } from './http-reply.js';
+import type { Protection } from './protection.js';
+import { isStream } from './result.js';
+
+interface Kept {
+  readonly name: string;
+  readonly serialize: ((result: unknown) => unknown) | undefined;
+  readonly reply: HttpReply | undefined;
+}
+
+/** Decides what is stored of a result that somebody may ask for again. */
+export function conclude(result: unknown, kept: Kept, protection: Protection): Conclusion {
+  const { name, serialize, reply } = kept;
+  if (isStream(result)) return unkept(name, result, 'a stream', protection);
+  // The first caller gets what every later one gets.
+  const value = serialize ? serialize(result) : result;
+  if (value === undefined && !reply?.changed) return { value, verdict: 'record' };
+  const encoded = encode({ body: value, head: reply?.head() });
+  if ('text' in encoded) return { value, verdict: 'record', outcome: encoded.text };
+  if (encoded.kind === 'class' && !protection.production)
+    throw new IdempotencyResultNotPlainError(name, encoded.what);
+  return unkept(name, value, encoded.what, protection);
+}
+
+function unkept(name: string, value: unknown, what: string, protection: Protection): Conclusion {
+  protection.warnOnce(
+    `unkept ${name}`,
+    `${name} returned ${what}, which cannot be kept for a replay: its calls are not protected, a repetition runs again. Return plain values, or give @Idempotent({ serialize }).`,
+  );
+  return { value, verdict: 'forget' };
+}

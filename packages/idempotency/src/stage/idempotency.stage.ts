@@ -1,0 +1,180 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  handlerName,
+  STATUS,
+  type BodyCall,
+  type BodyStageService,
+  type StageHandler,
+} from '@acme/nest-message-context';
+import { decode } from '../core/codec.js';
+import { fingerprintOf } from '../core/fingerprint.js';
+import { recordIdOf } from '../core/identity.js';
+import { IdempotencyInfo } from '../idempotency-info.js';
+import {
+  IdempotencyError,
+  IdempotencyPrincipalRequiredError,
+  IdempotencyRecordUnreadableError,
+  IdempotencyStreamUnsupportedError,
+  isIdempotencyError,
+} from '../idempotency.errors.js';
+import { problemsOfHandler } from './boot-check.js';
+import { callKindOf, type CallKind, type StageOptions } from './call-kind.js';
+import { settingsOf, waitMsOf } from './call-settings.js';
+import { conclude } from './concluding.js';
+import { answersWithStream, markReplayed } from './grpc-reply.js';
+import { HttpReply, type StoredHead } from './http-reply.js';
+import { keyOf } from './key-of.js';
+import { Protection } from './protection.js';
+import { isRefusal } from './result.js';
+
+type Call = BodyCall<StageOptions>;
+
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/** What `@Idempotent()` does around a method. */
+@Injectable()
+export class IdempotencyStage implements BodyStageService<StageOptions> {
+  /** Which method has a name: two with one name would take each other's messages for duplicates. */
+  readonly #named = new Map<string, { readonly owner: unknown; readonly methodName: string }>();
+
+  constructor(@Inject(Protection) private readonly protection: Protection) {}
+
+  async around(call: Call, next: () => Promise<unknown>): Promise<unknown> {
+    const kind = callKindOf(call);
+    const { options } = call;
+    const { message } = call.context;
+    if (options.onClass && kind === 'http' && SAFE_METHODS.includes(methodOf(message.raw)))
+      return next();
+    const reply =
+      kind === 'http'
+        ? HttpReply.of(message.response, this.protection.options.replayHeaders)
+        : undefined;
+    try {
+      return await this.protect(call, kind, reply, next);
+    } catch (error) {
+      if (isIdempotencyError(error)) this.report(error as IdempotencyError, call, reply);
+      throw error;
+    }
+  }
+
+  check(handler: StageHandler<StageOptions>): readonly string[] {
+    const name = nameOf(handler);
+    const problems = problemsOfHandler(handler, this.protection);
+    const { methodName } = handler.handler;
+    const namesake = this.#named.get(name);
+    if (namesake && (namesake.owner !== handler.owner || namesake.methodName !== methodName))
+      problems.push(
+        `"${name}" is the name of two handlers, which would take each other's messages for duplicates. Give each its own @Idempotent({ name }).`,
+      );
+    this.#named.set(name, { owner: handler.owner, methodName });
+    const mode = this.protection.modeOf(handler.options);
+    if (problems.length === 0 && mode)
+      this.protection.logger.log(`${name}: ${mode} mode, ${this.protection.store.label}`);
+    return problems.map(
+      (problem) => `@Idempotent() on ${handlerName(handler.handler)}: ${problem}`,
+    );
+  }
+
+  private async protect(
+    call: Call,
+    kind: CallKind,
+    reply: HttpReply | undefined,
+    next: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const { options, context } = call;
+    const own = kind === 'method' ? undefined : context.message;
+    const name = nameOf(call);
+    if (kind === 'grpc' && answersWithStream(context.message.raw))
+      throw new IdempotencyStreamUnsupportedError(name);
+    const key = keyOf({ kind, message: own, args: call.args }, options);
+    if (key === undefined) return next();
+    const { namespace, defaults } = this.protection.options;
+    const principal = await this.principalOf(call, kind);
+    const id = recordIdOf({ namespace, principal, name, key });
+    // Inside its own claim it is part of the call that is under way, not a duplicate of it.
+    if (IdempotencyInfo.current()?.holds(id)) return next();
+    const settings = settingsOf(options, defaults, kind);
+    const execution = await this.protection.execute({
+      id,
+      name,
+      fingerprint: fingerprintFor(call, kind),
+      settings,
+      waitMs: waitMsOf(settings, context.message.deadline, Date.now()),
+      options,
+      redelivers: kind === 'event',
+      run: next,
+      conclude: (value) => {
+        if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };
+        if (kind === 'event') return { value, verdict: 'record' };
+        return conclude(value, { name, serialize: options.serialize, reply }, this.protection);
+      },
+    });
+    if (!execution.replayed) return execution.value;
+    if (kind === 'grpc') markReplayed(context.message.raw);
+    const stored = readOutcome(execution.outcome, name, id);
+    reply?.replay(stored.head);
+    return stored.body;
+  }
+
+  private async principalOf(
+    { options, context }: Call,
+    kind: CallKind,
+  ): Promise<string | undefined> {
+    // A resolver of the module is about callers; messages have none, unless their handler says how to tell.
+    const resolver =
+      options.principal ??
+      (kind === 'http' || kind === 'grpc' ? this.protection.options.defaults.principal : undefined);
+    if (!resolver) return undefined;
+    const principal = await resolver(context);
+    if (typeof principal !== 'string' || principal === '')
+      throw new IdempotencyPrincipalRequiredError();
+    return principal;
+  }
+
+  /** Nest logs nothing about an error that it answers by its status. */
+  private report(error: IdempotencyError, call: Call, reply: HttpReply | undefined): void {
+    const { http, retryAfterMs } = error[STATUS];
+    if (retryAfterMs !== undefined) reply?.retryAfter(retryAfterMs);
+    if (http < 500) return;
+    const { cause } = error;
+    const why = cause instanceof Error ? ` Cause: ${cause.message}` : '';
+    this.protection.logger.error(`${nameOf(call)}: ${error.code}: ${error.message}${why}`);
+  }
+}
+
+const nameOf = ({ options, handler }: Pick<Call, 'options' | 'handler'>): string =>
+  options.name ?? handlerName(handler);
+
+interface HttpRequestLike {
+  readonly method?: unknown;
+  readonly query?: unknown;
+}
+
+const methodOf = (request: unknown): string =>
+  String((request as HttpRequestLike | undefined)?.method);
+
+/** Requests as they were received, so that a new default in a DTO does not make another request of a repetition. */
+function fingerprintFor({ options, context, args }: Call, kind: CallKind): string | undefined {
+  const { fingerprint } = options;
+  const { message } = context;
+  const payload = kind === 'method' ? args[0] : message.receivedPayload;
+  if (typeof fingerprint === 'function') return fingerprintOf(fingerprint(payload));
+  if (!(fingerprint ?? (kind !== 'event' && kind !== 'method'))) return undefined;
+  // The path names the resource: the same body sent to another one is another request.
+  return kind === 'http'
+    ? fingerprintOf([message.name, (message.raw as HttpRequestLike).query, payload])
+    : fingerprintOf(payload);
+}
+
+function readOutcome(
+  outcome: string | undefined,
+  name: string,
+  id: string,
+): { readonly body?: unknown; readonly head?: StoredHead | undefined } {
+  if (outcome === undefined) return {};
+  try {
+    return decode(outcome) as { body: unknown; head: StoredHead | undefined };
+  } catch (cause) {
+    throw new IdempotencyRecordUnreadableError(name, id, cause);
+  }
+}

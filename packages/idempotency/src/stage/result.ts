@@ -1,0 +1,29 @@
+import type { Delivery } from '@acme/nest-message-context';
+
+/**
+ * Whether a call that returned has failed all the same: the handler refused its delivery by hand, or returned golevelup's
+ * `Nack`. Recorded as a success, the message that comes again would be taken for a duplicate, and lost.
+ */
+export function isRefusal(result: unknown, delivery: Delivery | undefined): boolean {
+  const decided = delivery?.decision;
+  return (decided !== undefined && decided.action !== 'ack') || isNack(result);
+}
+
+/** By shape: golevelup is not imported here, and minifiers rename classes. */
+function isNack(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('requeue' in value)) return false;
+  return (
+    value.constructor.name === 'Nack' ||
+    typeof (value as { _requeue?: unknown })._requeue === 'boolean'
+  );
+}
+
+/** Whether a result can be read only once: a Node or web stream, an async iterable, Nest's `StreamableFile`. */
+export function isStream(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  const like = result as Partial<Record<'pipe' | 'getReader' | 'getStream', unknown>>;
+  return (
+    [like.pipe, like.getReader, like.getStream].some((method) => typeof method === 'function') ||
+    Symbol.asyncIterator in result
+  );
+}
