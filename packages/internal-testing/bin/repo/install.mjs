@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { capture, run, top } from './shell.mjs';
 
 const PNPM = '12.21.0';
@@ -12,6 +12,11 @@ export async function pnpm(args, options) {
   await bootstrap();
   await run(process.execPath, [entry, ...args], options);
 }
+
+/** The environment of a tool that calls pnpm by its name. */
+export const withPnpm = () => ({
+  PATH: `${join(home, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`,
+});
 
 /** The settings of `pnpm-workspace.yaml` as pnpm reads them: `{ catalogs, … }`. */
 export async function pnpmSettings() {

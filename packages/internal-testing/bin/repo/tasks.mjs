@@ -1,6 +1,7 @@
 import { checkFormat, drift, examples, format, lint, typecheck, unused } from './checks.mjs';
 import { nest12 } from './nest12.mjs';
 import { bench, demo } from './programs.mjs';
+import { publish, raiseVersions } from './release.mjs';
 import { withServices } from './services.mjs';
 import { Steps, report } from './steps.mjs';
 import { vitest } from './vitest.mjs';
@@ -50,4 +51,6 @@ export const tasks = {
   'test:examples': { run: async () => report(await withServices(examples)) },
   'check:packages': { run: async () => report(await checkPackages()) },
   'check:unused': { needsBuild: false, run: unused },
+  'release:version': { needsBuild: false, run: raiseVersions },
+  'release:publish': { run: publish },
 };
