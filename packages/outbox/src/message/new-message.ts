@@ -1,0 +1,102 @@
+import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { HeaderValue, OutboundMessage } from '@acme/nest-message-context';
+import type { NewMessage } from '../contracts/outbox-store.js';
+import { OutboxMessageInvalidError } from '../outbox.errors.js';
+import { encodeHeaders } from './headers-codec.js';
+
+/** AMQP carries names in at most so many bytes. Better refused here, with the caller's stack, than parked a day later. */
+const MAX_NAME_BYTES = 255;
+
+/**
+ * The messages as they are stored: complete snapshots, which later changes of the given objects do not reach.
+ *
+ * @throws {OutboxMessageInvalidError} listing everything that could never be published
+ */
+export function toNewMessages(
+  messages: readonly OutboundMessage[],
+  inherited: Readonly<Record<string, HeaderValue>>,
+): NewMessage[] {
+  const problems: string[] = [];
+  const made = messages.map((message, index) => {
+    const note = (problem: string): void => {
+      problems.push(messages.length === 1 ? problem : `message ${index}: ${problem}`);
+    };
+    return toNewMessage(message, inherited, note);
+  });
+  if (problems.length > 0) throw new OutboxMessageInvalidError(problems);
+  return made;
+}
+
+type Note = (problem: string) => void;
+
+function toNewMessage(
+  message: OutboundMessage,
+  inherited: Readonly<Record<string, HeaderValue>>,
+  note: Note,
+): NewMessage {
+  const { exchange, routingKey, key, contentType, messageId, timestamp } = message;
+  checkName('type', message.type, note);
+  if (message.type === '')
+    note('type: empty. Give the event its name, with its version: order.placed.v1.');
+  const optional = { exchange, routingKey, key, contentType, messageId };
+  for (const [name, value] of Object.entries(optional)) {
+    if (value !== undefined) checkName(name, value, note);
+  }
+  if (timestamp !== undefined && !Number.isFinite(timestamp)) {
+    note(`timestamp: ${String(timestamp)} is not a time. Give Unix milliseconds.`);
+  }
+  const headers = { ...inherited, ...message.headers };
+  for (const [name, value] of Object.entries(headers)) checkHeader(name, value, note);
+  return {
+    messageId: messageId ?? randomUUID(),
+    type: message.type,
+    key: key ?? null,
+    exchange: exchange ?? null,
+    routingKey: routingKey ?? null,
+    contentType: contentType ?? null,
+    headers: encodeHeaders(headers),
+    occurredAt: timestamp ?? Date.now(),
+    payload: snapshot(message.payload, note),
+  };
+}
+
+function checkName(name: string, value: unknown, note: Note): void {
+  if (typeof value !== 'string') note(`${name}: ${typeof value} instead of a string.`);
+  else if (Buffer.byteLength(value) > MAX_NAME_BYTES) {
+    note(`${name}: ${Buffer.byteLength(value)} bytes; AMQP carries at most ${MAX_NAME_BYTES}.`);
+  } else if (value.includes('\0')) note(`${name}: contains a NUL character.`);
+}
+
+function checkHeader(name: string, value: unknown, note: Note): void {
+  checkName(`headers: the name ${JSON.stringify(name)}`, name, note);
+  const ok =
+    (typeof value === 'string' && !value.includes('\0')) ||
+    typeof value === 'boolean' ||
+    Number.isFinite(value) ||
+    value instanceof Uint8Array;
+  if (!ok) {
+    note(
+      `headers["${name}"]: give a string, a finite number, a boolean or bytes, not ${describe(value)}.`,
+    );
+  }
+}
+
+function snapshot(payload: unknown, note: Note): string | Uint8Array {
+  if (payload instanceof Uint8Array) return Uint8Array.from(payload);
+  try {
+    const text = JSON.stringify(payload) as string | undefined;
+    if (text !== undefined) return text;
+    note(`payload: ${describe(payload)} has no JSON. Give a value that JSON has, or bytes.`);
+  } catch (error) {
+    note(
+      `payload: not serialisable as JSON (${error instanceof Error ? error.message : String(error)}).`,
+    );
+  }
+  return '';
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return 'a string with a NUL character';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -1,0 +1,83 @@
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { EventSink, MessageContextCoreModule } from '@acme/nest-message-context';
+import { getTransactionsToken, type Transactions } from '@acme/nest-transaction';
+import { Outbox } from './outbox.js';
+import {
+  resolveOptions,
+  type OutboxModuleExtras,
+  type OutboxModuleOptions,
+  type OutboxSettings,
+} from './outbox.options.js';
+import { OUTBOX_OPTIONS, OUTBOX_SETTINGS } from './outbox.tokens.js';
+import { OutboxRelay } from './relay/outbox-relay.js';
+import { UnavailablePublisher } from './publisher/unavailable-publisher.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<OutboxModuleOptions>({
+  optionsInjectionToken: OUTBOX_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setExtras<OutboxModuleExtras>({ transactions: 'default', isGlobal: true }, provide)
+  .build();
+
+/** Provides `Outbox` (also as `EventSink`) and `OutboxRelay`. */
+@Module({ imports: [MessageContextCoreModule] })
+export class OutboxModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
+{
+  constructor(
+    @Inject(OUTBOX_SETTINGS) private readonly settings: OutboxSettings,
+    @Inject(Outbox) private readonly outbox: Outbox,
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+  ) {
+    super();
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.outbox.prepare();
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.embedded) this.relay.start();
+  }
+
+  /** Before the application closes the pool or the broker's connection. */
+  async onModuleDestroy(): Promise<void> {
+    await this.relay.stop();
+    await this.settings.publisher?.close?.();
+  }
+}
+
+function provide(definition: DynamicModule, extras: OutboxModuleExtras): DynamicModule {
+  const transactions = getTransactionsToken(extras.transactions);
+  return {
+    ...definition,
+    global: extras.isGlobal ?? true,
+    providers: [
+      ...(definition.providers ?? []),
+      { provide: OUTBOX_SETTINGS, inject: [OUTBOX_OPTIONS], useFactory: resolveOptions },
+      {
+        provide: OutboxRelay,
+        inject: [OUTBOX_SETTINGS],
+        useFactory: ({ store, publisher, relay }: OutboxSettings) =>
+          new OutboxRelay(store, publisher ?? new UnavailablePublisher(), relay),
+      },
+      {
+        provide: Outbox,
+        inject: [OUTBOX_SETTINGS, OutboxRelay, { token: transactions, optional: true }],
+        useFactory: ({ store, lanes }: OutboxSettings, relay: OutboxRelay, open?: Transactions) =>
+          new Outbox(store, open, lanes, relay.wake),
+      },
+      { provide: EventSink, useExisting: Outbox },
+    ],
+    exports: [...(definition.exports ?? []), Outbox, EventSink, OutboxRelay],
+  };
+}

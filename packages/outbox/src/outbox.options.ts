@@ -1,0 +1,218 @@
+import { Publisher } from '@acme/nest-message-context';
+import type { OutboxStore } from './contracts/outbox-store.js';
+import { parseDuration, type Duration } from './core/duration.js';
+import type { RelaySettings } from './relay/relay-engine.js';
+import { OutboxConfigurationError } from './outbox.errors.js';
+
+/** How the relay works. */
+export interface RelayOptions {
+  /**
+   * `'embedded'` publishes from this process, as soon as the application has started. `'off'` only adds: another process
+   * publishes, or `runOnce()` is called.
+   * @default 'embedded'
+   */
+  readonly mode?: 'embedded' | 'off' | undefined;
+  /**
+   * Number of lanes, hence of relays that can share the work. Fixed when the tables are created; another number than the
+   * database has is an error at boot.
+   * @default what the database has, 16 for new tables
+   */
+  readonly lanes?: number | undefined;
+  /**
+   * Messages that are read at once.
+   * @default 500
+   */
+  readonly batchSize?: number | undefined;
+  /**
+   * Messages that are on their way or not yet removed. So many are published twice at most when the process dies.
+   * @default 1000
+   */
+  readonly window?: number | undefined;
+  /**
+   * The longest pause between two looks while nothing comes. After a commit in this process the relay looks at once.
+   * @default '1s'
+   */
+  readonly pollInterval?: Duration | undefined;
+  /**
+   * After how long without a sign of life the lanes of a relay go to others. Also how long the database may take to answer.
+   * @default '10s'
+   */
+  readonly lease?: Duration | undefined;
+  /**
+   * How long the shutdown waits for what is on its way.
+   * @default '10s'
+   */
+  readonly stopTimeout?: Duration | undefined;
+}
+
+/** What becomes of a message that the broker does not accept while it accepts others. */
+export interface RetryOptions {
+  /**
+   * So many failures and it is parked.
+   * @default 20
+   */
+  readonly attempts?: number | undefined;
+  /**
+   * Pause after the first failure. It doubles with each, and half of it is random.
+   * @default '1s'
+   */
+  readonly backoff?: Duration | undefined;
+  /**
+   * The longest pause.
+   * @default '5m'
+   */
+  readonly maxBackoff?: Duration | undefined;
+}
+
+/** Options of `OutboxModule.forRoot()`; what the factory of `forRootAsync()` returns. */
+export interface OutboxModuleOptions {
+  /** Where messages are kept: `new PostgresOutboxStore({ database: pool })`. */
+  readonly store: OutboxStore;
+  /** Who publishes them: `new RabbitMqPublisher({ connect })`. Not needed with `relay: { mode: 'off' }`. Closed with the module when it has a `close()`. */
+  readonly publisher?: (Publisher & { close?(): Promise<void> }) | undefined;
+  readonly relay?: RelayOptions | undefined;
+  readonly retry?: RetryOptions | undefined;
+}
+
+/** Options that must be known before any factory runs. */
+export interface OutboxModuleExtras {
+  /**
+   * Name of the `Transactions` that `add()` joins.
+   * @default 'default'
+   */
+  readonly transactions?: string;
+  /**
+   * Whether every module may inject `Outbox` without importing this one.
+   * @default true
+   */
+  readonly isGlobal?: boolean;
+}
+
+/** @internal The options with their defaults. */
+export interface OutboxSettings {
+  readonly store: OutboxStore;
+  readonly publisher: OutboxModuleOptions['publisher'];
+  readonly embedded: boolean;
+  readonly lanes: number | undefined;
+  readonly relay: RelaySettings & { readonly stopTimeoutMs: number };
+}
+
+/** @throws {OutboxConfigurationError} listing everything that is wrong, each with its remedy */
+export function resolveOptions(options: OutboxModuleOptions | undefined): OutboxSettings {
+  const check = new Check();
+  const given = check.object<OutboxModuleOptions>('options', options, [
+    'store',
+    'publisher',
+    'relay',
+    'retry',
+  ]);
+  const relay = check.object<RelayOptions>('relay', given.relay, RELAY_OPTIONS);
+  const retry = check.object<RetryOptions>('retry', given.retry, [
+    'attempts',
+    'backoff',
+    'maxBackoff',
+  ]);
+  const mode = relay.mode ?? 'embedded';
+  if (mode !== 'embedded' && mode !== 'off') {
+    check.problems.push(`relay.mode: ${show(mode)} is unknown. Give 'embedded' or 'off'.`);
+  }
+  check.methods(
+    'store',
+    given.store,
+    ['prepare', 'insert'],
+    'new PostgresOutboxStore({ database: pool })',
+  );
+  if (mode !== 'off' || given.publisher !== undefined) {
+    check.methods(
+      'publisher',
+      given.publisher,
+      ['publish'],
+      "new RabbitMqPublisher({ connect }), or relay: { mode: 'off' }",
+    );
+  }
+  const settings = {
+    batchSize: check.count('relay.batchSize', relay.batchSize, 500),
+    window: check.count('relay.window', relay.window, 1_000),
+    pollIntervalMs: check.duration('relay.pollInterval', relay.pollInterval, '1s'),
+    leaseMs: check.duration('relay.lease', relay.lease, '10s'),
+    stopTimeoutMs: check.duration('relay.stopTimeout', relay.stopTimeout, '10s'),
+    retry: {
+      attempts: check.count('retry.attempts', retry.attempts, 20),
+      initialMs: check.duration('retry.backoff', retry.backoff, '1s'),
+      maxMs: check.duration('retry.maxBackoff', retry.maxBackoff, '5m'),
+    },
+  };
+  const lanes =
+    relay.lanes === undefined ? undefined : check.count('relay.lanes', relay.lanes, 16, 1_024);
+  if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
+  return {
+    store: given.store,
+    publisher: given.publisher,
+    embedded: mode === 'embedded',
+    lanes,
+    relay: settings,
+  };
+}
+
+const RELAY_OPTIONS = [
+  'mode',
+  'lanes',
+  'batchSize',
+  'window',
+  'pollInterval',
+  'lease',
+  'stopTimeout',
+];
+
+class Check {
+  readonly problems: string[] = [];
+
+  /** An option that nobody knows would be believed to do something. */
+  object<T extends object>(name: string, value: unknown, known: readonly string[]): T {
+    if (value === undefined && name !== 'options') return {} as T;
+    if (typeof value !== 'object' || value === null) {
+      this.problems.push(`${name}: ${show(value)} is not an object.`);
+      return {} as T;
+    }
+    for (const key of Object.keys(value)) {
+      if (!known.includes(key)) {
+        this.problems.push(
+          `${name}.${key}: there is no such option. Known are ${known.join(', ')}.`,
+        );
+      }
+    }
+    return value as T;
+  }
+
+  methods(name: string, value: unknown, methods: readonly string[], remedy: string): void {
+    const has = (method: string): boolean =>
+      typeof (value as Record<string, unknown> | undefined)?.[method] === 'function';
+    if (methods.every(has)) return;
+    this.problems.push(
+      `${name}: ${value === undefined ? 'missing' : `${show(value)} has no ${methods.join('() and ')}()`}. Give ${remedy}.`,
+    );
+  }
+
+  count(name: string, value: unknown, fallback: number, max = 100_000): number {
+    const count = value ?? fallback;
+    if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= max)
+      return count as number;
+    this.problems.push(`${name}: ${show(value)} is not a whole number from 1 to ${max}.`);
+    return fallback;
+  }
+
+  duration(name: string, value: unknown, fallback: Duration): number {
+    const ms = parseDuration(value ?? fallback);
+    if (ms !== undefined && ms > 0) return ms;
+    this.problems.push(
+      `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m'.`,
+    );
+    return 1;
+  }
+}
+
+function show(value: unknown): string {
+  return typeof value === 'object' && value !== null
+    ? 'the given object'
+    : (JSON.stringify(value) ?? String(value));
+}

@@ -1,0 +1,99 @@
+import { EventSink, type OutboundMessage } from '@acme/nest-message-context';
+import {
+  isTransactionError,
+  sqlOf,
+  type SqlExecutor,
+  type Transactions,
+} from '@acme/nest-transaction';
+import type { OutboxStore } from './contracts/outbox-store.js';
+import { contextHeaders } from './message/context-headers.js';
+import { toNewMessages } from './message/new-message.js';
+import { OutboxTransactionRequiredError } from './outbox.errors.js';
+
+/** How `Outbox.add` finds its transaction. */
+export interface AddOptions {
+  /**
+   * The library's own handle of an open transaction: a pg `PoolClient`, a TypeORM `EntityManager`, … (whatever `sqlOf()` of
+   * `@acme/nest-transaction` accepts). Its commit cannot be seen from here, so the relay finds the messages when it polls
+   * next, `relay.pollInterval` later at most.
+   * @default the ambient transaction of `Transactions.run()`
+   */
+  readonly tx?: unknown;
+}
+
+/** Takes messages into the caller's transaction: they leave if, and only if, it commits. */
+export class Outbox extends EventSink {
+  #prepared: Promise<void> | undefined;
+
+  /** @internal Made by `OutboxModule`. */
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly transactions: Transactions | undefined,
+    private readonly lanes: number | undefined,
+    private readonly wake: () => void,
+  ) {
+    super();
+  }
+
+  /**
+   * Writes the messages into the transaction, in their order and in one statement, however many they are. Payloads and
+   * headers are snapshots; correlation, causation and trace of the message being handled go along.
+   *
+   * @throws {OutboxTransactionRequiredError} outside a transaction
+   * @throws {OutboxMessageInvalidError} when a message could never be published
+   */
+  async add(
+    messages: OutboundMessage | readonly OutboundMessage[],
+    options: AddOptions = {},
+  ): Promise<void> {
+    const list = Array.isArray(messages) ? messages : [messages as OutboundMessage];
+    const made = toNewMessages(list, contextHeaders());
+    const { executor, ambient } = this.#executor(options.tx);
+    if (made.length === 0) return;
+    await this.prepare();
+    await this.store.insert(executor, made);
+    if (ambient) this.#wakeAfterCommit(ambient);
+  }
+
+  /** @internal Prepares the store, once; a failure may be repeated. */
+  prepare(): Promise<void> {
+    return (this.#prepared ??= this.store.prepare(this.lanes).catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    }));
+  }
+
+  #executor(tx: unknown): { executor: SqlExecutor; ambient?: Transactions } {
+    try {
+      if (tx !== undefined) return { executor: sqlOf(tx, { inTransaction: true }) };
+      if (this.transactions) {
+        return { executor: this.transactions.sql(), ambient: this.transactions };
+      }
+    } catch (error) {
+      if (isTransactionError(error, 'TRANSACTION_REQUIRED')) throw required(tx, error);
+      throw error;
+    }
+    throw required(tx, undefined);
+  }
+
+  #wakeAfterCommit(transactions: Transactions): void {
+    try {
+      transactions.afterCommit(this.wake);
+    } catch (error) {
+      // Opened by the library itself, so nobody sees the commit: the relay finds the messages when it polls.
+      if (!isTransactionError(error, 'TRANSACTION_UNSUPPORTED')) throw error;
+    }
+  }
+}
+
+function required(tx: unknown, cause: unknown): OutboxTransactionRequiredError {
+  const what =
+    tx === undefined
+      ? 'Outbox.add() was called outside a transaction'
+      : 'Outbox.add() was given a handle that is not inside a transaction';
+  return new OutboxTransactionRequiredError(
+    `${what}; nothing was written. Call it inside transactions.run(…) of @acme/nest-transaction (import TransactionModule), ` +
+      'together with the change the message tells of, or pass the handle of your own open transaction: outbox.add(message, { tx }).',
+    { cause },
+  );
+}

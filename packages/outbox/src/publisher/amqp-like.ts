@@ -1,0 +1,44 @@
+/** The part of a connection of `amqplib` (`ChannelModel`, what `connect()` resolves with) that is used. */
+export interface AmqpConnectionLike {
+  createConfirmChannel(): Promise<AmqpConfirmChannelLike>;
+  createChannel(): Promise<AmqpChannelLike>;
+  on(event: string, listener: (detail: unknown) => void): unknown;
+  close(): Promise<unknown>;
+}
+
+/** The part of a channel that is used. */
+export interface AmqpChannelLike {
+  checkExchange(exchange: string): Promise<unknown>;
+  on(event: string, listener: (detail: unknown) => void): unknown;
+  close(): Promise<unknown>;
+}
+
+/** The part of a channel with publisher confirms that is used. */
+export interface AmqpConfirmChannelLike extends AmqpChannelLike {
+  publish(
+    exchange: string,
+    routingKey: string,
+    content: Buffer,
+    options: AmqpPublishOptions,
+    callback: (error: Error | null) => void,
+  ): boolean;
+}
+
+/** Properties of a message, as `amqplib` names them. */
+export interface AmqpPublishOptions {
+  readonly persistent: boolean;
+  readonly mandatory: boolean;
+  readonly messageId: string;
+  readonly type: string;
+  readonly contentType: string;
+  /** Seconds. */
+  readonly timestamp: number;
+  readonly headers: Record<string, unknown>;
+  readonly correlationId?: string;
+}
+
+/** A message that the broker gives back. */
+export interface AmqpReturnLike {
+  readonly fields: { readonly exchange: string; readonly routingKey: string };
+  readonly properties: { readonly messageId?: unknown };
+}

@@ -1,0 +1,257 @@
+import type { PublishOutcome } from '@acme/nest-message-context';
+import { PublishError } from '../outbox.errors.js';
+import type { AmqpFrame } from './amqp-frame.js';
+import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
+import { ExchangeCheck } from './exchange-check.js';
+
+interface InFlight {
+  readonly frame: AmqpFrame;
+  readonly deadline: number;
+  readonly settle: (outcome: PublishOutcome) => void;
+  /** The broker has given it back; the confirm that follows confirms nothing. */
+  returned: boolean;
+}
+
+interface Waiter {
+  readonly go: () => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export interface LinkSettings {
+  readonly window: number;
+  readonly timeoutMs: number;
+  /** Told once, when the link has become useless. */
+  readonly onDead: () => void;
+}
+
+const confirmed: PublishOutcome = { status: 'confirmed' };
+
+/** One connection with its one confirm channel, until either fails. What is under way then ends without an answer. */
+export class ConfirmLink {
+  /** In order of publishing, so the oldest is the first. */
+  readonly #inFlight = new Set<InFlight>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #exchanges: ExchangeCheck;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: PublishError | undefined;
+  #blocked: string | undefined;
+  #bufferFull = false;
+  #onIdle: (() => void) | undefined;
+
+  private constructor(
+    private readonly connection: AmqpConnectionLike,
+    private readonly channel: AmqpConfirmChannelLike,
+    private readonly settings: LinkSettings,
+  ) {
+    this.#exchanges = new ExchangeCheck(connection);
+    channel.on('error', (error) => this.#channelFailed(error as Error));
+    channel.on('close', () => this.#die('The channel was closed.'));
+    channel.on('return', (message) => this.#onReturn(message as AmqpReturnLike));
+    channel.on('drain', () => this.#resume(() => (this.#bufferFull = false)));
+    connection.on('blocked', (reason) => (this.#blocked = String(reason)));
+    connection.on('unblocked', () => this.#resume(() => (this.#blocked = undefined)));
+    connection.on('close', () => this.#die('The connection was closed.'));
+  }
+
+  static async open(connection: AmqpConnectionLike, settings: LinkSettings): Promise<ConfirmLink> {
+    // `close` follows and is dealt with; an `error` without a listener ends the process.
+    connection.on('error', () => {});
+    return new ConfirmLink(connection, await connection.createConfirmChannel(), settings);
+  }
+
+  get isAlive(): boolean {
+    return this.#failure === undefined;
+  }
+
+  /** Whether the exchange is there; an error says what is wrong with it. Asks the broker once. */
+  checkExchange(name: string): PublishError | undefined | Promise<PublishError | undefined> {
+    return this.#exchanges.problem(name);
+  }
+
+  get canSend(): boolean {
+    return (
+      !this.#bufferFull && this.#blocked === undefined && this.#inFlight.size < this.settings.window
+    );
+  }
+
+  /** Resolves when there may be room, when the link is dead, or when the time is up. */
+  room(): Promise<void> {
+    return new Promise((done) => {
+      const go = (): void => {
+        clearTimeout(waiter.timer);
+        this.#waiters.delete(waiter);
+        done();
+      };
+      const waiter: Waiter = { go, timer: setTimeout(go, this.settings.timeoutMs) };
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** What an unsent message gets when there is no room. */
+  noRoom(): PublishOutcome {
+    return unknown(
+      this.#failure ??
+        new PublishError(
+          'TIMEOUT',
+          this.#blocked === undefined
+            ? `The broker was too slow: no room for one more message within ${this.settings.timeoutMs} ms.`
+            : `The broker has blocked publishing (${this.#blocked}). Relieve its memory or disk alarm.`,
+        ),
+    );
+  }
+
+  send(frame: AmqpFrame): Promise<PublishOutcome> {
+    if (this.#failure) return Promise.resolve(unknown(this.#failure));
+    return new Promise((done) => {
+      const entry: InFlight = {
+        frame,
+        deadline: performance.now() + this.settings.timeoutMs,
+        returned: false,
+        settle: (outcome) => {
+          if (!this.#inFlight.delete(entry)) return;
+          this.#wakeOne();
+          if (this.#inFlight.size === 0) {
+            this.#stopTimer();
+            this.#onIdle?.();
+          }
+          done(outcome);
+        },
+      };
+      this.#inFlight.add(entry);
+      this.#timer ??= setTimeout(() => this.#expire(), this.settings.timeoutMs);
+      this.#write(entry);
+    });
+  }
+
+  /** Waits for what is under way, then closes channel and connection. */
+  async close(): Promise<void> {
+    if (this.#inFlight.size > 0) await new Promise<void>((done) => (this.#onIdle = done));
+    await this.discard();
+  }
+
+  /** Closes the connection without waiting for confirms. */
+  async discard(): Promise<void> {
+    this.#die('The publisher was closed.');
+    await this.connection.close().catch(() => {});
+  }
+
+  #write(entry: InFlight): void {
+    const { exchange, routingKey, content, options } = entry.frame;
+    try {
+      const more = this.channel.publish(exchange, routingKey, content, options, (error) =>
+        entry.settle(this.#outcomeOf(entry, error)),
+      );
+      if (!more) this.#bufferFull = true;
+    } catch (cause) {
+      const closed = (cause as Error | null)?.name === 'IllegalOperationError';
+      entry.settle(
+        closed
+          ? unknown(lost('The channel was closed.', cause))
+          : rejected(
+              new PublishError('INVALID', `The AMQP client refused the message: ${text(cause)}`, {
+                cause,
+              }),
+            ),
+      );
+    }
+  }
+
+  #outcomeOf({ frame, returned }: InFlight, error: Error | null): PublishOutcome {
+    const { exchange, routingKey } = frame;
+    if (!error) return returned ? { status: 'unroutable', exchange, routingKey } : confirmed;
+    if (this.#failure) return unknown(this.#failure);
+    if (!/nack/i.test(error.message)) return unknown(lost('The channel was closed.', error));
+    return unknown(
+      new PublishError(
+        'NACKED',
+        `The broker refused the message for now (nack): a queue behind exchange "${exchange}" is full or has no leader.`,
+        { cause: error },
+      ),
+    );
+  }
+
+  /** Comes before the confirm of the same message. */
+  #onReturn({ fields, properties }: AmqpReturnLike): void {
+    for (const entry of this.#inFlight) {
+      const { exchange, routingKey, options } = entry.frame;
+      if (
+        !entry.returned &&
+        options.messageId === properties.messageId &&
+        exchange === fields.exchange &&
+        routingKey === fields.routingKey
+      ) {
+        entry.returned = true;
+        return;
+      }
+    }
+  }
+
+  /** The broker has closed the channel because of one message: only those are to blame that can be. */
+  #channelFailed(error: Error): void {
+    const [, exchange] = /exchange '([^']*)'/.exec(error.message) ?? [];
+    const problem = new PublishError('EXCHANGE_UNAVAILABLE', text(error), { cause: error });
+    if (exchange !== undefined) this.#exchanges.remember(exchange, problem);
+    const alone = this.#inFlight.size === 1;
+    for (const entry of this.#inFlight) {
+      if (alone || entry.frame.exchange === exchange) entry.settle(rejected(problem));
+    }
+    this.#die(`The broker closed the channel: ${text(error)}`, error);
+  }
+
+  #die(message: string, cause?: unknown): void {
+    if (this.#failure) return;
+    this.#failure = lost(message, cause);
+    this.#stopTimer();
+    for (const entry of this.#inFlight) entry.settle(unknown(this.#failure));
+    for (const waiter of this.#waiters) waiter.go();
+    this.settings.onDead();
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const entry of this.#inFlight) {
+      if (entry.deadline > now) {
+        this.#timer = setTimeout(() => this.#expire(), entry.deadline - now);
+        return;
+      }
+      entry.settle(
+        unknown(new PublishError('TIMEOUT', `No confirm within ${this.settings.timeoutMs} ms.`)),
+      );
+    }
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #resume(change: () => void): void {
+    change();
+    for (const waiter of this.#waiters) waiter.go();
+  }
+
+  #wakeOne(): void {
+    for (const waiter of this.#waiters) return waiter.go();
+  }
+}
+
+function unknown(error: Error): PublishOutcome {
+  return { status: 'unknown', error };
+}
+
+function rejected(error: Error): PublishOutcome {
+  return { status: 'rejected', error };
+}
+
+function lost(message: string, cause: unknown): PublishError {
+  return new PublishError(
+    'CONNECTION_LOST',
+    `${message} The message may or may not have arrived.`,
+    { cause },
+  );
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,169 @@
+import { Logger } from '@nestjs/common';
+import type { Publisher } from '@acme/nest-message-context';
+import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
+import type { HeldBack, Parked } from '../core/settle-plan.js';
+import { OutboxRelayRunningError } from '../outbox.errors.js';
+import { RelayEngine, type EngineEvents, type RelaySettings } from './relay-engine.js';
+import { Signal } from './signal.js';
+
+/** What one run of the relay did. */
+export interface RelayRun {
+  /** Messages that the broker has confirmed and that were removed. */
+  readonly published: number;
+  /** Failures of messages that will be tried again. */
+  readonly heldBack: number;
+  /** Messages that were given up and parked. */
+  readonly parked: number;
+  /** Whether it ended because the broker does not answer; the messages are still there. */
+  readonly brokerDown: boolean;
+}
+
+const STORE_RETRY_MS = 500;
+
+/** Publishes what was added and committed. One in each process is enough; those of all processes share the lanes. */
+export class OutboxRelay {
+  readonly #logger = new Logger('OutboxRelay');
+  readonly #signal = new Signal();
+  #running: Promise<void> | undefined;
+  #stopBy = Infinity;
+  #storeDown = false;
+  #totals = { published: 0, heldBack: 0, parked: 0 };
+
+  /** @internal Made by `OutboxModule`. */
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly publisher: Publisher,
+    private readonly settings: RelaySettings & { readonly stopTimeoutMs: number },
+  ) {}
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Looks for messages now, rather than with the next poll. Cheap; may be called from anywhere, at any time. */
+  readonly wake = (): void => this.#signal.raise();
+
+  /** Starts publishing; does nothing while it runs. `OutboxModule` calls it when the application has started. */
+  start(): void {
+    this.#running ??= this.#run(() => false);
+  }
+
+  /**
+   * Publishes everything that can be published now, and returns: for tests, for functions that are billed by the second. It
+   * takes the lanes that are free; what another relay holds stays with that one.
+   *
+   * @throws {OutboxRelayRunningError} while the relay runs
+   * @throws the database's error when it does not answer
+   */
+  async runOnce(): Promise<RelayRun> {
+    if (this.#running) {
+      throw new OutboxRelayRunningError(
+        "The relay runs by itself. Give relay: { mode: 'off' } where you call runOnce(), or wait for the message instead.",
+      );
+    }
+    const before = { ...this.#totals };
+    let failure: { readonly error: unknown } | undefined;
+    let brokerDown = false;
+    const onFailure = (error: unknown): void => void (failure ??= { error });
+    this.#running = this.#run((engine) => {
+      brokerDown = engine.isBrokerDown;
+      return engine.isCaughtUp || brokerDown || failure !== undefined;
+    }, onFailure);
+    await this.#running;
+    if (failure) throw failure.error;
+    const { published, heldBack, parked } = this.#totals;
+    return {
+      published: published - before.published,
+      heldBack: heldBack - before.heldBack,
+      parked: parked - before.parked,
+      brokerDown,
+    };
+  }
+
+  /**
+   * Stops reading, waits for what is under way, gives the lanes back. Resolves after `relay.stopTimeout` at the latest: what
+   * is still under way then is published once more by the next relay.
+   */
+  async stop(): Promise<void> {
+    this.#stopBy = Math.min(this.#stopBy, performance.now() + this.settings.stopTimeoutMs);
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(
+    isDone: (engine: RelayEngine) => boolean,
+    onFailure: (error: unknown) => void = (error) => this.#onStoreError(error),
+  ): Promise<void> {
+    this.#stopBy = Infinity;
+    const engine = new RelayEngine(
+      this.store,
+      this.publisher,
+      this.settings,
+      this.#events(onFailure),
+    );
+    let draining = false;
+    for (;;) {
+      const stop = this.#stopBy < Infinity || isDone(engine);
+      if (stop && !draining) {
+        draining = true;
+        engine.drain();
+      }
+      if (draining && (engine.isIdle || performance.now() >= this.#stopBy)) break;
+      const pause = await this.#step(engine, onFailure);
+      await this.#signal.wait(Math.min(pause, this.#stopBy - performance.now(), 60_000));
+    }
+    await engine.close().catch(onFailure);
+    this.#running = undefined;
+  }
+
+  async #step(engine: RelayEngine, onFailure: (error: unknown) => void): Promise<number> {
+    try {
+      const pause = await engine.step();
+      if (this.#storeDown) this.#logger.log('The database answers again.');
+      this.#storeDown = false;
+      return pause;
+    } catch (error) {
+      onFailure(error);
+      return STORE_RETRY_MS;
+    }
+  }
+
+  #onStoreError(error: unknown): void {
+    if (!this.#storeDown) {
+      this.#logger.error('The database does not answer; what was added waits there.', error);
+    }
+    this.#storeDown = true;
+  }
+
+  #events(onFailure: (error: unknown) => void): EngineEvents {
+    return {
+      wake: this.wake,
+      failed: onFailure,
+      confirmed: (count) => void (this.#totals.published += count),
+      heldBack: (entry) => this.#onHeldBack(entry),
+      parked: (entry) => this.#onParked(entry),
+      brokerDown: (error) =>
+        this.#logger.warn(`The broker does not answer; messages wait. ${error?.message ?? ''}`),
+      brokerUp: () => this.#logger.log('The broker answers again.'),
+      takenOver: (lanes) =>
+        this.#logger.warn(
+          `Took over ${lanes} lane(s) of a relay that has not renewed its lease: it has died or hangs.`,
+        ),
+    };
+  }
+
+  #onHeldBack({ row, attempts, delayMs, history }: HeldBack<StoredMessage>): void {
+    this.#totals.heldBack += 1;
+    const { code, message } = history.at(-1) ?? { code: '', message: '' };
+    this.#logger.warn(
+      `${row.type} ${row.messageId} was not accepted (${code}, attempt ${attempts} of ${this.settings.retry.attempts}); next try in ${delayMs} ms. ${message}`,
+    );
+  }
+
+  #onParked({ row, attempts, reason }: Parked<StoredMessage>): void {
+    this.#totals.parked += 1;
+    this.#logger.error(
+      `${row.type} ${row.messageId} was parked after ${attempts} attempts (${reason.code}): see outbox_parked. ${reason.message}`,
+    );
+  }
+}

@@ -1,0 +1,295 @@
+import type { Publisher, PublishOutcome } from '@acme/nest-message-context';
+import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
+import { Breaker } from '../core/breaker.js';
+import { MessageBook } from '../core/message-book.js';
+import { pickProbe, type RetryPolicy, type Verdict } from '../core/settle-plan.js';
+import { toOutbound } from '../message/to-outbound.js';
+import { LaneKeeper } from './lane-keeper.js';
+import { Settler, type SettlerEvents } from './settler.js';
+import { within } from './within.js';
+
+/** @internal What a relay works with, in milliseconds. */
+export interface RelaySettings {
+  readonly batchSize: number;
+  readonly window: number;
+  readonly pollIntervalMs: number;
+  readonly leaseMs: number;
+  readonly retry: RetryPolicy;
+}
+
+/** What the engine has to tell. */
+export interface EngineEvents extends Pick<SettlerEvents, 'heldBack' | 'parked' | 'failed'> {
+  confirmed(count: number): void;
+  brokerDown(error: Error | undefined): void;
+  brokerUp(): void;
+  takenOver(lanes: number): void;
+  /** There may be something to do: `step()` again. */
+  wake(): void;
+}
+
+const BREAKER = { initialMs: 100, maxMs: 5_000 };
+const MIN_POLL_MS = 20;
+const WAITING_POLL_MS = 200;
+/** Blocks that are taken up at once. */
+const WAITING_BLOCKS = 50;
+
+/**
+ * Reads, publishes and settles the messages of the lanes it holds.
+ *
+ * One loop calls `step()`; publishing and settling go on meanwhile. A read leaves out what is in memory and takes everything
+ * else from the beginning, so that neither a late commit nor a message that was dropped can be passed by a later one of its
+ * key. For the same reason the result of a read is thrown away when something was dropped while it was under way.
+ */
+export class RelayEngine {
+  readonly lanes: LaneKeeper;
+  readonly #book: MessageBook<StoredMessage>;
+  readonly #blocked = new Set<string>();
+  readonly #settler: Settler;
+  readonly #breaker = new Breaker(BREAKER, Math.random);
+  #index = 0;
+  #epoch = 0;
+  #pollMs = MIN_POLL_MS;
+  #waitingDueAt = 0;
+  #caughtUp = false;
+  #draining = false;
+  /** A message got no answer; whose fault that is shows when it is settled. */
+  #doubtful = false;
+  #lastError: Error | undefined;
+
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly publisher: Publisher,
+    private readonly settings: RelaySettings,
+    private readonly events: EngineEvents,
+  ) {
+    this.lanes = new LaneKeeper(store, settings.leaseMs);
+    this.#book = new MessageBook(settings.window);
+    this.#settler = new Settler(
+      store,
+      this.#book,
+      this.#blocked,
+      () => this.lanes.proofs(),
+      settings.retry,
+      settings.leaseMs,
+      {
+        heldBack: (entry) => events.heldBack(entry),
+        parked: (entry) => events.parked(entry),
+        failed: (error) => events.failed(error),
+        leaseLost: () => this.lanes.suspect(),
+        outage: () => this.#outage(),
+        settled: (confirmed) => this.#settled(confirmed),
+      },
+    );
+  }
+
+  /** Whether nothing is in memory that is not in the database. */
+  get isIdle(): boolean {
+    return this.#book.isEmpty && this.#settler.isIdle;
+  }
+
+  /** Whether the last look found nothing that could be published now. */
+  get isCaughtUp(): boolean {
+    return this.#caughtUp && this.isIdle;
+  }
+
+  get isBrokerDown(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  /** From now on only finishes what is under way. */
+  drain(): void {
+    this.#draining = true;
+    this.#drop();
+  }
+
+  /** Gives the lanes back. */
+  async close(): Promise<void> {
+    this.#settler.cancel();
+    await this.#db(this.lanes.leave());
+  }
+
+  /**
+   * Does what is due and returns after how many milliseconds something else will be. Rejects when the database does not
+   * answer.
+   */
+  async step(): Promise<number> {
+    if (this.lanes.dueAt <= performance.now()) await this.#tend();
+    const tendIn = this.lanes.dueAt - performance.now();
+    if (this.#draining) return tendIn;
+    if (this.#breaker.isOpen) return Math.min(tendIn, await this.#probe());
+    this.#dispatch();
+    await this.#readWaiting();
+    const readIn = await this.#read();
+    this.#dispatch();
+    return Math.min(tendIn, readIn, this.#blocked.size > 0 ? WAITING_POLL_MS : Infinity);
+  }
+
+  /** Publishes what may go out. Called whenever that may have changed. */
+  #dispatch(): void {
+    if (this.#draining || this.#doubtful || this.#breaker.isOpen) return;
+    for (let row = this.#book.take(); row; row = this.#book.take()) this.#publish(row);
+  }
+
+  #publish(row: StoredMessage): void {
+    if (!this.lanes.mayPublish(row.lane, performance.now())) {
+      this.#book.forget(row);
+      return this.#drop(row.lane);
+    }
+    const index = ++this.#index;
+    this.publisher.publish([toOutbound(row)]).then(
+      ([outcome]) => this.#onOutcome(row, index, outcome ?? noOutcome()),
+      (error: Error) => this.#onOutcome(row, index, { status: 'unknown', error }),
+    );
+  }
+
+  #onOutcome(row: StoredMessage, index: number, outcome: PublishOutcome): void {
+    if (outcome.status === 'unknown') {
+      this.#doubtful = true;
+      this.#lastError = outcome.error;
+    } else if (this.#breaker.close()) {
+      this.events.brokerUp();
+      this.events.wake();
+    }
+    if (outcome.status === 'confirmed') this.#book.landed(row);
+    this.#settler.add(toVerdict(row, index, outcome));
+    this.#dispatch();
+    if (!this.#caughtUp && this.#wantsMore()) this.events.wake();
+  }
+
+  #settled(confirmed: number): void {
+    this.#doubtful = false;
+    if (confirmed > 0) this.events.confirmed(confirmed);
+    this.#dispatch();
+    this.events.wake();
+  }
+
+  #outage(): void {
+    this.#drop();
+    if (this.#breaker.trip(performance.now())) this.events.brokerDown(this.#lastError);
+  }
+
+  /** Forgets what is queued: it is read again, in order. */
+  #drop(lane?: number): void {
+    this.#book.dropQueued(lane);
+    this.#epoch += 1;
+    this.#caughtUp = false;
+  }
+
+  #wantsMore(): boolean {
+    return this.#book.queued <= this.settings.batchSize / 2;
+  }
+
+  async #tend(): Promise<void> {
+    const change = await this.#db(this.lanes.tend(performance.now(), !this.#draining));
+    for (const lane of [...change.lost, ...this.lanes.leaving]) this.#drop(lane);
+    const left = [...this.lanes.leaving].filter((lane) => !this.#hasLane(lane));
+    if (left.length > 0) await this.#db(this.lanes.release(left));
+    if (change.takenOver > 0) this.events.takenOver(change.takenOver);
+    if (change.gained.length === 0) return;
+    for (const block of await this.#db(this.store.readBlocks(change.gained))) {
+      this.#blocked.add(block);
+    }
+    this.#epoch += 1;
+  }
+
+  #hasLane(lane: number): boolean {
+    for (const row of this.#book.rows()) if (row.lane === lane) return true;
+    return false;
+  }
+
+  /** Returns in how many milliseconds to read again. */
+  async #read(): Promise<number> {
+    if (!this.#wantsMore()) return Infinity;
+    const { batchSize, pollIntervalMs } = this.settings;
+    const rows = await this.#readPending(batchSize);
+    for (const row of rows) this.#enter(row);
+    this.#caughtUp = rows.length < batchSize;
+    if (!this.#caughtUp) return this.#wantsMore() ? 0 : Infinity;
+    this.#pollMs = rows.length > 0 ? MIN_POLL_MS : Math.min(pollIntervalMs, this.#pollMs * 2);
+    return this.#pollMs;
+  }
+
+  #enter(row: StoredMessage): void {
+    if (row.place === 'pending' && this.#blocked.has(row.block)) this.#settler.divert(row);
+    else this.#book.add(row);
+  }
+
+  async #readPending(limit: number): Promise<StoredMessage[]> {
+    const usable = this.lanes.usable(performance.now());
+    if (usable.length === 0) return [];
+    const epoch = this.#epoch;
+    const rows = await this.#db(this.store.readPending(usable, this.#book.seqs(), limit));
+    return epoch === this.#epoch ? rows : [];
+  }
+
+  async #readWaiting(): Promise<void> {
+    const now = performance.now();
+    if (this.#blocked.size === 0 || now < this.#waitingDueAt) return;
+    this.#waitingDueAt = now + WAITING_POLL_MS;
+    for (const row of await this.#readDue()) this.#book.add(row);
+  }
+
+  async #readDue(): Promise<StoredMessage[]> {
+    const usable = this.lanes.usable(performance.now());
+    if (usable.length === 0) return [];
+    const busy = new Set<string>();
+    for (const row of this.#book.rows()) if (this.#blocked.has(row.block)) busy.add(row.block);
+    const epoch = this.#epoch;
+    const found = await this.#db(this.store.readWaiting(usable, [...busy], WAITING_BLOCKS));
+    if (epoch !== this.#epoch) return [];
+    if (found.empty.length > 0) await this.#settler.unblock(found.empty);
+    // A lane taken over a moment ago, by a relay that had them blocked.
+    for (const { block } of found.messages) this.#blocked.add(block);
+    return found.messages;
+  }
+
+  /** Asks the broker with one message whether the outage is over. */
+  async #probe(): Promise<number> {
+    const wait = this.#breaker.retryAt - performance.now();
+    if (wait > 0) return wait;
+    if (!this.isIdle) return Infinity;
+    const pending = await this.#readPending(this.settings.batchSize);
+    const due = this.#blocked.size > 0 ? await this.#readDue() : [];
+    const free = pending.filter(({ block }) => !this.#blocked.has(block));
+    const probe = pickProbe([...free, ...due], this.#breaker.failedProbes);
+    if (!probe) return this.settings.pollIntervalMs;
+    this.#book.add(probe);
+    this.#doubtful = false;
+    const row = this.#book.take();
+    if (row) this.#publish(row);
+    return Infinity;
+  }
+
+  #db<T>(work: Promise<T>): Promise<T> {
+    return within(this.settings.leaseMs, work);
+  }
+}
+
+function toVerdict(
+  row: StoredMessage,
+  index: number,
+  outcome: PublishOutcome,
+): Verdict<StoredMessage> {
+  switch (outcome.status) {
+    case 'confirmed':
+      return { row, index, result: 'confirmed' };
+    case 'unroutable': {
+      const { exchange, routingKey } = outcome;
+      const message = `No queue is bound to exchange "${exchange}" for routing key "${routingKey}".`;
+      return { row, index, result: 'failed', failure: { code: 'UNROUTABLE', message } };
+    }
+    case 'rejected':
+      return { row, index, result: 'failed', failure: failureOf(outcome.error, 'REJECTED') };
+    default:
+      return { row, index, result: 'unknown', failure: failureOf(outcome.error, 'NO_ANSWER') };
+  }
+}
+
+function failureOf(error: Error, code: string) {
+  const reason = (error as { reason?: unknown }).reason;
+  return { code: typeof reason === 'string' ? reason : code, message: error.message };
+}
+
+function noOutcome(): PublishOutcome {
+  return { status: 'unknown', error: new Error('The publisher told no outcome.') };
+}
