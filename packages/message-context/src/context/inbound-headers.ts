@@ -9,10 +9,8 @@ export class InboundHeaders {
   /** Takes a plain record; an array is a header that was sent several times. `undefined` and `null` are absent. */
   constructor(source: Readonly<Record<string, unknown>> = {}) {
     for (const name of Object.keys(source)) {
-      const values = [source[name]].flat().filter((value) => value !== undefined && value !== null);
-      if (values.length === 0) continue;
-      const key = name.toLowerCase();
-      this.#values.set(key, [...(this.#values.get(key) ?? []), ...values]);
+      const value = source[name];
+      if (value !== undefined && value !== null) this.add(name.toLowerCase(), value);
     }
   }
 
@@ -49,6 +47,14 @@ export class InboundHeaders {
   /** Every name present, in lower case. */
   names(): string[] {
     return [...this.#values.keys()];
+  }
+
+  private add(key: string, value: unknown): void {
+    const present = this.#values.get(key);
+    const added: readonly unknown[] = Array.isArray(value)
+      ? value.filter((one) => one !== undefined && one !== null)
+      : [value];
+    if (added.length > 0) this.#values.set(key, present ? [...present, ...added] : added);
   }
 
   private values(name: string): readonly unknown[] {

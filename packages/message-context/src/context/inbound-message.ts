@@ -52,7 +52,8 @@ export class InboundMessage {
   #received: { readonly value: unknown } | undefined;
   #payload: { readonly value: unknown } | undefined;
   #replace: ((payload: unknown) => void) | undefined;
-  readonly #cancellation: Cancellation;
+  #cancellation: Cancellation | undefined;
+  #ended = false;
 
   /** @internal */
   constructor(
@@ -70,7 +71,6 @@ export class InboundMessage {
     this.expectsReply = facts.expectsReply;
     this.raw = facts.raw;
     this.response = facts.response;
-    this.#cancellation = new Cancellation(this.deadline, facts.cancellation);
   }
 
   /** Which method handles it; undefined until a door that knows the method was passed. */
@@ -100,6 +100,10 @@ export class InboundMessage {
    * fires after the handler has ended.
    */
   get signal(): AbortSignal {
+    if (!this.#cancellation) {
+      this.#cancellation = new Cancellation(this.deadline, this.#facts.cancellation);
+      if (this.#ended) this.#cancellation.end();
+    }
     return this.#cancellation.signal;
   }
 
@@ -115,14 +119,21 @@ export class InboundMessage {
 
   /** @internal */
   end(): void {
-    this.#cancellation.end();
+    this.#ended = true;
+    this.#cancellation?.end();
   }
 }
 
-function attemptOf(headers: InboundHeaders, { deliveryCount, redelivered }: InboundFacts): number {
+function attemptOf(
+  headers: InboundHeaders,
+  { deliveryCount = 0, redelivered }: InboundFacts,
+): number {
   const own = headers.getNumber(HeaderNames.attempt);
-  const counted = [1, redelivered ? 2 : 1, own ?? 1, (deliveryCount ?? 0) + 1];
-  return Math.max(...counted.filter((count) => Number.isSafeInteger(count)));
+  const counted = Math.max(
+    redelivered ? 2 : 1,
+    Number.isSafeInteger(deliveryCount) ? deliveryCount + 1 : 1,
+  );
+  return own !== undefined && Number.isSafeInteger(own) ? Math.max(own, counted) : counted;
 }
 
 function deadlineOf(headers: InboundHeaders): number | undefined {

@@ -1,14 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MessageContext } from './message-context.js';
 
-/** The innermost decorated method that is running. */
-interface Frame {
-  readonly plan: { readonly handler: { readonly methodName: string } };
-  readonly instance: unknown;
-}
-
 interface Shared {
-  readonly frame: AsyncLocalStorage<Frame>;
   readonly current: AsyncLocalStorage<MessageContext>;
   /** Contexts by the transport's own object: whoever sees a delivery second joins the context instead of opening another. */
   readonly open: WeakMap<object, MessageContext>;
@@ -19,7 +12,6 @@ const KEY = Symbol.for('@acme/nest-message-context:storage:v1');
 const registry = globalThis as unknown as Record<symbol, Shared | undefined>;
 
 export const storage: Shared = (registry[KEY] ??= {
-  frame: new AsyncLocalStorage<Frame>(),
   current: new AsyncLocalStorage<MessageContext>(),
   open: new WeakMap(),
 });

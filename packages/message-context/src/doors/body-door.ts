@@ -2,13 +2,18 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { Contexts, defaultContexts } from '../context/contexts.js';
 import { handlerName } from '../context/handler-ref.js';
 import { MessageContext } from '../context/message-context.js';
-import { storage } from '../context/storage.js';
 import { signalOf } from '../delivery/outcome-signals.js';
 import { StageNotInjectedError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
-import { isMessageHandler } from './handler-kinds.js';
+import { handlerKindsAtRuntime } from './handler-kinds.js';
 import { injectedInto, injectInto, serviceProperty } from './injection.js';
-import { addBodyStage, markWithPlan, planFor, type MethodPlan } from './method-plan.js';
+import {
+  addBodyStage,
+  answeringPlan,
+  markWithPlan,
+  planFor,
+  type MethodPlan,
+} from './method-plan.js';
 import type { BodyCall, BodyStage, BodyStageService } from './slots.js';
 import { prependFallback } from './fallback.interceptor.js';
 import { dressAs } from './wrap-method.js';
@@ -31,18 +36,17 @@ export function bodyStage<Options>(stage: BodyStage<Options>): StageDecorator {
       addBodyStage(plan, stage as BodyStage);
       injectInto(prototype, serviceProperty(stage), stage.service);
       injectInto(prototype, CONTEXTS, Contexts, { optional: true });
-      return wrap(plan, method as Method);
+      return wrap(plan, name, method as Method);
     },
     (prototype, name) => planFor(prototype, name).body.some(({ slot }) => slot === stage.slot),
   );
 }
 
-function wrap(plan: MethodPlan, original: Method): Method {
+function wrap(plan: MethodPlan, name: string | symbol, original: Method): Method {
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
-    if (plan.outermost !== wrapped || isSuperCall(plan, this)) return original.apply(this, args);
-    return storage.frame.run({ plan, instance: this }, () =>
-      runStages(plan, this, args, () => original.apply(this, args)),
-    );
+    if (plan.outermost !== wrapped || isSuperCall(plan, name, this))
+      return original.apply(this, args);
+    return runStages(plan, this, args, () => original.apply(this, args));
   };
   dressAs(original, wrapped);
   markWithPlan(wrapped, plan);
@@ -51,37 +55,60 @@ function wrap(plan: MethodPlan, original: Method): Method {
   return wrapped;
 }
 
-/** `super.m()` inside a protected `m()` of the same object is part of that call, not another one. */
-function isSuperCall(plan: MethodPlan, instance: unknown): boolean {
-  const frame = storage.frame.getStore();
-  return (
-    frame !== undefined &&
-    frame.instance === instance &&
-    frame.plan !== plan &&
-    frame.plan.handler.methodName === plan.handler.methodName
-  );
+/**
+ * `super.m()` inside a protected `m()` of the same object is part of that call, not another one: as far as the override has
+ * every stage that its base has. Otherwise the base's own stages run.
+ */
+function isSuperCall(plan: MethodPlan, name: string | symbol, instance: unknown): boolean {
+  if (typeof instance !== 'object' || instance === null) return false;
+  const answering = answeringPlan(instance, name);
+  if (!answering || answering === plan) return false;
+  return plan.body.every(({ slot }) => answering.body.some((stage) => stage.slot === slot));
 }
 
-async function runStages(
+function runStages(
   plan: MethodPlan,
   instance: unknown,
   args: readonly unknown[],
   method: () => unknown,
 ): Promise<unknown> {
-  const call = enter(plan, instance, args);
-  const body: Next = async () => {
-    const result = await drained(method());
-    // A returned signal is a failure like a thrown one: no stage may take it for a result worth keeping.
-    if (signalOf(result)) throw result as Error;
-    return result;
-  };
-  const chain = plan.body.reduceRight<Next>((next, stage) => {
-    const service = injectedInto<BodyStageService>(instance, serviceProperty(stage));
-    if (!service) throw new StageNotInjectedError(stage.decorator, handlerName(plan.handler));
-    return () => service.around({ ...call, options: stage.options }, next);
-  }, body);
-  if (MessageContext.current() === call.context) return chain();
-  return call.context.run(() => chain().finally(() => call.context.message.end()));
+  let call: Omit<BodyCall, 'options'>;
+  let chain: Next;
+  try {
+    call = enter(plan, instance, args);
+    chain = stagesAround(plan, call, () => outcomeOf(method));
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+  const { context } = call;
+  if (MessageContext.current() === context) return chain();
+  return context.run(() => chain().finally(() => context.message.end()));
+}
+
+function stagesAround(
+  { body, handler }: MethodPlan,
+  call: Omit<BodyCall, 'options'>,
+  method: Next,
+): Next {
+  let next = method;
+  for (let index = body.length - 1; index >= 0; index -= 1) {
+    const stage = body[index]!;
+    const inner = next;
+    const service = injectedInto<BodyStageService>(call.instance, serviceProperty(stage));
+    if (!service) throw new StageNotInjectedError(stage.decorator, handlerName(handler));
+    next = async () => service.around({ ...call, options: stage.options }, inner);
+  }
+  return next;
+}
+
+async function outcomeOf(method: () => unknown): Promise<unknown> {
+  const returned = method();
+  const result: unknown = isObservable(returned)
+    ? await lastValueFrom(returned, { defaultValue: undefined })
+    : await returned;
+  // A returned signal is a failure like a thrown one: no stage may take it for a result worth keeping.
+  if (signalOf(result)) throw result as Error;
+  return result;
 }
 
 function enter(
@@ -92,7 +119,9 @@ function enter(
   const { handler } = plan;
   const open = MessageContext.current();
   const isHandler =
-    open !== undefined && open.message.handler === undefined && isMessageHandler(plan.outermost!);
+    open !== undefined &&
+    open.message.handler === undefined &&
+    !handlerKindsAtRuntime(plan.outermost!).has('method');
   if (isHandler) open.message.handledBy(handler);
   const role = open?.message.handler === handler ? 'handler' : 'method';
   const contexts = injectedInto<Contexts>(instance, CONTEXTS) ?? defaultContexts;
@@ -107,7 +136,3 @@ const methodFacts = ({ handler }: MethodPlan, args: readonly unknown[]) => ({
   expectsReply: true,
   raw: args,
 });
-
-function drained(result: unknown): unknown {
-  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
-}

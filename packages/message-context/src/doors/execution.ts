@@ -5,7 +5,7 @@ import { MessageContext } from '../context/message-context.js';
 import { golevelupFactsOf } from '../facts/amqp-facts.js';
 import { httpFacts, httpKey, isHttpRequest, type HttpResponseLike } from '../facts/http-facts.js';
 import { rpcCallOf } from '../facts/rpc-facts.js';
-import { handlerKindsOf } from './handler-kinds.js';
+import { handlerKindsAtRuntime } from './handler-kinds.js';
 import { planOf } from './method-plan.js';
 
 interface Source {
@@ -43,7 +43,7 @@ function sourceOf(execution: ExecutionContext): Source | undefined {
     }
     case 'rpc': {
       const handler = execution.getHandler();
-      return rpcCallOf(args, handler.name, !handlerKindsOf(handler).has('event'));
+      return rpcCallOf(args, handler.name, !handlerKindsAtRuntime(handler).has('event'));
     }
     // golevelup's own type of context
     case 'rmq': {

@@ -16,6 +16,15 @@ interface RabbitConfig {
   readonly batchOptions?: unknown;
 }
 
+const known = new WeakMap<object, ReadonlySet<HandlerKind>>();
+
+/** The same as `handlerKindsOf`, for every message: read once, when all decorators have been applied. */
+export function handlerKindsAtRuntime(method: object): ReadonlySet<HandlerKind> {
+  let kinds = known.get(method);
+  if (!kinds) known.set(method, (kinds = handlerKindsOf(method)));
+  return kinds;
+}
+
 /** By which doors messages reach a method, read from the metadata its decorators left. */
 export function handlerKindsOf(method: object): ReadonlySet<HandlerKind> {
   const kinds = new Set<HandlerKind>();

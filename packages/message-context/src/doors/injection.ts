@@ -43,13 +43,15 @@ export function injectByHand(instance: object, property: symbol, value: unknown)
   (instance as Record<symbol, unknown>)[property] = value;
 }
 
+const properties = new WeakMap<object, symbol>();
+
 /** The property a stage's service is injected as. Nest prints it when the service is missing, so it is the remedy itself. */
-export function serviceProperty({
-  decorator,
-  module,
-}: {
-  decorator: string;
-  module: string;
+export function serviceProperty(stage: {
+  readonly decorator: string;
+  readonly module: string;
 }): symbol {
-  return Symbol.for(`${decorator} needs ${module}`);
+  let property = properties.get(stage);
+  if (!property)
+    properties.set(stage, (property = Symbol.for(`${stage.decorator} needs ${stage.module}`)));
+  return property;
 }

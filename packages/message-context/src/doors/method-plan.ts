@@ -40,6 +40,25 @@ export function markWithPlan(method: object, plan: MethodPlan): void {
   Reflect.defineMetadata(PLAN, plan, method);
 }
 
+/**
+ * The plan that answers for a method of this object: the one of its most derived definition. A call that arrives at another
+ * plan is `super.method()` from inside the protected call, part of which it is.
+ */
+export function answeringPlan(
+  instance: object,
+  methodName: string | symbol,
+): MethodPlan | undefined {
+  for (
+    let level = Object.getPrototypeOf(instance) as object | null;
+    level;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
+    if (!Object.hasOwn(level, methodName)) continue;
+    return Object.hasOwn(level, PLANS) ? ownPlans(level).get(methodName) : undefined;
+  }
+  return undefined;
+}
+
 /** The plan of a function, or undefined when none of our decorators stands on it. */
 export function planOf(method: object): MethodPlan | undefined {
   return Reflect.getMetadata(PLAN, method) as MethodPlan | undefined;
