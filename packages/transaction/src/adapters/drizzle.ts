@@ -15,7 +15,7 @@ export interface DrizzleQueryableLike {
 export interface DrizzleLike<Tx extends DrizzleQueryableLike> {
   transaction<R>(
     work: (tx: Tx) => Promise<R>,
-    options?: { isolationLevel?: 'read committed' | 'repeatable read' | 'serializable' },
+    options?: { isolationLevel: 'read committed' | 'repeatable read' | 'serializable' },
   ): Promise<R>;
 }
 

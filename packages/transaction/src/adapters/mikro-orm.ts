@@ -1,5 +1,5 @@
 import { hasMethods, type KnownHandle } from '../known-handle.js';
-import type { TransactionAdapter } from '../transaction-adapter.js';
+import type { TransactionAdapter, TransactionOptions } from '../transaction-adapter.js';
 import { TransactionUnsupportedError } from '../transaction.errors.js';
 import { knexHandle, type KnexQueryableLike } from './knex.js';
 
@@ -10,10 +10,7 @@ export interface MikroOrmEntityManagerLike {
   getContext(validate?: boolean): unknown;
   flush(): Promise<void>;
   fork(): MikroOrmEntityManagerLike;
-  transactional<R>(
-    work: (em: never) => Promise<R>,
-    options?: { isolationLevel?: never },
-  ): Promise<R>;
+  transactional(work: never, options: never): Promise<unknown>;
 }
 
 /**
@@ -29,13 +26,11 @@ export function fromMikroOrm<Em extends MikroOrmEntityManagerLike>(
   return {
     library: 'MikroORM',
     dialect: 'postgres',
-    transaction: (work, { isolation }) => {
+    transaction: async <R>(work: (em: Em) => Promise<R>, { isolation }: TransactionOptions) => {
       // A fork knows nothing of the open transaction, so that this one is independent of it.
       const em = root.isInTransaction() ? root.fork() : root;
-      return em.transactional(
-        work as never,
-        isolation ? { isolationLevel: isolation as never } : {},
-      );
+      const options = isolation ? { isolationLevel: isolation } : {};
+      return (await em.transactional(work as never, options as never)) as R;
     },
     beforeCommit: async (em) => {
       await em.flush();

@@ -2,6 +2,7 @@ import { hasMethods, type KnownHandle } from '../known-handle.js';
 import { toParams } from '../sql-params.js';
 import type { TransactionAdapter } from '../transaction-adapter.js';
 import { abortedError } from '../transaction.errors.js';
+import { probePostgres } from './pg.js';
 
 /** The part of a `PGlite` or of its `Transaction` that is used. */
 export interface PgliteQueryableLike {
@@ -50,9 +51,11 @@ export const pgliteHandle: KnownHandle<PgliteQueryableLike> = {
       return { rows, rowCount: Math.max(rows.length, affectedRows) };
     },
   }),
-  // PGlite itself rejects the commit of a failed transaction, but calls one a success that user code has rolled back.
+  // PGlite would reject the commit of a failed transaction with an error that carries no SQLSTATE, and calls one a
+  // success that user code has rolled back.
   assertOpen: async (tx) => {
     if (tx.closed) throw abortedError('PGlite');
+    await probePostgres('PGlite', (sql) => tx.query(sql));
   },
 };
 

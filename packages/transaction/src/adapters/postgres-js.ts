@@ -1,6 +1,6 @@
 import { hasMethods, type KnownHandle } from '../known-handle.js';
 import { toParams } from '../sql-params.js';
-import type { TransactionAdapter } from '../transaction-adapter.js';
+import type { TransactionAdapter, TransactionOptions } from '../transaction-adapter.js';
 
 /** The part of a postgres.js `Sql` or `TransactionSql` that is used. */
 export interface PostgresJsQueryableLike {
@@ -28,10 +28,8 @@ export function fromPostgresJs<Tx extends PostgresJsQueryableLike = PostgresJsQu
   return {
     library: 'postgres.js',
     dialect: 'postgres',
-    transaction: async <R>(
-      work: (tx: Tx) => Promise<R>,
-      { isolation }: { isolation?: string | undefined },
-    ) => (await sql.begin(isolation ? `isolation level ${isolation}` : '', work)) as R,
+    transaction: async <R>(work: (tx: Tx) => Promise<R>, { isolation }: TransactionOptions) =>
+      (await sql.begin(isolation ? `isolation level ${isolation}` : '', work)) as R,
     sql: postgresJsHandle.executor,
   };
 }

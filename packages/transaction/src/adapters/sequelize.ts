@@ -18,6 +18,7 @@ export interface SequelizeLike<Tx extends SequelizeTransactionLike> {
     options: { isolationLevel?: never },
     work: (transaction: Tx) => PromiseLike<R>,
   ): Promise<R>;
+  transaction(options?: { isolationLevel?: never }): Promise<Tx>;
 }
 
 /** What Sequelize's types leave out. */

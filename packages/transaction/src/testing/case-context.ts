@@ -66,15 +66,25 @@ export function signal(): { readonly sent: Promise<void>; readonly send: () => v
   return { sent, send: () => send() };
 }
 
-/** Resolves for everybody when `count` have arrived. */
-export function barrier(count: number): () => Promise<void> {
-  const { sent, send } = signal();
+/** Lets everybody go on when `count` have arrived, or rejects for everybody when one cannot come. */
+export function barrier(count: number): {
+  readonly arrive: () => Promise<void>;
+  readonly abandon: (reason: unknown) => void;
+} {
+  let open = (): void => {};
+  let abandon: (reason: unknown) => void = () => {};
+  const opened = new Promise<void>((resolve, reject) => {
+    open = resolve;
+    abandon = reject;
+  });
+  opened.catch(() => undefined);
   let arrived = 0;
-  return () => {
+  const arrive = (): Promise<void> => {
     arrived += 1;
-    if (arrived === count) send();
-    return sent;
+    if (arrived === count) open();
+    return opened;
   };
+  return { arrive, abandon };
 }
 
 /** The error that `promise` rejects with. */

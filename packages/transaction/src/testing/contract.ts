@@ -29,6 +29,12 @@ export interface TransactionContractFeatures {
    * @default false
    */
   readonly ambient?: boolean;
+  /**
+   * Whether the library itself survives a connection that is lost inside a transaction. postgres.js 3.4 does not: it
+   * writes to the socket that is gone and throws where nobody can catch it.
+   * @default true
+   */
+  readonly outlivesLostConnection?: boolean;
 }
 
 /** Creates the tables of the suite. Call it once, on an empty schema. */

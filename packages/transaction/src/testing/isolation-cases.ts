@@ -115,7 +115,7 @@ const repeatsAfterDeadlock: Case = async (c) => {
       async () => {
         runs += 1;
         await lock(first);
-        await bothHoldOne();
+        await bothHoldOne.arrive();
         await lock(second);
         await c.insertBySql(`done ${first}`);
       },

@@ -118,9 +118,13 @@ const mysqlParameters: Case = async (c) => {
       [c.id('all')],
     );
     const { happened_at: at, flag, ...row } = rows[0] ?? {};
-    assertRow({ ...row, flag: flag === 1 || flag === true, at: (at as Date).toISOString() });
+    assertRow({ ...row, flag: flag === 1 || flag === true, at: toMoment(at).toISOString() });
   });
 };
+
+/** Drizzle gives the text of the server, which is in the zone of the connection; mysql2's default is the process's. */
+const toMoment = (at: unknown): Date =>
+  at instanceof Date ? at : new Date(String(at).replace(' ', 'T'));
 
 function assertRow(row: Record<string, unknown> | undefined): void {
   const { bytes, doc, ...rest } = row ?? {};
