@@ -1,5 +1,5 @@
 import { Doors } from './doors/doors.js';
-import type { RpcServerLike } from './doors/rpc-door.js';
+import type { RpcCallback, RpcServerLike } from './doors/rpc-door.js';
 import { ThrownErrorObserver } from './doors/thrown-error-observer.js';
 import { MessageContextConfigurationError } from './message-context.errors.js';
 
@@ -22,12 +22,42 @@ export interface AttachableApp {
  */
 export function attachMessageContext<App extends AttachableApp>(app: App): App {
   const doors = doorsOf(app);
-  for (const microservice of [app, ...(app.getMicroservices?.() ?? [])]) {
-    const server = (microservice as { serverInstance?: RpcServerLike }).serverInstance;
-    if (server && doors.openRpc(server)) microservice.useGlobalFilters(new ThrownErrorObserver());
+  const opened: [NestMicroserviceLike, RpcServerLike][] = [];
+  for (const microservice of [app, ...(app.getMicroservices?.() ?? [])] as NestMicroserviceLike[]) {
+    const server = microservice.serverInstance;
+    if (server && doors.openRpc(server)) opened.push([microservice, server]);
   }
   doors.dropFallback();
+  opened.forEach(([microservice, server]) => reopen(microservice, server));
   return app;
+}
+
+interface NestMicroserviceLike extends AttachableApp {
+  readonly serverInstance?: RpcServerLike;
+  registerListeners?(): void;
+  setIsInitialized?(isInitialized: boolean): void;
+}
+
+/**
+ * `connectMicroservice()` registers the handlers at once, past the door and with the filters known then. They are registered
+ * again, this time through the door; what somebody else gave to the server goes through it as it is.
+ */
+function reopen(microservice: NestMicroserviceLike, server: RpcServerLike): void {
+  const handlers = server.getHandlers?.() ?? new Map<string, RpcCallback>();
+  if (handlers.size === 0 || !microservice.registerListeners) {
+    microservice.useGlobalFilters(new ThrownErrorObserver());
+    return;
+  }
+  const before = [...handlers];
+  handlers.clear();
+  microservice.setIsInitialized?.(false);
+  microservice.useGlobalFilters(new ThrownErrorObserver());
+  microservice.setIsInitialized?.(true);
+  microservice.registerListeners();
+  for (const [pattern, callback] of before) {
+    if (!handlers.has(pattern))
+      server.addHandler(pattern, callback, callback.isEventHandler, callback.extras);
+  }
 }
 
 function doorsOf(app: AttachableApp): Doors {

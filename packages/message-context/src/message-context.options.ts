@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { InboundMessage } from './context/inbound-message.js';
 import { MessageContextConfigurationError } from './message-context.errors.js';
+import { writeSafely } from './read-safely.js';
 
 export interface MessageContextModuleOptions {
   /**
@@ -35,6 +36,11 @@ export function resolveOptions(
     trustIdentity: 'function',
     echoCorrelationId: 'boolean',
   } as const;
+  if (typeof options !== 'object' || options === null) {
+    throw new MessageContextConfigurationError([
+      `The options of MessageContextModule are ${writeSafely(options)}: they must be an object, or left out.`,
+    ]);
+  }
   const problems: string[] = [];
   for (const [name, value] of Object.entries(options)) {
     const expected = (known as Record<string, string | undefined>)[name];
@@ -44,7 +50,7 @@ export function resolveOptions(
       );
     else if (value !== undefined && typeof value !== expected) {
       problems.push(
-        `MessageContextModule option "${name}" is ${String(value)}: it must be a ${expected}.`,
+        `MessageContextModule option "${name}" is ${writeSafely(value)}: it must be a ${expected}.`,
       );
     }
   }

@@ -54,6 +54,7 @@ export class InboundMessage {
   #replace: ((payload: unknown) => void) | undefined;
   #cancellation: Cancellation | undefined;
   #ended = false;
+  #isBeingHandled = false;
 
   /** @internal */
   constructor(
@@ -110,6 +111,21 @@ export class InboundMessage {
   /** @internal */
   handledBy(handler: HandlerRef): void {
     this.#handler ??= handler;
+  }
+
+  /** @internal Whether its handler runs: a call made now is a call that the handler makes. */
+  get isBeingHandled(): boolean {
+    return this.#isBeingHandled;
+  }
+
+  /** @internal */
+  async whileHandling<T>(handler: () => Promise<T>): Promise<T> {
+    this.#isBeingHandled = true;
+    try {
+      return await handler();
+    } finally {
+      this.#isBeingHandled = false;
+    }
   }
 
   /** @internal Where a replaced payload has to be written so that pipes and handler see it. */

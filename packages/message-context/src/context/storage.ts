@@ -1,7 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { MessageContext } from './message-context.js';
 
+/** A decorated method that is running and behind which other wrappers stand: its own inner ones, or those of a base class. */
+export interface Frame {
+  readonly plan: {
+    readonly key: string | symbol;
+    readonly body: readonly { readonly slot: string }[];
+  };
+  readonly instance: unknown;
+  /** For which message: a callback of somebody else may still see the frame of the call that registered it. */
+  readonly context: MessageContext;
+  /** Whether the last of the method's own wrappers was passed. */
+  readonly isInside: boolean;
+}
+
 interface Shared {
+  readonly frame: AsyncLocalStorage<Frame>;
   readonly current: AsyncLocalStorage<MessageContext>;
   /** Contexts by the transport's own object: whoever sees a delivery second joins the context instead of opening another. */
   readonly open: WeakMap<object, MessageContext>;
@@ -12,6 +26,7 @@ const KEY = Symbol.for('@acme/nest-message-context:storage:v1');
 const registry = globalThis as unknown as Record<symbol, Shared | undefined>;
 
 export const storage: Shared = (registry[KEY] ??= {
+  frame: new AsyncLocalStorage<Frame>(),
   current: new AsyncLocalStorage<MessageContext>(),
   open: new WeakMap(),
 });

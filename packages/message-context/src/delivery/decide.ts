@@ -1,3 +1,4 @@
+import { callSafely, readSafely, textOf } from '../read-safely.js';
 import { statusOf } from '../wire/status.js';
 import type { SettleDecision } from './decision.js';
 import { signalOf } from './outcome-signals.js';
@@ -12,7 +13,7 @@ const FINAL_GRPC = new Set([3, 5, 6, 7, 9, 11, 12, 15, 16]);
  * What becomes of a delivery whose handler failed with `error`, when nobody decided otherwise.
  *
  * Signals say it themselves. An error that blames the message (4xx, final gRPC status) is parked: it would fail again.
- * Everything else is retried after `retryAfterMs`, because losing a message is worse than trying it twice.
+ * Everything else is retried after `retryAfterMs`, because losing a message is worse than trying it twice. Never throws.
  */
 export function decisionFor(error: unknown, retryAfterMs: number): SettleDecision {
   const signal = signalOf(error);
@@ -40,16 +41,14 @@ function blamesTheMessage(http: number | undefined, grpc: number | undefined): b
 
 /** Nest's `HttpException` and its like, by shape: two copies of Nest in one process are common. */
 function httpStatusOf(error: unknown): number | undefined {
-  const getStatus = property(error, 'getStatus');
-  if (typeof getStatus !== 'function') return undefined;
-  const status: unknown = getStatus.call(error);
+  const status = callSafely(error, 'getStatus');
   return typeof status === 'number' ? status : undefined;
 }
 
 /** grpc-js's `ServiceError`: a numeric code in gRPC's range and, unlike Node's errors, `details`. */
 function grpcStatusOf(error: unknown): number | undefined {
-  const code = property(error, 'code');
-  const isServiceError = typeof property(error, 'details') === 'string';
+  const code = readSafely(error, 'code');
+  const isServiceError = typeof readSafely(error, 'details') === 'string';
   return isServiceError && typeof code === 'number' && code > 0 && code <= 16 ? code : undefined;
 }
 
@@ -58,8 +57,9 @@ function grpcStatusOf(error: unknown): number | undefined {
  * for a guard that says no), so the message is to blame unless a status in them says otherwise.
  */
 function rpcPayloadOf(error: unknown): unknown {
-  const getError = property(error, 'getError');
-  return typeof getError === 'function' ? (getError.call(error) ?? {}) : undefined;
+  return typeof readSafely(error, 'getError') === 'function'
+    ? (callSafely(error, 'getError') ?? {})
+    : undefined;
 }
 
 function numberIn(
@@ -69,24 +69,13 @@ function numberIn(
   most: number,
 ): number | undefined {
   return names
-    .map((name) => property(source, name))
+    .map((name) => readSafely(source, name))
     .find((value): value is number => typeof value === 'number' && value >= least && value <= most);
 }
 
 function codeOf(error: unknown, http: number | undefined, grpc: number | undefined): string {
-  const code = property(error, 'code') ?? property(rpcPayloadOf(error), 'code');
+  const code = readSafely(error, 'code') ?? readSafely(rpcPayloadOf(error), 'code');
   if (typeof code === 'string' && code !== '') return code;
   if (http === undefined && grpc === undefined) return 'RPC_EXCEPTION';
   return http === undefined ? `GRPC_${String(grpc)}` : `HTTP_${http}`;
-}
-
-function textOf(error: unknown): string {
-  const message = property(error, 'message');
-  return typeof message === 'string' && message !== '' ? message : String(error);
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }

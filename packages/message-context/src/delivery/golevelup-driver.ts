@@ -5,6 +5,7 @@ import type { AmqpChannelLike } from './guarded-channel.js';
 import { signalOf } from './outcome-signals.js';
 import { reportFailure, type FailureLog } from './report-failure.js';
 import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
+import { writeSafely } from '../read-safely.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
 export type GolevelupErrorHandler = (channel: never, delivery: never, error: unknown) => unknown;
@@ -74,13 +75,13 @@ export class GolevelupDriver {
       try {
         if (deliveries.every((one) => this.#settled.has(one))) {
           this.parts.log.warn(
-            `Could not settle a delivery (${String(error)}): its channel is closed, the broker delivers it again.`,
+            `Could not settle a delivery (${writeSafely(error)}): its channel is closed, the broker delivers it again.`,
           );
         } else if (own) await own(channel, delivery, error);
         else deliveries.forEach((one) => (channel as AmqpChannelLike).reject(one, false));
       } catch (failure) {
         this.parts.log.warn(
-          `An error handler failed (${String(failure)}): the delivery is left to the broker.`,
+          `An error handler failed (${writeSafely(failure)}): the delivery is left to the broker.`,
         );
       }
     };

@@ -7,33 +7,43 @@ export interface AmqpChannelLike {
   reject(message: unknown, requeue?: boolean): void;
 }
 
+/** What amqplib itself looks at to know which delivery is meant. */
+interface TaggedDelivery {
+  readonly fields: { readonly deliveryTag: number };
+}
+
 /**
  * The channel as code that settles by hand sees it: settling *this* delivery records the decision, so an ack inside an
  * open transaction waits for its commit, and a second one is a logged no-op instead of a channel error that costs the
- * connection. Everything else goes to the channel itself.
+ * connection. "All" means this one: the others have handlers of their own, which settle them. Everything else goes to the
+ * channel itself.
  */
 export function guardedChannel<T extends AmqpChannelLike>(
   channel: T,
-  message: unknown,
+  message: TaggedDelivery,
   delivery: Delivery,
 ): T {
-  const guards: Partial<AmqpChannelLike> = {
-    ack: (settled, allUpTo) =>
-      settled === message ? void delivery.settle({ action: 'ack' }) : channel.ack(settled, allUpTo),
+  // By tag, as the broker does: a copy of the delivery means the delivery.
+  const isThis = (settled: unknown): boolean =>
+    (settled as Partial<TaggedDelivery> | undefined)?.fields?.deliveryTag ===
+    message.fields.deliveryTag;
+  const accept = (): void => void delivery.settle({ action: 'ack' });
+  const refuse = (requeue: boolean): void =>
+    void delivery.settle({ action: requeue ? 'requeue' : 'reject' });
+  const guards: AmqpChannelLike & { ackAll(): void; nackAll(requeue?: boolean): void } = {
+    ack: (settled, allUpTo) => (isThis(settled) ? accept() : channel.ack(settled, allUpTo)),
     nack: (settled, allUpTo, requeue = true) =>
-      settled === message ? refuse(delivery, requeue) : channel.nack(settled, allUpTo, requeue),
+      isThis(settled) ? refuse(requeue) : channel.nack(settled, allUpTo, requeue),
     reject: (settled, requeue = true) =>
-      settled === message ? refuse(delivery, requeue) : channel.reject(settled, requeue),
+      isThis(settled) ? refuse(requeue) : channel.reject(settled, requeue),
+    ackAll: accept,
+    nackAll: (requeue = true) => refuse(requeue),
   };
   return new Proxy(channel, {
     get(target, property) {
-      if (Object.hasOwn(guards, property)) return guards[property as keyof AmqpChannelLike];
+      if (Object.hasOwn(guards, property)) return guards[property as keyof typeof guards];
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
-}
-
-function refuse(delivery: Delivery, requeue: boolean): void {
-  delivery.settle({ action: requeue ? 'requeue' : 'reject' });
 }

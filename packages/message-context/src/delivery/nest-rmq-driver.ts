@@ -6,6 +6,7 @@ import type { RecordedDelivery } from './delivery.js';
 import type { AmqpChannelLike } from './guarded-channel.js';
 import { reportFailure, type FailureLog } from './report-failure.js';
 import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
+import { writeSafely } from '../read-safely.js';
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
 export class NestRmqDriver {
@@ -45,7 +46,7 @@ export class NestRmqDriver {
       } catch (error) {
         // The channel is closed: the broker has the message again already. Throwing here would end the connection or the process.
         this.log.warn(
-          `Could not ${decision.action} delivery ${delivery.fields.deliveryTag} (${String(error)}): its channel is closed, ` +
+          `Could not ${decision.action} delivery ${delivery.fields.deliveryTag} (${writeSafely(error)}): its channel is closed, ` +
             'the broker delivers the message again.',
         );
       }

@@ -1,3 +1,4 @@
+import { readSafely } from '../read-safely.js';
 import { STATUS, type ErrorStatus } from '../wire/status.js';
 import type { SettleDecision } from './decision.js';
 
@@ -144,8 +145,12 @@ export class Discard extends OutcomeSignal {
   }
 }
 
-/** The decision that a thrown or returned value asks for, or undefined when it is not a signal. */
+const ACTIONS: readonly unknown[] = ['ack', 'requeue', 'reject', 'retry', 'park'];
+
+/** The decision that a thrown or returned value asks for, or undefined when it is not a signal. Never throws. */
 export function signalOf(value: unknown): SettleDecision | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return (value as Record<symbol, unknown>)[SIGNAL] as SettleDecision | undefined;
+  const decision = readSafely(value, SIGNAL);
+  return ACTIONS.includes(readSafely(decision, 'action'))
+    ? (decision as SettleDecision)
+    : undefined;
 }

@@ -1,4 +1,5 @@
 import type { InboundMessage } from '../context/inbound-message.js';
+import { writeSafely } from '../read-safely.js';
 import type { SettleDecision } from './decision.js';
 import { signalOf } from './outcome-signals.js';
 
@@ -21,7 +22,7 @@ export function reportFailure(
 ): void {
   const what = `"${message.name}" ${message.messageId ?? '(no message id)'}, attempt ${message.attempt}`;
   const then = decision.action === 'park' ? `parked, ${decision.code}` : decision.action;
-  const text = `Handling ${what} failed: ${String(error)} (${then})`;
+  const text = `Handling ${what} failed: ${writeSafely(error)} (${then})`;
   if (signalOf(error) || alreadyLogged) log.warn(text);
   else log.error(text, error instanceof Error ? error.stack : undefined);
 }

@@ -1,16 +1,18 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { Contexts, defaultContexts } from '../context/contexts.js';
 import { handlerName } from '../context/handler-ref.js';
+import type { Transport } from '../context/inbound-message.js';
 import { MessageContext } from '../context/message-context.js';
+import { storage, type Frame } from '../context/storage.js';
 import { signalOf } from '../delivery/outcome-signals.js';
 import { StageNotInjectedError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
-import { handlerKindsAtRuntime } from './handler-kinds.js';
+import { isDeliveredTo } from './handler-kinds.js';
 import { injectedInto, injectInto, serviceProperty } from './injection.js';
 import {
   addBodyStage,
-  answeringPlan,
   markWithPlan,
+  overriddenPlan,
   planFor,
   type MethodPlan,
 } from './method-plan.js';
@@ -29,24 +31,32 @@ const CONTEXTS = Symbol.for('@acme/nest-message-context:contexts');
  * stages, its last value is the result.
  */
 export function bodyStage<Options>(stage: BodyStage<Options>): StageDecorator {
-  return decorator(
-    stage.decorator,
-    (prototype, name, method) => {
-      const plan = planFor(prototype, name);
-      addBodyStage(plan, stage as BodyStage);
+  return decorator({
+    decorator: stage.decorator,
+    kind: 'body',
+    slot: stage.slot,
+    apply: (prototype, key, method, level) => {
+      const plan = planFor(prototype, key);
+      addBodyStage(plan, stage as BodyStage, level);
       injectInto(prototype, serviceProperty(stage), stage.service);
       injectInto(prototype, CONTEXTS, Contexts, { optional: true });
-      return wrap(plan, name, method as Method);
+      const isWrapped = plan.outermost === method;
+      return isWrapped ? method : wrap(plan, method as Method, overriddenPlan(prototype, key));
     },
-    (prototype, name) => planFor(prototype, name).body.some(({ slot }) => slot === stage.slot),
-  );
+  });
 }
 
-function wrap(plan: MethodPlan, name: string | symbol, original: Method): Method {
+function wrap(plan: MethodPlan, original: Method, overridden: MethodPlan | undefined): Method {
+  const isInnermost = plan.outermost === undefined;
+  // Only where something could pass: behind this wrapper stands another one, of this plan or of a base class.
+  const leavesFrame = !isInnermost || overridden !== undefined;
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
-    if (plan.outermost !== wrapped || isSuperCall(plan, name, this))
-      return original.apply(this, args);
-    return runStages(plan, this, args, () => original.apply(this, args));
+    const method = (): unknown => original.apply(this, args);
+    const frame = frameOf(this);
+    if (frame && isSuperCall(frame, plan)) return method();
+    if (frame && isOnItsWayIn(frame, plan, wrapped))
+      return isInnermost ? storage.frame.run({ ...frame, isInside: true }, method) : method();
+    return runStages(plan, this, args, method, leavesFrame ? { isInside: isInnermost } : undefined);
   };
   dressAs(original, wrapped);
   markWithPlan(wrapped, plan);
@@ -55,22 +65,36 @@ function wrap(plan: MethodPlan, name: string | symbol, original: Method): Method
   return wrapped;
 }
 
+/** The decorated method that runs on this object for the message at hand, and lets others pass. */
+function frameOf(instance: unknown): Frame | undefined {
+  const frame = storage.frame.getStore();
+  return frame?.instance === instance && frame?.context === MessageContext.current()
+    ? frame
+    : undefined;
+}
+
 /**
  * `super.m()` inside a protected `m()` of the same object is part of that call, not another one: as far as the override has
  * every stage that its base has. Otherwise the base's own stages run.
  */
-function isSuperCall(plan: MethodPlan, name: string | symbol, instance: unknown): boolean {
-  if (typeof instance !== 'object' || instance === null) return false;
-  const answering = answeringPlan(instance, name);
-  if (!answering || answering === plan) return false;
-  return plan.body.every(({ slot }) => answering.body.some((stage) => stage.slot === slot));
-}
+const isSuperCall = (frame: Frame, plan: MethodPlan): boolean =>
+  frame.plan !== plan &&
+  frame.plan.key === plan.key &&
+  plan.body.every(({ slot }) => frame.plan.body.some((stage) => stage.slot === slot));
+
+/**
+ * The outermost wrapper has run the stages, and this one stands between it and the method. Reached in any other way (a
+ * decorator of somebody else kept the function under a second name) it runs the stages itself.
+ */
+const isOnItsWayIn = (frame: Frame, plan: MethodPlan, wrapper: Method): boolean =>
+  frame.plan === plan && !frame.isInside && plan.outermost !== wrapper;
 
 function runStages(
   plan: MethodPlan,
   instance: unknown,
   args: readonly unknown[],
   method: () => unknown,
+  frame: Pick<Frame, 'isInside'> | undefined,
 ): Promise<unknown> {
   let call: Omit<BodyCall, 'options'>;
   let chain: Next;
@@ -80,9 +104,13 @@ function runStages(
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  const { context } = call;
-  if (MessageContext.current() === context) return chain();
-  return context.run(() => chain().finally(() => context.message.end()));
+  const { context, role } = call;
+  const inFrame: Next = frame
+    ? () => storage.frame.run({ ...frame, plan, instance, context }, chain)
+    : chain;
+  if (MessageContext.current() !== context)
+    return context.run(() => inFrame().finally(() => context.message.end()));
+  return role === 'handler' ? context.message.whileHandling(inFrame) : inFrame();
 }
 
 function stagesAround(
@@ -118,15 +146,25 @@ function enter(
 ): Omit<BodyCall, 'options'> {
   const { handler } = plan;
   const open = MessageContext.current();
-  const isHandler =
-    open !== undefined &&
-    open.message.handler === undefined &&
-    !handlerKindsAtRuntime(plan.outermost!).has('method');
-  if (isHandler) open.message.handledBy(handler);
-  const role = open?.message.handler === handler ? 'handler' : 'method';
+  const role = open && isHandling(open, plan, instance) ? 'handler' : 'method';
   const contexts = injectedInto<Contexts>(instance, CONTEXTS) ?? defaultContexts;
   const context = open ?? contexts.open(methodFacts(plan, args), false);
   return { context, role, handler, args, instance: instance as object };
+}
+
+/** Whether this call is the one that handles the message, and not one that its handling makes. */
+function isHandling({ message }: MessageContext, plan: MethodPlan, instance: unknown): boolean {
+  if (message.isBeingHandled) return false;
+  if (message.handler === undefined && isReachedBy(message.transport, plan, instance))
+    message.handledBy(plan.handler);
+  return message.handler === plan.handler;
+}
+
+function isReachedBy(transport: Transport, plan: MethodPlan, instance: unknown): boolean {
+  if (plan.outermost && isDeliveredTo(plan.outermost, transport)) return true;
+  // As the class has it: a decorator of somebody else may have replaced our function, and carry the pattern.
+  const present = (instance as Record<string | symbol, unknown> | undefined)?.[plan.key];
+  return typeof present === 'function' && isDeliveredTo(present, transport);
 }
 
 const methodFacts = ({ handler }: MethodPlan, args: readonly unknown[]) => ({

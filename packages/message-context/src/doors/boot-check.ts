@@ -1,14 +1,23 @@
 import type { DiscoveryService } from '@nestjs/core';
 import { handlerName } from '../context/handler-ref.js';
 import { MessageContextConfigurationError } from '../message-context.errors.js';
+import { MODULE_OPTIONS } from '../message-context.tokens.js';
 import { methodsOf } from './decorate.js';
-import { handlerKindsOf } from './handler-kinds.js';
-import { injectByHand, injectedInto, serviceProperty } from './injection.js';
-import { planOf, type MethodPlan } from './method-plan.js';
+import { hasEdgeGuard } from './edge-door.js';
+import {
+  bindStaticObjects,
+  classesOf,
+  decoratedMethodsOf,
+  servicesOf,
+  type FoundClass,
+  type FoundMethod,
+} from './found-methods.js';
+import { handlerKindsOf, isMessageHandler } from './handler-kinds.js';
+import { injectedInto, serviceProperty } from './injection.js';
+import { overriddenPlan, planOfMember } from './method-plan.js';
 import { hasRpcDoor, type RpcServerLike } from './rpc-door.js';
-import type { BodyStageService, StageHandler } from './slots.js';
+import type { BodyStage, BodyStageService, EdgeStage, EdgeStageService } from './slots.js';
 
-type Constructor = abstract new (...args: never[]) => unknown;
 type Method = (...args: never[]) => unknown;
 
 interface Application {
@@ -16,96 +25,97 @@ interface Application {
   readonly servers: ReadonlySet<RpcServerLike>;
 }
 
-interface Decorated {
-  readonly plan: MethodPlan;
-  readonly method: Method;
-  readonly owner: Constructor;
-  readonly instance: unknown;
-}
-
 /**
  * Looks at every decorated method of the application before the first message arrives. What would leave a message
  * unprotected or unsettled is reported, all of it in one error.
  */
 export function checkAtBoot({ discovery, servers }: Application): void {
-  const wrappers = [...discovery.getProviders(), ...discovery.getControllers()];
-  const owners = new Map<Constructor, unknown>();
-  for (const { instance, metatype } of wrappers) {
-    const owner =
-      instance && typeof instance === 'object' ? (instance as object).constructor : metatype;
-    if (typeof owner === 'function' && owner.prototype)
-      owners.set(owner as Constructor, owners.get(owner as Constructor) ?? instance);
-  }
-  const decorated = [...owners].flatMap(([owner, instance]) => decoratedMethodsOf(owner, instance));
-  bindStaticObjects(discovery, decorated);
+  const classes = classesOf(discovery);
+  const methods = classes.flatMap(decoratedMethodsOf);
+  bindStaticObjects(discovery, methods);
   const problems = [
-    ...new Set(decorated.flatMap(({ plan }) => plan.problems)),
-    ...[...owners.keys()].flatMap(unprotectedOverrides),
-    ...decorated.flatMap(problemsOfStages),
-    ...problemsOfServers(servers, decorated),
+    ...optionsGivenTwice(discovery),
+    ...methods.flatMap(({ plan }) => plan.problems),
+    ...classes.flatMap(unprotectedOverrides),
+    ...methods.flatMap(edgesOutOfPlace),
+    ...methods.flatMap((method) => problemsOfStages(method, discovery)),
+    ...problemsOfServers(servers, methods),
     ...unattachedServers(servers),
   ];
-  if (problems.length > 0) throw new MessageContextConfigurationError(problems);
+  if (problems.length > 0) throw new MessageContextConfigurationError([...new Set(problems)]);
 }
 
-function decoratedMethodsOf(owner: Constructor, instance: unknown): Decorated[] {
-  return [...methodsOf(owner.prototype as object).values()].flatMap((descriptor) => {
-    const method = descriptor.value as Method;
-    const plan = planOf(method);
-    return plan ? [{ plan, method, owner, instance }] : [];
-  });
+/** Every module of the application reads one set of options, so a second one would silently lose. */
+function optionsGivenTwice(discovery: DiscoveryService): string[] {
+  const given = discovery.getProviders().filter(({ token }) => token === MODULE_OPTIONS);
+  const entries = given.map(({ instance }) => Object.entries((instance ?? {}) as object).flat());
+  const [first = [], ...others] = entries;
+  const isSame = (other: readonly unknown[]): boolean =>
+    other.length === first.length && other.every((value, index) => value === first[index]);
+  return others.every(isSame)
+    ? []
+    : [
+        `MessageContextModule is configured ${given.length} times, with different options. Call MessageContextModule.forRoot() once, in the root module.`,
+      ];
 }
 
-/** Objects made by `useFactory` or given by `useValue` were not constructed by Nest, so their services are put in here. */
-function bindStaticObjects(discovery: DiscoveryService, decorated: readonly Decorated[]): void {
-  for (const { plan, instance } of decorated) {
-    if (typeof instance !== 'object' || instance === null) continue;
-    for (const stage of plan.body) {
-      const property = serviceProperty(stage);
-      if (injectedInto(instance, property)) continue;
-      const provider = discovery.getProviders().find(({ token }) => token === stage.service);
-      if (provider?.instance) injectByHand(instance, property, provider.instance);
-    }
-  }
-}
-
-/** A method that overrides a decorated one without the decorator has neither its pattern nor its protection. */
-function unprotectedOverrides(owner: Constructor): string[] {
-  const problems: string[] = [];
-  for (const [key, descriptor] of methodsOf(owner.prototype as object)) {
-    if (planOf(descriptor.value as Method)) continue;
-    for (
-      let base = Object.getPrototypeOf(owner) as Constructor;
-      base?.prototype;
-      base = Object.getPrototypeOf(base) as Constructor
-    ) {
-      const inherited = Object.getOwnPropertyDescriptor(base.prototype, key)?.value as
-        Method | undefined;
-      const plan = typeof inherited === 'function' ? planOf(inherited) : undefined;
-      if (!plan) continue;
-      const decorators = [...plan.body, ...plan.edge].map(({ decorator }) => decorator).join(', ');
-      problems.push(
-        `${owner.name}.${String(key)} overrides ${handlerName(plan.handler)}, which is decorated with ${decorators}, without the ` +
-          'decorator: the override is not protected. Repeat the decorators on it (with its pattern), or rename it.',
+/** A method that overrides a decorated one without its decorators has neither its pattern nor its protection. */
+function unprotectedOverrides({ owner }: FoundClass): string[] {
+  return [...methodsOf(owner.prototype as object)].flatMap(
+    ([key, { descriptor, owner: level }]) => {
+      const own = planOfMember(level, key, descriptor.value as Method);
+      const overridden = overriddenPlan(level, key);
+      if (!overridden || own === overridden) return [];
+      const missing = [
+        ...lost(overridden.body, own?.body ?? []),
+        ...lost(overridden.edge, own?.edge ?? []),
+      ];
+      if (missing.length === 0) return [];
+      return (
+        `${level.constructor.name}.${String(key)} overrides ${handlerName(overridden.handler)}, which is decorated with ${missing.join(', ')}, without the ` +
+        'decorator: the override is not protected. Repeat the decorators on it (with its pattern), or rename it.'
       );
-      break;
-    }
-  }
-  return problems;
+    },
+  );
 }
 
-function problemsOfStages({ plan, method, owner, instance }: Decorated): string[] {
-  return plan.body.flatMap((stage) => {
-    const service = injectedInto<BodyStageService>(instance, serviceProperty(stage));
-    const handler: StageHandler = {
-      handler: plan.handler,
-      options: stage.options,
-      kinds: handlerKindsOf(method),
-      method,
-      owner,
-    };
-    return [...(service?.check?.(handler) ?? [])];
+function lost(base: readonly (BodyStage | EdgeStage)[], own: typeof base): string[] {
+  return base
+    .filter(({ slot }) => !own.some((stage) => stage.slot === slot))
+    .map(({ decorator }) => decorator);
+}
+
+function edgesOutOfPlace({ plan, method }: FoundMethod): string[] {
+  return plan.edge.flatMap((stage) => {
+    const what = `${stage.decorator} on ${handlerName(plan.handler)} would never run`;
+    if (!isMessageHandler(method))
+      return `${what}: it stands before a message handler, and no transport delivers messages to this method. Add the pattern or route, or remove it.`;
+    return hasEdgeGuard(method, stage)
+      ? []
+      : `${what}: a decorator above it replaces the method and drops its metadata. Put ${stage.decorator} above that decorator.`;
   });
+}
+
+function problemsOfStages(found: FoundMethod, discovery: DiscoveryService): string[] {
+  const { plan, method, owner, instances } = found;
+  const common = { handler: plan.handler, kinds: handlerKindsOf(method), method, owner };
+  const body = plan.body.flatMap((stage) => {
+    const injected = [...instances].map((instance) =>
+      injectedInto<BodyStageService>(instance, serviceProperty(stage)),
+    );
+    if (injected.includes(undefined))
+      return [
+        `${stage.decorator} on ${handlerName(plan.handler)} needs ${stage.module}: import it in the application.`,
+      ];
+    const service =
+      injected[0] ?? (servicesOf(discovery, stage)[0] as BodyStageService | undefined);
+    return service?.check?.({ ...common, options: stage.options }) ?? [];
+  });
+  const edge = plan.edge.flatMap((stage) => {
+    const service = servicesOf(discovery, stage)[0] as EdgeStageService | undefined;
+    return service?.check?.({ ...common, options: stage.options }) ?? [];
+  });
+  return [...body, ...edge];
 }
 
 /** A server that came after the others were attached has neither a door nor the fallback, which was dropped then. */
@@ -120,13 +130,13 @@ function unattachedServers(servers: ReadonlySet<RpcServerLike>): string[] {
 
 function problemsOfServers(
   servers: ReadonlySet<RpcServerLike>,
-  decorated: readonly Decorated[],
+  methods: readonly FoundMethod[],
 ): string[] {
-  const handlers = decorated.filter(
+  const handlers = methods.filter(
     ({ method, plan }) => plan.body.length > 0 && hasAmqpKind(method),
   );
   if (handlers.length === 0) return [];
-  const names = handlers.map(({ plan }) => handlerName(plan.handler)).join(', ');
+  const names = [...new Set(handlers.map(({ plan }) => handlerName(plan.handler)))].join(', ');
   return [...servers].filter(isRmqServer).flatMap((server) => {
     if (server.noAck !== false) {
       return [

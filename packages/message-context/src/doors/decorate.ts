@@ -1,9 +1,18 @@
 import { isMessageHandler } from './handler-kinds.js';
+import { inheritPlan, isTakenByMethod, planFor, planOf } from './method-plan.js';
+import { standInFor } from './wrap-method.js';
 
 type Method = (...args: never[]) => unknown;
 
-/** Gets the prototype and name of a method and its present function; returns the function to put in its place. */
-export type MethodTransform = (prototype: object, name: string | symbol, method: Method) => Method;
+/** What one decorator does to one method. */
+export interface StageApplication {
+  /** As a user writes it, for messages. */
+  readonly decorator: string;
+  readonly kind: 'body' | 'edge';
+  readonly slot: string;
+  /** Returns the function to put in the method's place. */
+  apply(prototype: object, key: string | symbol, method: Method, level: 'method' | 'class'): Method;
+}
 
 export type StageDecorator = (
   target: object,
@@ -13,54 +22,69 @@ export type StageDecorator = (
 
 /**
  * One decorator for a method or for a whole class. On a class it takes every message handler the class has, inherited
- * ones included (the base class stays as it is), except those for which `isSettled` says that their own decorator wins.
+ * ones included (the base class stays as it is), except those whose own decorator takes the same slot.
  */
-export function decorator(
-  name: string,
-  transform: MethodTransform,
-  hasOwn: (prototype: object, key: string | symbol) => boolean,
-): StageDecorator {
+export function decorator(stage: StageApplication): StageDecorator {
   return (target, key, descriptor) => {
-    if (key === undefined)
-      return decorateClass(target as abstract new () => object, transform, hasOwn);
-    if (!descriptor || typeof descriptor.value !== 'function') {
+    if (key === undefined && descriptor === undefined && typeof target === 'function')
+      return decorateClass(target as abstract new () => object, stage);
+    const isStatic = typeof target === 'function';
+    if (key === undefined || isStatic || typeof descriptor?.value !== 'function') {
       throw new TypeError(
-        `${name} belongs on a method or a class, not on ${target.constructor.name}.${String(key)}.`,
+        `${stage.decorator} belongs on a method of objects or on a class, not on ${nameOf(target, key)}.`,
       );
     }
-    descriptor.value = transform(target, key, descriptor.value as Method);
+    descriptor.value = stage.apply(target, key, descriptor.value as Method, 'method');
   };
 }
 
 function decorateClass(
   { prototype }: { readonly prototype: object },
-  transform: MethodTransform,
-  hasOwn: (prototype: object, key: string | symbol) => boolean,
+  stage: StageApplication,
 ): void {
-  for (const [key, descriptor] of methodsOf(prototype)) {
+  for (const [key, { descriptor, owner }] of methodsOf(prototype)) {
     const method = descriptor.value as Method;
-    if (!isMessageHandler(method) || hasOwn(prototype, key)) continue;
+    if (!isMessageHandler(method)) continue;
+    const inherited = owner !== prototype;
+    const plan = inherited ? planOf(method) : planFor(prototype, key);
+    if (isTakenByMethod(plan, stage.kind, stage.slot)) continue;
+    if (inherited && plan) inheritPlan(prototype, key, plan);
+    // What the decorator does to an inherited function and its metadata must not show on the base class.
+    const own = inherited ? standInFor(method) : method;
     Object.defineProperty(prototype, key, {
       ...descriptor,
-      value: transform(prototype, key, method),
+      value: stage.apply(prototype, key, own, 'class'),
     });
   }
 }
 
+/** A method and the prototype that defines it. */
+export interface Member {
+  readonly descriptor: PropertyDescriptor;
+  readonly owner: object;
+}
+
 /** Every method an instance of this prototype has, nearest definition first. */
-export function methodsOf(prototype: object): Map<string | symbol, PropertyDescriptor> {
-  const methods = new Map<string | symbol, PropertyDescriptor>();
+export function methodsOf(prototype: object): Map<string | symbol, Member> {
+  const members = new Map<string | symbol, Member>();
   for (
-    let level = prototype;
-    level && level !== Object.prototype;
-    level = Object.getPrototypeOf(level) as object
+    let owner = prototype;
+    owner && owner !== Object.prototype;
+    owner = Object.getPrototypeOf(owner) as object
   ) {
-    for (const key of Reflect.ownKeys(level)) {
-      const descriptor = Object.getOwnPropertyDescriptor(level, key)!;
-      if (key !== 'constructor' && typeof descriptor.value === 'function' && !methods.has(key)) {
-        methods.set(key, descriptor);
-      }
+    for (const key of Reflect.ownKeys(owner)) {
+      const descriptor = Object.getOwnPropertyDescriptor(owner, key)!;
+      if (key !== 'constructor' && !members.has(key)) members.set(key, { descriptor, owner });
     }
   }
-  return methods;
+  return new Map([...members].filter(([, { descriptor }]) => isMethod(descriptor)));
+}
+
+const isMethod = ({ value }: PropertyDescriptor): boolean => typeof value === 'function';
+
+function nameOf(target: object, key: string | symbol | undefined): string {
+  if (key === undefined) return 'a parameter';
+  return typeof target === 'function'
+    ? `the static ${target.name}.${String(key)}`
+    : `${target.constructor.name}.${String(key)}`;
 }

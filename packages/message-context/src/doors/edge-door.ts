@@ -5,7 +5,7 @@ import { MessageContextMissingError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
 import { contextOfExecution } from './execution.js';
 import { prependFallback } from './fallback.interceptor.js';
-import { addEdgeStage, markWithPlan, planFor } from './method-plan.js';
+import { addEdgeStage, markWithPlan, planFor, type MethodPlan } from './method-plan.js';
 import { EDGE_SLOTS, type EdgeStage, type EdgeStageService } from './slots.js';
 
 const GUARDS = '__guards__';
@@ -21,27 +21,35 @@ interface BrandedGuard {
  */
 export function edgeStage<Options>(stage: EdgeStage<Options>): StageDecorator {
   const guard = guardFor(stage as EdgeStage);
-  return decorator(
-    stage.decorator,
-    (prototype, name, method) => {
-      const plan = planFor(prototype, name);
-      addEdgeStage(plan, stage as EdgeStage);
+  return decorator({
+    decorator: stage.decorator,
+    kind: 'edge',
+    slot: stage.slot,
+    apply: (prototype, key, method, level) => {
+      const plan = planFor(prototype, key);
+      addEdgeStage(plan, stage as EdgeStage, level);
       markWithPlan(method, plan);
       prependFallback(method);
-      const guards = (Reflect.getMetadata(GUARDS, method) ?? []) as BrandedGuard[];
-      Reflect.defineMetadata(GUARDS, inSlotOrder([...guards, guard]), method);
+      Reflect.defineMetadata(GUARDS, guardsFor(plan, [...guardsOf(method), guard]), method);
       return method;
     },
-    (prototype, name) => planFor(prototype, name).edge.some(({ slot }) => slot === stage.slot),
-  );
+  });
 }
 
-function inSlotOrder(guards: readonly BrandedGuard[]): BrandedGuard[] {
-  const position = (guard: BrandedGuard): number => {
-    const stage = guard[STAGE];
-    return stage ? EDGE_SLOTS.indexOf(stage.slot) : EDGE_SLOTS.length;
-  };
-  return [...guards].sort((a, b) => position(a) - position(b));
+/** Whether the guard of this stage stands on the method, so that the stage will run. */
+export const hasEdgeGuard = (method: object, stage: EdgeStage): boolean =>
+  guardsOf(method).some((guard) => guard[STAGE] === stage);
+
+const guardsOf = (method: object): BrandedGuard[] =>
+  (Reflect.getMetadata(GUARDS, method) ?? []) as BrandedGuard[];
+
+/** Those of the plan's stages in slot order, then the method's own. */
+function guardsFor({ edge }: MethodPlan, guards: readonly BrandedGuard[]): BrandedGuard[] {
+  const position = (guard: BrandedGuard): number =>
+    guard[STAGE] ? EDGE_SLOTS.indexOf(guard[STAGE].slot) : EDGE_SLOTS.length;
+  return guards
+    .filter((guard) => !guard[STAGE] || edge.includes(guard[STAGE]))
+    .sort((a, b) => position(a) - position(b));
 }
 
 function guardFor(stage: EdgeStage): Type<CanActivate> & BrandedGuard {

@@ -5,7 +5,7 @@ import { Contexts } from '../context/contexts.js';
 import { MessageContext } from '../context/message-context.js';
 import { contextOfExecution } from './execution.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
-import { scoped } from './scoped.js';
+import { endingWith, scoped } from './scoped.js';
 
 const INTERCEPTORS = '__interceptors__';
 const BRAND = Symbol.for('@acme/nest-message-context:fallback');
@@ -27,7 +27,8 @@ export class FallbackInterceptor implements NestInterceptor {
     const args = execution.getArgs<unknown[]>();
     if (context.message.transport === 'grpc' && isObservable(args[0]))
       args[0] = reenterRequestStream(args[0], context);
-    return scoped(new Observable((subscriber) => next.handle().subscribe(subscriber)), context);
+    const handling = new Observable((subscriber) => next.handle().subscribe(subscriber));
+    return endingWith(scoped(handling, context), context);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Transport } from '../context/inbound-message.js';
 import type { HandlerKind } from './slots.js';
 
 // Metadata keys of Nest and golevelup, stable since their first versions. Neither exports all of them, and golevelup is
@@ -41,6 +42,26 @@ export function handlerKindsOf(method: object): ReadonlySet<HandlerKind> {
 /** Whether some transport delivers messages to this method. */
 export const isMessageHandler = (method: object): boolean => !handlerKindsOf(method).has('method');
 
+const TRANSPORTS: Readonly<Record<HandlerKind, readonly Transport[]>> = {
+  http: ['http'],
+  sse: ['http'],
+  grpc: ['grpc', 'rpc'],
+  'grpc-stream': ['grpc', 'rpc'],
+  event: ['rmq', 'rpc'],
+  request: ['rmq', 'rpc'],
+  'golevelup-subscribe': ['golevelup'],
+  'golevelup-rpc': ['golevelup'],
+  'golevelup-batch': ['golevelup'],
+  method: [],
+};
+
+/** Whether messages of this transport can be delivered to the method. */
+export function isDeliveredTo(method: object, transport: Transport): boolean {
+  for (const kind of handlerKindsAtRuntime(method))
+    if (TRANSPORTS[kind].includes(transport)) return true;
+  return false;
+}
+
 function rpcKindsOf(method: object): HandlerKind[] {
   const handlerType: unknown = Reflect.getMetadata(PATTERN_HANDLER, method);
   if (handlerType === undefined) return [];
@@ -51,7 +72,12 @@ function rpcKindsOf(method: object): HandlerKind[] {
 
 /** `@GrpcMethod` and its like leave the pattern `{ service, rpc, streaming }`. */
 function requestKindOf(pattern: unknown): HandlerKind {
-  if (typeof pattern !== 'object' || pattern === null || !('rpc' in pattern)) return 'request';
+  if (
+    typeof pattern !== 'object' ||
+    pattern === null ||
+    !('service' in pattern && 'rpc' in pattern)
+  )
+    return 'request';
   const { streaming } = pattern as { streaming?: unknown };
   return streaming === undefined || streaming === 'no_stream' ? 'grpc' : 'grpc-stream';
 }

@@ -1,6 +1,6 @@
-import { finalize, isObservable, lastValueFrom, Observable } from 'rxjs';
+import { finalize, isObservable, lastValueFrom, type Observable } from 'rxjs';
 import type { Contexts } from '../context/contexts.js';
-import type { MessageContext } from '../context/message-context.js';
+import { MessageContext } from '../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channel.js';
 import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { signalOf } from '../delivery/outcome-signals.js';
@@ -8,7 +8,7 @@ import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts
 import type { QueueDeclarationLike } from './dead-letter-check.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
-import { scoped } from './scoped.js';
+import { endingWith, scoped } from './scoped.js';
 
 /** What a Nest server calls for a message; `next` chains further handlers of one event. */
 export interface RpcCallback {
@@ -71,11 +71,15 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
     const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
     if (!call) return callback(...args);
-    const sibling = entrance.contexts.sibling(call.key, call.facts);
+    const { contexts } = entrance;
+    const current = MessageContext.current();
     // A further handler of an event under way: the first one settles for both.
-    if (sibling) return inContext(sibling, callback, args);
+    if (current?.key === call.key)
+      return inContext(contexts.sibling(current, call.facts()), callback, args);
     const settles = call.rmq !== undefined && entrance.settles;
-    const context = entrance.contexts.openOrJoin(call.key, call.facts, settles);
+    const context = call.isOfOneMessage
+      ? contexts.openOrJoin(call.key, call.facts, settles)
+      : contexts.openAnew(call.key, call.facts());
     if (call.hasRequestStream) {
       args[call.payloadIndex] = reenterRequestStream(
         args[call.payloadIndex] as Observable<unknown>,
@@ -105,7 +109,7 @@ async function inContext(
     const result = await context.run(() => callback(...args));
     if (!isObservable(result)) return result;
     handedOver = true;
-    return ending(scoped(answeringByStatus(result, context), context), context);
+    return endingWith(scoped(answeringByStatus(result, context), context), context);
   } finally {
     if (!handedOver) context.message.end();
   }
@@ -177,14 +181,4 @@ function withChannel(context: RmqContextLike, channel: unknown): RmqContextLike 
   const { args } = context as unknown as { args: readonly unknown[] };
   const replaced = args.map((arg, index) => (index === 1 ? channel : arg));
   return Object.create(context, { args: { value: replaced } }) as RmqContextLike;
-}
-
-function ending<T>(source: Observable<T>, context: MessageContext): Observable<T> {
-  return new Observable<T>((subscriber) => {
-    const subscription = source.subscribe(subscriber);
-    return () => {
-      context.message.end();
-      subscription.unsubscribe();
-    };
-  });
 }

@@ -17,3 +17,14 @@ export function scoped<T>(source: Observable<T>, context: MessageContext): Obser
     }),
   );
 }
+
+/** The same stream; the message has ended when it has. */
+export function endingWith<T>(source: Observable<T>, context: MessageContext): Observable<T> {
+  return new Observable<T>((subscriber) => {
+    const subscription = source.subscribe(subscriber);
+    return () => {
+      context.message.end();
+      subscription.unsubscribe();
+    };
+  });
+}

@@ -14,6 +14,8 @@ export interface RmqContextLike {
 export interface RpcCall {
   /** The transport's own object, by which doors find one another. */
   readonly key: object;
+  /** Some strategies hand over the same context object with every message. */
+  readonly isOfOneMessage: boolean;
   /** Where the payload stands in the arguments. */
   readonly payloadIndex: number;
   /** The gRPC call hands over a stream of requests as its first argument. */
@@ -38,6 +40,7 @@ export function rpcCallOf(
     const payload = args[payloadIndex];
     return {
       key: call,
+      isOfOneMessage: true,
       payloadIndex,
       hasRequestStream: isObservable(payload),
       facts: () => grpcFacts(call, payload),
@@ -45,7 +48,8 @@ export function rpcCallOf(
   }
   const context = args.at(-1);
   if (typeof context !== 'object' || context === null) return undefined;
-  const payloadIndex = args.length - 2;
+  // A custom strategy may hand over the data alone.
+  const payloadIndex = Math.max(0, args.length - 2);
   const payload = args[payloadIndex];
   const common = { payloadIndex, hasRequestStream: false };
   if (isRmqContext(context)) {
@@ -55,6 +59,7 @@ export function rpcCallOf(
       return {
         ...common,
         key: delivery,
+        isOfOneMessage: true,
         rmq: { context, delivery },
         facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply }),
       };
@@ -63,6 +68,7 @@ export function rpcCallOf(
   return {
     ...common,
     key: context,
+    isOfOneMessage: false,
     facts: () => ({
       transport: 'rpc',
       name: pattern,

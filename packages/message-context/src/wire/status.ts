@@ -1,3 +1,5 @@
+import { readSafely } from '../read-safely.js';
+
 /** Key under which any error may say how it wants to be answered. */
 export const STATUS: unique symbol = Symbol.for('@acme/nest-message-context:status') as never;
 
@@ -15,13 +17,14 @@ export interface ErrorStatus {
 
 /** The status an error carries, or undefined. Never throws, whatever was thrown. */
 export function statusOf(error: unknown): ErrorStatus | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const status = (error as Record<symbol, unknown>)[STATUS];
-  return isStatus(status) ? status : undefined;
-}
-
-function isStatus(value: unknown): value is ErrorStatus {
-  if (typeof value !== 'object' || value === null) return false;
-  const { http, grpc, reason } = value as Partial<ErrorStatus>;
-  return typeof http === 'number' && typeof grpc === 'number' && typeof reason === 'string';
+  const status = readSafely(error, STATUS);
+  const http = readSafely(status, 'http');
+  const grpc = readSafely(status, 'grpc');
+  const reason = readSafely(status, 'reason');
+  if (typeof http !== 'number' || typeof grpc !== 'number' || typeof reason !== 'string')
+    return undefined;
+  const retryAfterMs = readSafely(status, 'retryAfterMs');
+  return typeof retryAfterMs === 'number' && retryAfterMs >= 0
+    ? { http, grpc, reason, retryAfterMs }
+    : { http, grpc, reason };
 }

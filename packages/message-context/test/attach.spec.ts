@@ -1,0 +1,137 @@
+import 'reflect-metadata';
+import { Controller, Post, UseGuards } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { RecordingLogger } from '@acme/internal-testing';
+import {
+  attachMessageContext,
+  MessageContext,
+  MessageContextModule,
+} from '@acme/nest-message-context';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeServer } from './support/fake-server.js';
+
+const seen: (string | undefined)[] = [];
+const note = (): void => void seen.push(MessageContext.current()?.message.name);
+
+class Guard {
+  canActivate(): boolean {
+    note();
+    return true;
+  }
+}
+
+@Controller()
+class Undecorated {
+  @UseGuards(Guard)
+  @MessagePattern('asked')
+  async asked(@Payload() payload: unknown): Promise<unknown> {
+    note();
+    return payload;
+  }
+
+  @EventPattern('told')
+  first(): void {
+    note();
+  }
+
+  @EventPattern('told')
+  second(): void {
+    note();
+  }
+
+  @Post()
+  http(): void {}
+}
+
+let close: () => Promise<void> = async () => {};
+afterEach(async () => {
+  await close();
+  seen.length = 0;
+});
+
+async function hybrid(server: FakeServer, log = new RecordingLogger()) {
+  const module = await Test.createTestingModule({
+    imports: [MessageContextModule.forRoot()],
+    controllers: [Undecorated],
+  })
+    .setLogger(log)
+    .compile();
+  const app = module.createNestApplication();
+  close = () => app.close();
+  app.connectMicroservice({ strategy: server });
+  return app;
+}
+
+describe('attachMessageContext on a hybrid application', () => {
+  it('opens the context before guards, although Nest registered the handlers when it connected', async () => {
+    const server = new FakeServer();
+    const log = new RecordingLogger();
+    const app = attachMessageContext(await hybrid(server, log));
+    await app.startAllMicroservices();
+    await app.init();
+    expect(await server.ask('asked', 'echo')).toBe('echo');
+    expect(seen).toEqual(['asked', 'asked']);
+    expect(log.messages('warn')).toEqual([]);
+  });
+
+  it('runs each handler of an event once', async () => {
+    const server = new FakeServer();
+    const app = attachMessageContext(attachMessageContext(await hybrid(server)));
+    await app.startAllMicroservices();
+    await server.ask('told');
+    expect(seen).toEqual(['told', 'told']);
+  });
+
+  it('keeps handlers that somebody gave to the server by hand, and opens the context for them', async () => {
+    const server = new FakeServer();
+    const app = await hybrid(server);
+    server.addHandler('by hand', async () => note(), true, { extra: 1 });
+    attachMessageContext(app);
+    await server.ask('by hand');
+    expect(seen).toEqual(['by hand']);
+    const { isEventHandler, extras } = server.getHandlerByPattern('by hand')!;
+    expect({ isEventHandler, extras }).toEqual({ isEventHandler: true, extras: { extra: 1 } });
+  });
+
+  it('refuses a microservice that was connected later', async () => {
+    const app = attachMessageContext(await hybrid(new FakeServer()));
+    app.connectMicroservice({ strategy: new FakeServer() });
+    await expect(app.init()).rejects.toThrow(/1 of 2 microservices have no door/);
+  });
+
+  it('takes the data of a strategy that hands over nothing else', async () => {
+    const server = new FakeServer();
+    attachMessageContext(await hybrid(server));
+    const payload = { only: 'data' };
+    let received: unknown;
+    server.addHandler('data alone', async () => {
+      received = MessageContext.require().message.payload;
+    });
+    await server.call('data alone', payload);
+    expect(received).toBe(payload);
+    await expect(server.call('asked', 'text alone')).resolves.toBe('text alone');
+  });
+
+  it('tells two messages apart that come with one and the same context object', async () => {
+    const server = new FakeServer();
+    attachMessageContext(await hybrid(server));
+    const ids: string[] = [];
+    server.addHandler('reused', async () => void ids.push(MessageContext.require().correlationId));
+    const context = {};
+    await Promise.all([server.call('reused', 1, context), server.call('reused', 2, context)]);
+    await server.call('reused', 3, context);
+    expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe('attachMessageContext', () => {
+  it('says what to import when the application has no module', async () => {
+    const module = await Test.createTestingModule({}).compile();
+    const app = module.createNestApplication();
+    close = () => app.close();
+    expect(() => attachMessageContext(app)).toThrow(
+      /does not import MessageContextModule\. Add MessageContextModule\.forRoot\(\)/,
+    );
+  });
+});
