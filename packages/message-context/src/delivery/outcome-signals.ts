@@ -17,8 +17,12 @@ export abstract class OutcomeSignal extends Error {
   readonly [SIGNAL]: SettleDecision;
   /** How a caller who waits for a reply (HTTP, gRPC, RPC) is answered. */
   readonly [STATUS]: ErrorStatus;
-  /** The HTTP status; Nest's default exception filter answers with it. */
+  /** The HTTP status; Nest 11's default exception filter answers with it. */
   readonly statusCode: number;
+  /** The same: Nest 12 answers only what has the shape of an error of "http-errors". */
+  readonly status: number;
+  /** That the message may be shown to the caller, in that shape. */
+  readonly expose = true;
 
   protected constructor(
     message: string,
@@ -30,7 +34,7 @@ export abstract class OutcomeSignal extends Error {
     this.name = new.target.name;
     this[SIGNAL] = decision;
     this[STATUS] = status;
-    this.statusCode = status.http;
+    this.statusCode = this.status = status.http;
   }
 }
 
