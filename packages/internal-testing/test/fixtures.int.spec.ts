@@ -1,5 +1,6 @@
 import {
   closeFixtures,
+  ManagementApi,
   testBroker,
   testDatabase,
   testMariaDatabase,
@@ -9,7 +10,12 @@ import {
 import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { discover } from '../src/services/servers/rabbitmq.js';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 test('testDatabase gives each caller a schema of its own, and drops it', async () => {
   const [one, other] = await Promise.all([testDatabase(), testDatabase()]);
@@ -95,11 +101,9 @@ test('testBroker gives a virtual host of its own, and deletes it', async () => {
 });
 
 test('testBroker without a management API shares the virtual host and deletes what it named', async () => {
-  const address = process.env['RABBITMQ_MANAGEMENT_URL'];
-  delete process.env['RABBITMQ_MANAGEMENT_URL'];
-  const fixture = await testBroker().finally(() => {
-    process.env['RABBITMQ_MANAGEMENT_URL'] = address;
-  });
+  vi.stubEnv('RABBITMQ_MANAGEMENT_URL', undefined);
+  const fixture = await testBroker();
+  vi.unstubAllEnvs();
   const queue = fixture.name('orders');
   const channel = await fixture.channel();
   await channel.assertQueue(queue);
@@ -118,6 +122,39 @@ test('the broker has the plugins that the packages rely on', async () => {
     (await channel()).assertExchange(name('hash'), 'x-consistent-hash'),
   ).resolves.toEqual({
     exchange: name('hash'),
+  });
+});
+
+test('the management API is found where it belongs to the broker and to the login', async () => {
+  const amqp = process.env['AMQP_URL'] as string;
+  const given = process.env['RABBITMQ_MANAGEMENT_URL'] as string;
+  const port = Number(new URL(given).port);
+  await expect(discover(amqp)).resolves.toEqual({ RABBITMQ_MANAGEMENT_URL: given });
+
+  vi.stubEnv('RABBITMQ_MANAGEMENT_URL', undefined);
+  const { username, password, hostname } = new URL(amqp);
+  await expect(discover(amqp, port)).resolves.toEqual({
+    RABBITMQ_MANAGEMENT_URL: `http://${username}:${password}@${hostname}:${port}`,
+  });
+  const another = new URL(amqp);
+  another.port = '1';
+  await expect(discover(another.href, port)).resolves.toEqual({});
+  await expect(discover(amqp, 1)).resolves.toEqual({});
+});
+
+test('a call that the management API refuses tells what and why', async () => {
+  const api = new ManagementApi(process.env['RABBITMQ_MANAGEMENT_URL'] as string);
+  await expect(api.call('GET', 'vhosts/no-such-vhost')).rejects.toMatchObject({
+    code: 'MANAGEMENT_API_REFUSED',
+    message: expect.stringMatching(/^GET \/api\/vhosts\/no-such-vhost: 404/),
+  });
+});
+
+test('without an address the error says how to run the specs', async () => {
+  vi.stubEnv('DATABASE_URL', undefined);
+  await expect(testDatabase()).rejects.toMatchObject({
+    code: 'SERVICE_URL_MISSING',
+    message: expect.stringContaining('npm run test:int'),
   });
 });
 

@@ -22,6 +22,7 @@ test('PostgreSQL keeps its data over a restart and over kill -9, on the same add
   const server = await startPrivate('postgres');
   await query(server.url, 'create table orders as select 1 as id');
   const first = server.pid;
+  expect(server.output()).toContain('database system is ready to accept connections');
 
   await server.restart();
   await expect(query(server.url, 'select * from orders')).resolves.toEqual([{ id: 1 }]);

@@ -12,6 +12,7 @@ import { RecordingLogger } from './recording-logger.js';
 
 type RootModule = Type<unknown> | DynamicModule;
 
+/** How `openApp` opens an application. */
 export interface OpenAppOptions {
   /** `new FastifyAdapter()`; Express by default. */
   readonly adapter?: AbstractHttpAdapter;
@@ -23,6 +24,7 @@ export interface OpenAppOptions {
   readonly log?: RecordingLogger;
 }
 
+/** An application that is open. */
 export interface Opened<App extends INestApplicationContext> {
   readonly app: App;
   readonly log: RecordingLogger;
@@ -30,6 +32,7 @@ export interface Opened<App extends INestApplicationContext> {
   close(): Promise<void>;
 }
 
+/** An application that answers HTTP. */
 export interface OpenedHttpApp extends Opened<INestApplication> {
   /** `http://127.0.0.1:<port>`, without a slash at the end. */
   readonly url: string;

@@ -1,8 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
 import { inspect } from 'node:util';
 
+/** Nest's levels. */
 export type LogLevel = 'log' | 'error' | 'warn' | 'debug' | 'verbose' | 'fatal';
 
+/** What a logger was given at once. */
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: unknown;

@@ -48,7 +48,7 @@ export class GuardedFolder {
   private readonly guardian: Guardian;
 
   constructor(
-    name: string,
+    private readonly name: string,
     private readonly identity: Identity | undefined,
     abruptSignal: NodeJS.Signals,
   ) {
@@ -92,7 +92,7 @@ export class GuardedFolder {
     if (outcome === 'exit code 0') return;
     throw new TestingError(
       'COMMAND_FAILED',
-      `${command.file} ended with ${outcome}:\n${this.tail()}`,
+      `${this.name}: ${name} ended with ${outcome}:\n${this.tail()}`,
     );
   }
 

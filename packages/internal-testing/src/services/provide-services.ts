@@ -6,6 +6,7 @@ import { absentOf, installBinaries, installCommand, startPrivate } from './start
 
 const ALL: readonly ServiceName[] = ['postgres', 'rabbitmq', 'redis', 'mariadb'];
 
+/** Which servers `provideServices` provides, and whom it tells. */
 export interface ProvideOptions {
   /** Which servers; all four by default. */
   readonly need?: readonly ServiceName[];
@@ -13,6 +14,7 @@ export interface ProvideOptions {
   readonly log?: (line: string) => void;
 }
 
+/** Servers that answer. */
 export interface ProvidedServices {
   /** `DATABASE_URL`, `AMQP_URL`, `RABBITMQ_MANAGEMENT_URL` (where known), `REDIS_URL`, `MYSQL_URL`. */
   readonly env: Record<string, string>;

@@ -6,6 +6,7 @@ import { Guardian } from '../services/guardian.js';
 import { TestingError } from '../testing.errors.js';
 import { waitFor, type WaitOptions } from './wait-for.js';
 
+/** How `spawnChild` starts a script. */
 export interface SpawnChildOptions {
   /** Arguments of the script. */
   readonly args?: readonly string[];
@@ -53,6 +54,7 @@ export class TestChild {
     });
   }
 
+  /** Its process id; stays known after it has ended. */
   get pid(): number {
     return this.child.pid as number;
   }

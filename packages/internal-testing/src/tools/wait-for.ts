@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { TestingError } from '../testing.errors.js';
 
+/** How `waitFor` waits. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds. Default 10 000. */
   readonly deadlineMs?: number;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { connect } from 'amqplib';
+import { ManagementApi } from '../../fixtures/management-api.js';
 import type { Command, Place, PrivateRecipe, Service } from '../contracts.js';
 import { findProgram } from './find-program.js';
 
@@ -23,7 +24,7 @@ export const rabbitmq: Service = {
     addresses,
   },
   ping,
-  discover,
+  discover: (url) => discover(url),
   locate,
 };
 
@@ -42,27 +43,30 @@ async function ping(address: string, timeoutMs: number): Promise<string> {
   return version ?? 'unknown version';
 }
 
-/** The management API of a broker that we did not start: on its default port, with the same login. */
-async function discover(address: string): Promise<Record<string, string>> {
+/**
+ * The management API of a broker that we did not start: what the environment says, else the one on the default port, if it
+ * belongs to this very broker and lets the same login create virtual hosts.
+ */
+export async function discover(address: string, port = 15672): Promise<Record<string, string>> {
   const given = process.env['RABBITMQ_MANAGEMENT_URL'];
   if (given) return { RABBITMQ_MANAGEMENT_URL: given };
-  const { hostname, username, password } = new URL(address);
-  const login = Buffer.from(
-    `${decodeURIComponent(username || 'guest')}:${decodeURIComponent(password || 'guest')}`,
-  ).toString('base64');
+  const { hostname, username, password, port: amqpPort } = new URL(address);
+  const url = `http://${username || 'guest'}:${password || 'guest'}@${hostname}:${port}`;
+  const api = new ManagementApi(url, 2_000);
   try {
-    const response = await fetch(`http://${hostname}:15672/api/whoami`, {
-      headers: { authorization: `Basic ${login}`, connection: 'close' },
-      signal: AbortSignal.timeout(2_000),
-    });
-    await response.arrayBuffer();
-    if (!response.ok) return {};
+    const { tags } = await api.call<{ tags: string | string[] }>('GET', 'whoami');
+    const { listeners } = await api.call<Overview>('GET', 'overview');
+    const ours = listeners.some(
+      (one) => one.protocol === 'amqp' && one.port === Number(amqpPort || 5672),
+    );
+    return ours && tags.includes('administrator') ? { RABBITMQ_MANAGEMENT_URL: url } : {};
   } catch {
     return {};
   }
-  return {
-    RABBITMQ_MANAGEMENT_URL: `http://${username || 'guest'}:${password || 'guest'}@${hostname}:15672`,
-  };
+}
+
+interface Overview {
+  readonly listeners: readonly { readonly protocol: string; readonly port: number }[];
 }
 
 function locate(): PrivateRecipe | undefined {
