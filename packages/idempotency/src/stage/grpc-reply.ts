@@ -1,14 +1,27 @@
-/** A unary server call of grpc-js, as far as it is used here. */
+/** A server call of grpc-js, as far as it is used here. */
 interface CallLike {
   readonly metadata: object;
   sendMetadata(metadata: object): void;
-  /** Only a call that is answered with a stream is written to. */
-  readonly write?: unknown;
+  readonly call?: InnerCallLike | undefined;
 }
 
-/** Whether a gRPC call is answered with a stream; only the proto file says, so it shows when the call is there. */
-export const answersWithStream = (call: unknown): boolean =>
-  typeof (call as Partial<CallLike> | undefined)?.write === 'function';
+/** What grpc-js keeps behind a call; interceptors stand in front of one another. */
+interface InnerCallLike {
+  readonly handler?: { readonly type?: unknown } | undefined;
+  readonly nextCall?: InnerCallLike | undefined;
+}
+
+/**
+ * Whether a gRPC call is answered with a stream. Only the proto file says so, and of what the handler can see only the
+ * inside of the call: grpc-js makes the same kind of object for calls with one reply.
+ */
+export function answersWithStream(raw: unknown): boolean {
+  for (let inner = (raw as Partial<CallLike> | undefined)?.call; inner; inner = inner.nextCall) {
+    if (inner.handler)
+      return inner.handler.type === 'serverStream' || inner.handler.type === 'bidi';
+  }
+  return false;
+}
 
 /** Tells the caller, in the initial metadata, that the reply is a stored one. */
 export function markReplayed(raw: unknown): void {

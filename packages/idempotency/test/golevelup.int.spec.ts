@@ -1,0 +1,166 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import {
+  AmqpConnection,
+  Nack,
+  RabbitMQModule,
+  RabbitRPC,
+  RabbitSubscribe,
+} from '@golevelup/nestjs-rabbitmq';
+import { Injectable, Module } from '@nestjs/common';
+import {
+  openContext,
+  testBroker,
+  testRedis,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
+import { Idempotent, IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
+import type { Channel } from 'amqplib';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const EXCHANGE = 'payments';
+const handled: string[] = [];
+const times = (by: string): number => handled.filter((one) => one === by).length;
+
+const queue = (name: string) => ({
+  exchange: EXCHANGE,
+  routingKey: name,
+  queue: name,
+  queueOptions: {
+    durable: false,
+    channel: 'one-by-one',
+    deadLetterExchange: '',
+    deadLetterRoutingKey: 'parked',
+  },
+});
+
+@Injectable()
+class Notifications {
+  @RabbitSubscribe(queue('captured'))
+  @Idempotent()
+  async onCaptured(event: { key: string }): Promise<void> {
+    handled.push('captured', event.key);
+  }
+
+  @Idempotent({ name: 'other' })
+  @RabbitSubscribe(queue('other'))
+  async other(): Promise<void> {
+    handled.push('other');
+  }
+
+  @Idempotent()
+  @RabbitSubscribe(queue('nack-once'))
+  async nackOnce() {
+    handled.push('nack-once');
+    return times('nack-once') === 1 ? new Nack(true) : undefined;
+  }
+
+  @Idempotent()
+  @RabbitSubscribe(queue('nack-for-good'))
+  async nackForGood() {
+    handled.push('nack-for-good');
+    return new Nack(false);
+  }
+
+  @Idempotent()
+  @RabbitRPC(queue('ask'))
+  async ask({ n }: { n: number }) {
+    handled.push('ask');
+    return { n, run: times('ask') };
+  }
+}
+
+describe('golevelup, Redis, lease mode', () => {
+  let broker: TestBroker;
+  let channel: Channel;
+  let rabbit: AmqpConnection;
+  let id: string;
+
+  beforeAll(async () => {
+    broker = await testBroker();
+    const redis = await testRedis();
+    channel = await broker.channel();
+    await channel.assertQueue('parked', { durable: false });
+    @Module({
+      imports: [
+        RabbitMQModule.forRoot({
+          uri: broker.url,
+          exchanges: [{ name: EXCHANGE, type: 'topic', options: { durable: false } }],
+          channels: { 'one-by-one': { prefetchCount: 1 } },
+          connectionInitOptions: { wait: true },
+        }),
+        IdempotencyModule.forRoot({
+          namespace: 'notifications',
+          store: new RedisIdempotencyStore(redis.client, { prefix: redis.prefix }),
+          retryAfter: '20ms',
+        }),
+      ],
+      providers: [Notifications],
+    })
+    class NotificationsModule {}
+    const { app } = await openContext(NotificationsModule);
+    rabbit = app.get(AmqpConnection);
+  });
+
+  beforeEach(() => {
+    handled.length = 0;
+    id = randomUUID();
+  });
+
+  const publish = (name: string, messageId = id, body = { key: id }) =>
+    void channel.publish(EXCHANGE, name, Buffer.from(JSON.stringify(body)), { messageId });
+
+  /** Prefetch is 1: what was published last is handled only after all before it was settled. */
+  const settled = async (): Promise<void> => {
+    const mark = randomUUID();
+    publish('captured', mark, { key: mark });
+    await waitFor(() => times(mark) === 1);
+  };
+
+  it('has one effect for an event that comes twice, and acks both', async () => {
+    publish('captured');
+    publish('captured');
+    await settled();
+    expect(times(id)).toBe(1);
+    expect(await broker.take('parked')).toEqual([]);
+  });
+
+  it('keeps handlers apart: each gets its own copy of one event', async () => {
+    publish('captured');
+    publish('other');
+    await waitFor(() => times('captured') === 1 && times('other') === 1);
+  });
+
+  it('never takes a Nack for a success', async () => {
+    publish('nack-once');
+    await waitFor(() => times('nack-once') === 2);
+    publish('nack-for-good');
+    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 1));
+    publish('nack-for-good');
+    await waitFor(() => times('nack-for-good') === 2);
+    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 2));
+    await broker.take('parked');
+  });
+
+  it('parks an event without a key', async () => {
+    channel.publish(EXCHANGE, 'captured', Buffer.from('{}'));
+    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 1));
+    expect(handled).toEqual([]);
+    await broker.take('parked');
+  });
+
+  it('answers a repeated request with the stored reply', async () => {
+    const ask = () =>
+      rabbit.request<{ run: number }>({
+        exchange: EXCHANGE,
+        routingKey: 'ask',
+        payload: { n: 1 },
+        headers: { 'idempotency-key': id },
+      });
+    const first = await ask();
+    expect(await ask()).toEqual(first);
+    expect(first).toEqual({ n: 1, run: 1 });
+    expect(times('ask')).toBe(1);
+  });
+});
