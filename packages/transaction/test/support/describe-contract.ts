@@ -85,7 +85,7 @@ export function describeLibrary<Handle>(
   });
 }
 
-function addressOf(text: string): Address {
+export function addressOf(text: string): Address {
   const url = new URL(text);
   return {
     url: text,
