@@ -68,7 +68,7 @@ test('a process that leaked is ended', () => {
   expect(pids.filter(isRunning)).toEqual([]);
 });
 
-test('TRACE_LEAKS tells where it was created', async () => {
+test('TRACE_LEAKS tells where it was created', { timeout: 60_000 }, async () => {
   const [result] = await runFixtures({ TRACE_LEAKS: '1' }, ['timer']);
   expect(result?.message).toMatch(/Timeout created\s+at .*timer\.fixture\.ts:4:\d+/);
 });

@@ -1,6 +1,9 @@
 import { spawnChild, waitFor } from '@acme/internal-testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { isRunning } from './support/processes.js';
+
+// A Node process takes its time to start on a machine that has other things to do.
+vi.setConfig({ testTimeout: 30_000 });
 
 const script = (name: string) => new URL(`./children/${name}.mjs`, import.meta.url);
 
