@@ -105,7 +105,7 @@ function problemsOfStages(found: FoundMethod, discovery: DiscoveryService): stri
     );
     if (injected.includes(undefined))
       return [
-        `${stage.decorator} on ${handlerName(plan.handler)} needs ${stage.module}: import it in the application.`,
+        `${handlerName(plan.handler)}: ${stage.decorator} needs ${stage.module}. Import it in the application.`,
       ];
     const service =
       injected[0] ?? (servicesOf(discovery, stage)[0] as BodyStageService | undefined);

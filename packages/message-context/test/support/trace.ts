@@ -84,6 +84,8 @@ interface TracedOptions {
   readonly door?: boolean;
   readonly server?: FakeServer;
   readonly log?: RecordingLogger;
+  /** Takes the place of the trace. */
+  readonly traceClass?: Type<Trace>;
 }
 
 /** An application with a transport door (or without) and the trace; whoever opens it closes it. */
@@ -94,12 +96,15 @@ export async function openTraced({
   door = true,
   server = new FakeServer(),
   log = new RecordingLogger(),
+  traceClass = Trace,
 }: TracedOptions): Promise<TracedApp> {
   const module = await Test.createTestingModule({
     imports: [TraceModule, ...imports],
     controllers,
     providers,
   })
+    .overrideProvider(Trace)
+    .useClass(traceClass)
     .setLogger(log)
     .compile();
   const app = module.createNestApplication();
