@@ -37,13 +37,6 @@ export function suites() {
  */
 export function mirrorSuites() {
   const all = suites();
-  const missing = missingDependencies(all);
-  if (missing.length > 0) {
-    throw new Error(
-      `The Nest 12 lane lacks dependencies of the specs that it runs: ${missing.join(', ')}.\n` +
-        'Run `node packages/internal-nest12/src/adopt-dependencies.mjs` and commit what it changes.',
-    );
-  }
   rmSync(join(here, '.suites'), { recursive: true, force: true });
   const withSpecs = all.filter(({ specs }) => specs.length > 0);
   for (const { source, target } of withSpecs) {
@@ -74,16 +67,6 @@ export function representatives(withSpecs) {
     }
     return wanted.includes('*') ? suite : { ...suite, specs: wanted };
   });
-}
-
-/** @param {Suite[]} all */
-function missingDependencies(all) {
-  const { devDependencies } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
-  const needed = all.flatMap(({ packageName, manifest }) => [
-    packageName,
-    ...Object.keys(manifest.devDependencies ?? {}),
-  ]);
-  return [...new Set(needed)].filter((name) => !(name in devDependencies));
 }
 
 /** @param {string} folder */

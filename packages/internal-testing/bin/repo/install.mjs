@@ -56,6 +56,7 @@ function fingerprint() {
       : [],
   );
   for (const file of [
+    '.pnpmfile.cjs',
     'package.json',
     'pnpm-lock.yaml',
     'pnpm-workspace.yaml',

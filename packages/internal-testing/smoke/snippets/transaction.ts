@@ -41,5 +41,7 @@ export async function smoke(): Promise<void> {
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
   await app.get(Orders).place();
   await app.close();
-  assert.deepEqual(statements, ['begin', 'insert', 'commit']);
+  assert.equal(statements[0], 'begin');
+  assert.ok(statements.includes('insert'));
+  assert.equal(statements.at(-1), 'commit');
 }
