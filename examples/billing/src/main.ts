@@ -1,0 +1,17 @@
+import 'reflect-metadata';
+import { attachMessageContext } from '@acme/nest-message-context';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { ServiceLogger } from '@shop/platform';
+import { AppModule } from './app.module.js';
+import { rmqOptions } from './rmq-options.js';
+import { declareTopology } from './topology.js';
+
+await declareTopology();
+const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
+  ...rmqOptions,
+  logger: new ServiceLogger('billing'),
+});
+attachMessageContext(app);
+app.enableShutdownHooks();
+await app.listen();

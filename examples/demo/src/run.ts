@@ -1,0 +1,176 @@
+import { Faults } from './faults/faults.js';
+import { Repeater } from './faults/repeater.js';
+import { Customer, type Placed } from './load/customer.js';
+import { placeAll } from './load/load.js';
+import { plan, type PlannedOrder } from './load/plan.js';
+import { Watcher } from './load/watcher.js';
+import type { DemoOptions } from './options.js';
+import type { Progress } from './progress.js';
+import { converge, standing } from './report/converge.js';
+import { count } from './report/count.js';
+import { reportOf, type Report } from './report/report.js';
+import { followOne } from './report/trail.js';
+import { judge } from './report/verdict.js';
+import { Supervisor } from './supervisor/supervisor.js';
+import { shopIn, shopOpen, type Shop } from './world/services.js';
+import type { World } from './world/world.js';
+
+/** Moments at which the demo's own tests interfere: what is lost or done twice on purpose must show in the report. */
+export interface Interference {
+  /** The shop is open; the load is next. */
+  readonly beforeLoad?: (world: World) => Promise<void>;
+  /** All is done and all services have ended; the counting is next. */
+  readonly beforeCount?: (world: World) => Promise<void>;
+  /** For how long nothing may move before the run is given up. Default 30 s. */
+  readonly patienceMs?: number;
+}
+
+const PATIENCE_MS = 30_000;
+
+/** One run of the shop, from opening it to counting what it did. */
+export class Run {
+  private readonly planned: readonly PlannedOrder[];
+  private readonly startedAt = Date.now();
+  private readonly repeater: Repeater;
+  private readonly supervisor: Supervisor;
+  private readonly watcher: Watcher;
+  private readonly customer: Customer;
+  private readonly faults: Faults;
+
+  private constructor(
+    private readonly options: DemoOptions,
+    private readonly world: World,
+    private readonly shop: Shop,
+    private readonly progress: Progress,
+    private readonly signal: AbortSignal,
+  ) {
+    const say = (line: string): void => progress.say(line);
+    this.planned = plan(world.run, options.orders, options.seed);
+    this.repeater = new Repeater(world.broker);
+    this.supervisor = new Supervisor(shop.specs, world.logFolder, say);
+    this.watcher = new Watcher(shop.gatewayUrl);
+    this.customer = new Customer(shop.gatewayUrl, signal);
+    this.faults = new Faults(world, this.supervisor, say, signal, options.orders);
+  }
+
+  static async in(
+    world: World,
+    options: DemoOptions,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Run> {
+    return new Run(options, world, await shopIn(world), progress, signal);
+  }
+
+  /** Rejects when there is nothing to report, because the shop could not be opened or the load not be sent. */
+  async report(interference: Interference = {}): Promise<Report> {
+    try {
+      await this.open();
+      await interference.beforeLoad?.(this.world);
+      const answers = await this.sell();
+      const missing = await this.waitForTheRest(interference.patienceMs ?? PATIENCE_MS);
+      // With everything stopped nobody can change what is counted, and what was not settled is back in its queue.
+      await this.close();
+      await interference.beforeCount?.(this.world);
+      return await this.conclude(answers, missing);
+    } finally {
+      await this.close();
+    }
+  }
+
+  private async open(): Promise<void> {
+    await this.repeater.start();
+    this.supervisor.start();
+    await shopOpen(this.shop, this.world, this.signal, () => this.supervisor.assertRunning());
+    this.supervisor.markReady();
+    await this.watcher.start();
+    this.progress.say(`The shop is open. Logs: ${this.world.logFolder}`);
+    this.progress.follow(async () => this.line());
+  }
+
+  private async sell(): Promise<ReadonlyMap<string, readonly Placed[]>> {
+    const answers = await placeAll(this.planned, this.customer, (begun) =>
+      this.faults.before(begun),
+    );
+    await this.faults.done();
+    return answers;
+  }
+
+  private async waitForTheRest(patienceMs: number): Promise<readonly string[]> {
+    const look = () => {
+      this.supervisor.assertRunning();
+      return standing(this.world, this.repeater);
+    };
+    return converge(this.options.orders, look, { patienceMs, signal: this.signal });
+  }
+
+  private async close(): Promise<void> {
+    this.progress.stop();
+    await this.watcher.stop();
+    await this.supervisor.stop();
+  }
+
+  private async conclude(
+    answers: ReadonlyMap<string, readonly Placed[]>,
+    missing: readonly string[],
+  ): Promise<Report> {
+    const { broker, databases, logFolder, taps } = this.world;
+    const counts = await count(databases);
+    const first = [...answers.values()].flatMap((placed) => placed.filter(({ replayed }) => !replayed));
+    const trail = await followOne(
+      logFolder,
+      first.map(({ correlationId }) => correlationId),
+    );
+    const events = this.repeater.seen.size;
+    return reportOf({
+      planned: this.options.orders,
+      seed: this.options.seed,
+      seconds: Math.round((Date.now() - this.startedAt) / 100) / 10,
+      answers: this.customer.answers,
+      watched: this.watcher.seen,
+      events,
+      repeated: this.repeater.repeated,
+      wires: { orders: taps.orders.counts, billing: taps.billing.counts, notifications: taps.notifications.counts },
+      counts,
+      verdict: judge(this.planned, counts),
+      restarts: this.supervisor.restarts,
+      faults: this.faults.counts,
+      trail,
+      problems: [
+        ...missing.map((what) => `did not come to an end: ${what}`),
+        ...contradictions(answers),
+        ...(await leftOvers(broker)),
+        ...(trail ? [] : ['no correlation id was found in the logs of all four services']),
+      ],
+    });
+  }
+
+  private async line(): Promise<string> {
+    const { orders, charges, mails, pending } = await standing(this.world, this.repeater);
+    const { sent } = this.customer.answers;
+    const waiting = pending.length > 0 ? `  (${pending.join(', ')})` : '';
+    return `requests ${sent}  orders ${orders}/${this.options.orders}  charged ${charges}  mailed ${mails}${waiting}`;
+  }
+}
+
+/** Two answers to one key that speak of different orders. */
+function contradictions(answers: ReadonlyMap<string, readonly Placed[]>): string[] {
+  return [...answers].flatMap(([reference, placed]) => {
+    const ids = new Set(placed.map(({ orderId }) => orderId));
+    return ids.size > 1 ? [`${reference} was answered with ${ids.size} different orders`] : [];
+  });
+}
+
+/** Messages that are still in a queue, or were given up and stand in a dead-letter queue. */
+async function leftOvers(broker: World['broker']): Promise<string[]> {
+  const queues = (['billing', 'notifications'] as const).flatMap((owner) => [
+    broker.queue(owner),
+    `${broker.queue(owner)}.dead`,
+  ]);
+  const found: string[] = [];
+  for (const queue of queues) {
+    const { messages } = (await broker.look(queue)) ?? { messages: 0 };
+    if (messages > 0) found.push(`${messages} messages left in ${queue}`);
+  }
+  return found;
+}

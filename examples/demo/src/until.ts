@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** What was waited for did not come, or something that must not fail has failed. Its message is meant for people. */
+export class DemoFailure extends Error {
+  override readonly name = 'DemoFailure';
+}
+
+export interface Wait {
+  /** What is waited for, in words. */
+  readonly what: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves with the first truthy value of `condition`; a rejection counts as "not yet". */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { what, deadlineMs, signal }: Wait,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + deadlineMs;
+  let reason = 'it never came';
+  while (Date.now() < deadline) {
+    signal.throwIfAborted();
+    try {
+      const value = await condition();
+      if (value) return value;
+    } catch (error) {
+      if (error instanceof DemoFailure) throw error;
+      reason = error instanceof Error ? error.message : String(error);
+    }
+    await pause(50, undefined, { signal });
+  }
+  throw new DemoFailure(`Waited ${deadlineMs / 1000} s for ${what}: ${reason}`);
+}

@@ -1,0 +1,63 @@
+import { connect, type Channel, type ChannelModel } from 'amqplib';
+
+/** The demo's own look at the broker, past all taps. */
+export class Broker {
+  private constructor(
+    private readonly connection: ChannelModel,
+    readonly url: string,
+    private readonly run: string,
+  ) {}
+
+  static async connect(url: string, run: string): Promise<Broker> {
+    const connection = await connect(url);
+    connection.on('error', () => {});
+    return new Broker(connection, url, run);
+  }
+
+  get exchange(): string {
+    return `${this.run}.events`;
+  }
+
+  /** The queue of a service, or of the demo itself. */
+  queue(owner: 'billing' | 'notifications' | 'repeater'): string {
+    return `${this.run}.${owner}`;
+  }
+
+  async channel(): Promise<Channel> {
+    const channel = await this.connection.createChannel();
+    // The operation that failed rejects anyway; without a listener the event ends the process.
+    channel.on('error', () => {});
+    return channel;
+  }
+
+  async confirmChannel() {
+    const channel = await this.connection.createConfirmChannel();
+    channel.on('error', () => {});
+    return channel;
+  }
+
+  /** Messages that nobody has, and consumers; undefined when there is no such queue. */
+  async look(queue: string): Promise<{ messages: number; consumers: number } | undefined> {
+    // A channel of its own: asking for a queue that does not exist closes the channel.
+    const channel = await this.channel();
+    try {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      await channel.close();
+      return { messages: messageCount, consumers: consumerCount };
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Deletes everything that this run has declared, and ends the connection. */
+  async clean(): Promise<void> {
+    const channel = await this.channel();
+    for (const owner of ['billing', 'notifications', 'repeater'] as const) {
+      await channel.deleteQueue(this.queue(owner));
+      await channel.deleteQueue(`${this.queue(owner)}.dead`);
+    }
+    await channel.deleteExchange(this.exchange);
+    await this.connection.close();
+  }
+}

@@ -1,0 +1,29 @@
+import { IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
+import { MessageContextModule } from '@acme/nest-message-context';
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ClientsModule } from '@nestjs/microservices';
+import { config } from './config.js';
+import { GrpcStatusFilter } from './grpc/grpc-status.filter.js';
+import { HealthController } from './health.controller.js';
+import { ordersClient } from './orders/orders.client.js';
+import { OrdersController } from './orders/orders.controller.js';
+import { Redis, RedisModule } from './redis.module.js';
+
+@Module({
+  imports: [
+    RedisModule,
+    MessageContextModule.forRoot(),
+    IdempotencyModule.forRootAsync({
+      inject: [Redis],
+      useFactory: (redis: Redis) => ({
+        store: new RedisIdempotencyStore(redis),
+        namespace: config.REDIS_NAMESPACE,
+      }),
+    }),
+    ClientsModule.register([ordersClient]),
+  ],
+  controllers: [OrdersController, HealthController],
+  providers: [{ provide: APP_FILTER, useClass: GrpcStatusFilter }],
+})
+export class AppModule {}

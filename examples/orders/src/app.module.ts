@@ -1,0 +1,39 @@
+import { IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
+import { MessageContextModule } from '@acme/nest-message-context';
+import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { fromPg, TransactionModule } from '@acme/nest-transaction';
+import { Module } from '@nestjs/common';
+import { Pool } from 'pg';
+import { config } from './config';
+import { DatabaseModule } from './database.module';
+import { OrderFeed } from './orders/order-feed';
+import { OrdersController } from './orders/orders.controller';
+import { OrdersService } from './orders/orders.service';
+
+@Module({
+  imports: [
+    DatabaseModule,
+    MessageContextModule.forRoot(),
+    TransactionModule.forRootAsync({
+      inject: [Pool],
+      useFactory: (pool: Pool) => ({ adapter: fromPg(pool) }),
+    }),
+    IdempotencyModule.forRootAsync({
+      inject: [Pool],
+      useFactory: (pool: Pool) => ({ store: new PostgresIdempotencyStore(pool) }),
+    }),
+    OutboxModule.forRootAsync({
+      inject: [Pool],
+      useFactory: (pool: Pool) => ({
+        store: new PostgresOutboxStore(pool),
+        publisher: new RabbitMqPublisher({
+          url: config.AMQP_URL,
+          exchange: config.EVENTS_EXCHANGE,
+        }),
+      }),
+    }),
+  ],
+  controllers: [OrdersController],
+  providers: [OrdersService, OrderFeed],
+})
+export class AppModule {}

@@ -1,0 +1,27 @@
+import { Global, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { applySchema } from '@shop/platform';
+import { join } from 'node:path';
+import { Pool } from 'pg';
+import { config } from './config';
+
+/** The pool, with the tables in place. */
+@Global()
+@Module({
+  providers: [{ provide: Pool, useFactory: openPool }],
+  exports: [Pool],
+})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(private readonly pool: Pool) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+async function openPool(): Promise<Pool> {
+  const pool = new Pool({ connectionString: config.DATABASE_URL });
+  // An idle connection that dies emits `error`; without a listener that ends the process.
+  pool.on('error', (error) => new Logger(Pool.name).warn(error.message));
+  await applySchema(pool, join(__dirname, '../sql/schema.sql'));
+  return pool;
+}

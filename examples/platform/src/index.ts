@@ -1,0 +1,3 @@
+export { applySchema } from './apply-schema.js';
+export { ConfigurationError, readConfig } from './read-config.js';
+export { ServiceLogger } from './service-logger.js';
