@@ -3,6 +3,7 @@ import { MessageContextModule } from '@acme/nest-message-context';
 import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
+import { connect } from 'amqplib';
 import { Pool } from 'pg';
 import { ChargesService } from './charges/charges.service.js';
 import { OrderPlacedController } from './charges/order-placed.controller.js';
@@ -18,15 +19,18 @@ import { DatabaseModule } from './database.module.js';
       useFactory: (pool: Pool) => ({ adapter: fromPg(pool) }),
     }),
     IdempotencyModule.forRootAsync({
-      inject: [Pool],
-      useFactory: (pool: Pool) => ({ store: new PostgresIdempotencyStore(pool) }),
+      useFactory: () => ({
+        namespace: 'billing',
+        store: new PostgresIdempotencyStore({ schema: config.DATABASE_SCHEMA, table: 'idempotency' }),
+        migrate: true,
+      }),
     }),
     OutboxModule.forRootAsync({
       inject: [Pool],
       useFactory: (pool: Pool) => ({
-        store: new PostgresOutboxStore(pool),
+        store: new PostgresOutboxStore({ database: pool }),
         publisher: new RabbitMqPublisher({
-          url: config.AMQP_URL,
+          connect: () => connect(config.AMQP_URL),
           exchange: config.EVENTS_EXCHANGE,
         }),
       }),

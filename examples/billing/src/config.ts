@@ -2,8 +2,9 @@ import { readConfig } from '@shop/platform';
 import { z } from 'zod';
 
 const schema = z.object({
-  /** Carries the schema to work in: `?options=-c%20search_path=billing`. */
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** The part of the database that is this service's own; created if it is not there. */
+  DATABASE_SCHEMA: z.stringFormat('sql-name', /^[a-z_][a-z0-9_]{0,47}$/).default('billing'),
   AMQP_URL: z.url({ protocol: /^amqps?$/ }),
   /** The topic exchange that all events of the shop go to. */
   EVENTS_EXCHANGE: z.string().default('shop.events'),

@@ -19,10 +19,14 @@ export class DatabaseModule implements OnApplicationShutdown {
 }
 
 async function openPool(): Promise<Pool> {
-  // Every message in work holds a connection for its transaction; the outbox needs some too.
-  const pool = new Pool({ connectionString: config.DATABASE_URL, max: config.PREFETCH + 5 });
+  const pool = new Pool({
+    connectionString: config.DATABASE_URL,
+    options: `-c search_path=${config.DATABASE_SCHEMA}`,
+    // Every message in work holds a connection for its transaction; the outbox needs some too.
+    max: config.PREFETCH + 5,
+  });
   // An idle connection that dies emits `error`; without a listener that ends the process.
   pool.on('error', (error) => new Logger(Pool.name).warn(error.message));
-  await applySchema(pool, fileURLToPath(new URL('../sql/schema.sql', import.meta.url)));
+  await applySchema(pool, config.DATABASE_SCHEMA, fileURLToPath(new URL('../sql/schema.sql', import.meta.url)));
   return pool;
 }

@@ -8,6 +8,7 @@ import { DemoFailure } from './until.js';
 import { removeLogs, withWorld } from './world/world.js';
 
 const INTERRUPTED = 130;
+const PATIENCE_MS = 30_000;
 
 /**
  * The whole program: reads the arguments, runs the shop, prints the report. Resolves with the exit code, when everything
@@ -18,7 +19,11 @@ export async function demo(
   interference?: Interference,
 ): Promise<number> {
   const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
+  const onSignal = (): void => {
+    // Who asks twice has waited long enough; servers and services notice by themselves that we are gone.
+    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
+    interrupt.abort();
+  };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   signals.forEach((signal) => process.on(signal, onSignal));
   try {
@@ -49,7 +54,8 @@ async function tell(
   const progress = new Progress();
   const say = (line: string): void => progress.say(line);
   const { report, logFolder } = await withWorld(say, signal, async (world) => {
-    const run = await Run.in(world, options, progress, signal);
+    const patience = { deadlineMs: interference?.patienceMs ?? PATIENCE_MS, signal };
+    const run = await Run.in(world, options, progress, patience);
     const report: Report = await run.report(interference);
     if (exitCodeOf(report) === 0) removeLogs(world);
     return { report, logFolder: world.logFolder };

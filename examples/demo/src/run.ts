@@ -1,7 +1,7 @@
 import { Faults } from './faults/faults.js';
 import { Repeater } from './faults/repeater.js';
 import { Customer, type Placed } from './load/customer.js';
-import { placeAll } from './load/load.js';
+import { placeAll, type Sold } from './load/load.js';
 import { plan, type PlannedOrder } from './load/plan.js';
 import { Watcher } from './load/watcher.js';
 import type { DemoOptions } from './options.js';
@@ -12,6 +12,7 @@ import { reportOf, type Report } from './report/report.js';
 import { followOne } from './report/trail.js';
 import { judge } from './report/verdict.js';
 import { Supervisor } from './supervisor/supervisor.js';
+import { DemoFailure, type Patience } from './until.js';
 import { shopIn, shopOpen, type Shop } from './world/services.js';
 import type { World } from './world/world.js';
 
@@ -24,8 +25,6 @@ export interface Interference {
   /** For how long nothing may move before the run is given up. Default 30 s. */
   readonly patienceMs?: number;
 }
-
-const PATIENCE_MS = 30_000;
 
 /** One run of the shop, from opening it to counting what it did. */
 export class Run {
@@ -42,24 +41,24 @@ export class Run {
     private readonly world: World,
     private readonly shop: Shop,
     private readonly progress: Progress,
-    private readonly signal: AbortSignal,
+    private readonly patience: Patience,
   ) {
     const say = (line: string): void => progress.say(line);
     this.planned = plan(world.run, options.orders, options.seed);
     this.repeater = new Repeater(world.broker);
     this.supervisor = new Supervisor(shop.specs, world.logFolder, say);
     this.watcher = new Watcher(shop.gatewayUrl);
-    this.customer = new Customer(shop.gatewayUrl, signal);
-    this.faults = new Faults(world, this.supervisor, say, signal, options.orders);
+    this.customer = new Customer(shop.gatewayUrl, patience.signal);
+    this.faults = new Faults(world, this.supervisor, say, patience, options.orders);
   }
 
   static async in(
     world: World,
     options: DemoOptions,
     progress: Progress,
-    signal: AbortSignal,
+    patience: Patience,
   ): Promise<Run> {
-    return new Run(options, world, await shopIn(world), progress, signal);
+    return new Run(options, world, await shopIn(world), progress, patience);
   }
 
   /** Rejects when there is nothing to report, because the shop could not be opened or the load not be sent. */
@@ -67,12 +66,12 @@ export class Run {
     try {
       await this.open();
       await interference.beforeLoad?.(this.world);
-      const answers = await this.sell();
-      const missing = await this.waitForTheRest(interference.patienceMs ?? PATIENCE_MS);
+      const sold = await this.sell();
+      const missing = await this.waitForTheRest();
       // With everything stopped nobody can change what is counted, and what was not settled is back in its queue.
       await this.close();
       await interference.beforeCount?.(this.world);
-      return await this.conclude(answers, missing);
+      return await this.conclude(sold, missing);
     } finally {
       await this.close();
     }
@@ -81,27 +80,33 @@ export class Run {
   private async open(): Promise<void> {
     await this.repeater.start();
     this.supervisor.start();
-    await shopOpen(this.shop, this.world, this.signal, () => this.supervisor.assertRunning());
+    await shopOpen(this.shop, this.world, this.patience.signal, () => this.supervisor.assertRunning());
     this.supervisor.markReady();
     await this.watcher.start();
     this.progress.say(`The shop is open. Logs: ${this.world.logFolder}`);
     this.progress.follow(async () => this.line());
   }
 
-  private async sell(): Promise<ReadonlyMap<string, readonly Placed[]>> {
-    const answers = await placeAll(this.planned, this.customer, (begun) =>
+  private async sell(): Promise<Sold> {
+    const { answers, problems } = await placeAll(this.planned, this.customer, (begun) =>
       this.faults.before(begun),
     );
-    await this.faults.done();
-    return answers;
+    this.patience.signal.throwIfAborted();
+    return { answers, problems: [...problems, ...(await this.faults.done())] };
   }
 
-  private async waitForTheRest(patienceMs: number): Promise<readonly string[]> {
+  private async waitForTheRest(): Promise<readonly string[]> {
     const look = () => {
       this.supervisor.assertRunning();
       return standing(this.world, this.repeater);
     };
-    return converge(this.options.orders, look, { patienceMs, signal: this.signal });
+    try {
+      return await converge(this.options.orders, look, this.patience);
+    } catch (error) {
+      // A service that cannot be kept running: what there is can be counted all the same.
+      if (error instanceof DemoFailure) return [error.message];
+      throw error;
+    }
   }
 
   private async close(): Promise<void> {
@@ -110,13 +115,10 @@ export class Run {
     await this.supervisor.stop();
   }
 
-  private async conclude(
-    answers: ReadonlyMap<string, readonly Placed[]>,
-    missing: readonly string[],
-  ): Promise<Report> {
+  private async conclude(sold: Sold, missing: readonly string[]): Promise<Report> {
     const { broker, databases, logFolder, taps } = this.world;
     const counts = await count(databases);
-    const first = [...answers.values()].flatMap((placed) => placed.filter(({ replayed }) => !replayed));
+    const first = [...sold.answers.values()].flat().filter(({ replayed }) => !replayed);
     const trail = await followOne(
       logFolder,
       first.map(({ correlationId }) => correlationId),
@@ -138,7 +140,8 @@ export class Run {
       trail,
       problems: [
         ...missing.map((what) => `did not come to an end: ${what}`),
-        ...contradictions(answers),
+        ...sold.problems,
+        ...contradictions(sold.answers),
         ...(await leftOvers(broker)),
         ...(trail ? [] : ['no correlation id was found in the logs of all four services']),
       ],

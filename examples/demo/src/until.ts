@@ -5,11 +5,15 @@ export class DemoFailure extends Error {
   override readonly name = 'DemoFailure';
 }
 
-export interface Wait {
-  /** What is waited for, in words. */
-  readonly what: string;
+/** How long to wait for something, and who may end the waiting. */
+export interface Patience {
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface Wait extends Patience {
+  /** What is waited for, in words. */
+  readonly what: string;
 }
 
 /** Resolves with the first truthy value of `condition`; a rejection counts as "not yet". */

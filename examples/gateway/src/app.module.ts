@@ -17,8 +17,10 @@ import { Redis, RedisModule } from './redis.module.js';
     IdempotencyModule.forRootAsync({
       inject: [Redis],
       useFactory: (redis: Redis) => ({
-        store: new RedisIdempotencyStore(redis),
-        namespace: config.REDIS_NAMESPACE,
+        namespace: 'gateway',
+        store: new RedisIdempotencyStore(redis, { prefix: config.REDIS_PREFIX }),
+        // Everybody is one in a shop without logins. With them: `({ message }) => userIdOf(message.raw)`.
+        principal: false,
       }),
     }),
     ClientsModule.register([ordersClient]),

@@ -4,8 +4,8 @@ import { z } from 'zod';
 const schema = z.object({
   PORT: z.coerce.number().int().positive().default(3000),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
-  /** Keeps the keys of several shops on one Redis apart. */
-  REDIS_NAMESPACE: z.string().default('shop'),
+  /** Put before every key, so that several shops can share a Redis. */
+  REDIS_PREFIX: z.string().default('shop:'),
   ORDERS_GRPC_URL: z.string().default('localhost:50051'),
   /** How long a caller waits for orders before it gives up. */
   GRPC_DEADLINE_MS: z.coerce.number().int().positive().default(5_000),

@@ -17,8 +17,8 @@ import { Redis, RedisModule } from './redis.module';
     IdempotencyModule.forRootAsync({
       inject: [Redis],
       useFactory: (redis: Redis) => ({
-        store: new RedisIdempotencyStore(redis),
-        namespace: config.REDIS_NAMESPACE,
+        namespace: 'notifications',
+        store: new RedisIdempotencyStore(redis, { prefix: config.REDIS_PREFIX }),
       }),
     }),
     RabbitMQModule.forRoot(rabbitMq),

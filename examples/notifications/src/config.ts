@@ -2,12 +2,13 @@ import { readConfig } from '@shop/platform';
 import { z } from 'zod';
 
 const schema = z.object({
-  /** Carries the schema to work in: `?options=-c%20search_path=notifications`. */
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** The part of the database that is this service's own; created if it is not there. */
+  DATABASE_SCHEMA: z.stringFormat('sql-name', /^[a-z_][a-z0-9_]{0,47}$/).default('notifications'),
   AMQP_URL: z.url({ protocol: /^amqps?$/ }),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
-  /** Keeps the keys of several shops on one Redis apart. */
-  REDIS_NAMESPACE: z.string().default('shop'),
+  /** Put before every key, so that several shops can share a Redis. */
+  REDIS_PREFIX: z.string().default('shop:'),
   /** The topic exchange that all events of the shop go to. */
   EVENTS_EXCHANGE: z.string().default('shop.events'),
   /** The queue that this service reads; what it gives up goes to `<queue>.dead`. */

@@ -3,6 +3,7 @@ import { MessageContextModule } from '@acme/nest-message-context';
 import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
+import { connect } from 'amqplib';
 import { Pool } from 'pg';
 import { config } from './config';
 import { DatabaseModule } from './database.module';
@@ -19,15 +20,20 @@ import { OrdersService } from './orders/orders.service';
       useFactory: (pool: Pool) => ({ adapter: fromPg(pool) }),
     }),
     IdempotencyModule.forRootAsync({
-      inject: [Pool],
-      useFactory: (pool: Pool) => ({ store: new PostgresIdempotencyStore(pool) }),
+      useFactory: () => ({
+        namespace: 'orders',
+        store: new PostgresIdempotencyStore({ schema: config.DATABASE_SCHEMA, table: 'idempotency' }),
+        migrate: true,
+        // All calls come from the gateway, which knows who is behind them.
+        principal: false,
+      }),
     }),
     OutboxModule.forRootAsync({
       inject: [Pool],
       useFactory: (pool: Pool) => ({
-        store: new PostgresOutboxStore(pool),
+        store: new PostgresOutboxStore({ database: pool }),
         publisher: new RabbitMqPublisher({
-          url: config.AMQP_URL,
+          connect: () => connect(config.AMQP_URL),
           exchange: config.EVENTS_EXCHANGE,
         }),
       }),

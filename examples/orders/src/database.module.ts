@@ -19,9 +19,12 @@ export class DatabaseModule implements OnApplicationShutdown {
 }
 
 async function openPool(): Promise<Pool> {
-  const pool = new Pool({ connectionString: config.DATABASE_URL });
+  const pool = new Pool({
+    connectionString: config.DATABASE_URL,
+    options: `-c search_path=${config.DATABASE_SCHEMA}`,
+  });
   // An idle connection that dies emits `error`; without a listener that ends the process.
   pool.on('error', (error) => new Logger(Pool.name).warn(error.message));
-  await applySchema(pool, join(__dirname, '../sql/schema.sql'));
+  await applySchema(pool, config.DATABASE_SCHEMA, join(__dirname, '../sql/schema.sql'));
   return pool;
 }

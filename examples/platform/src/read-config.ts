@@ -3,6 +3,12 @@ import type { z } from 'zod';
 /** The environment is not what the service needs; the message says all of it at once. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
+
+  constructor(message: string) {
+    super(message);
+    // Where it was noticed says nothing about what is wrong, and would push the list of problems off the screen.
+    this.stack = `${this.name}: ${message}`;
+  }
 }
 
 /**

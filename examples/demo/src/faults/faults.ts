@@ -1,4 +1,5 @@
 import type { Supervisor } from '../supervisor/supervisor.js';
+import type { Patience } from '../until.js';
 import type { World } from '../world/world.js';
 import { standstill } from './standstill.js';
 
@@ -10,14 +11,14 @@ export interface FaultCounts {
 /** What is broken on purpose, and when: after so many orders. */
 export class Faults {
   readonly counts: FaultCounts = { billingKilled: 0, connectionsCut: 0 };
-  private readonly under: Promise<void>[] = [];
+  private readonly underWay: Promise<void>[] = [];
   private readonly moments: ReadonlyMap<number, () => Promise<void>>;
 
   constructor(
     private readonly world: World,
     private readonly supervisor: Supervisor,
     private readonly log: (line: string) => void,
-    private readonly signal: AbortSignal,
+    private readonly patience: Patience,
     orders: number,
   ) {
     this.moments = new Map([
@@ -31,9 +32,11 @@ export class Faults {
     await this.moments.get(begun)?.();
   }
 
-  /** Resolves when everything that was to break has been broken. */
-  async done(): Promise<void> {
-    await Promise.all(this.under);
+  /** Resolves when everything that was to break has been broken, with what could not be, in words. */
+  async done(): Promise<string[]> {
+    const outcomes = await Promise.allSettled(this.underWay);
+    this.patience.signal.throwIfAborted();
+    return outcomes.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
   }
 
   /** `kill -9` while its transactions are open. */
@@ -56,13 +59,13 @@ export class Faults {
   }
 
   private async spring(table: string, strike: () => Promise<void>): Promise<void> {
-    const trap = await standstill(this.world.databases.pool, table, this.signal);
+    const trap = await standstill(this.world.databases.pool, table, this.patience);
     const sprung = trap
       .reached()
       .then(strike)
       .finally(() => trap.end());
-    // Whoever awaits it comes later; until then a rejection must not count as unhandled.
+    // It is awaited later; until then a rejection must not count as unhandled.
     sprung.catch(() => {});
-    this.under.push(sprung);
+    this.underWay.push(sprung);
   }
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { until } from '../until.js';
+import { until, type Patience } from '../until.js';
 
 /**
  * Brings inserts into a table to a standstill, so that a service can be met in the middle of its work and not, by chance,
@@ -8,7 +8,7 @@ import { until } from '../until.js';
 export async function standstill(
   pool: Pool,
   table: string,
-  signal: AbortSignal,
+  patience: Patience,
 ): Promise<{
   /** Resolves when somebody's insert is held up. */
   reached(): Promise<void>;
@@ -33,7 +33,7 @@ export async function standstill(
           );
           return rowCount;
         },
-        { what: `an insert into ${table} that can be interrupted`, deadlineMs: 60_000, signal },
+        { what: `an insert into ${table} that can be interrupted`, ...patience },
       );
     },
     end: async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Repeater } from '../faults/repeater.js';
+import type { Patience } from '../until.js';
 import type { World } from '../world/world.js';
 
 /** Where things stand, in few and cheap looks. */
@@ -41,18 +42,20 @@ async function pending({ broker, databases, taps }: World, repeater: Repeater): 
 
 async function outboxRows(pool: Pool, schema: string): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
-    `select count(*)::int from ${schema}.outbox`,
+    `select (select count(*)::int from ${schema}.outbox_messages)
+          + (select count(*)::int from ${schema}.outbox_waiting)
+          + (select count(*)::int from ${schema}.outbox_parked) as count`,
   );
   return rows[0]?.count ?? 0;
 }
 
 /**
- * Waits until everything is where it belongs. Gives up when nothing has moved for a while, and says what is missing.
+ * Waits until everything is where it belongs. Gives up when nothing has moved until the deadline, and says what is missing.
  */
 export async function converge(
   wanted: number,
   look: () => Promise<Standing>,
-  options: { readonly patienceMs: number; readonly signal: AbortSignal },
+  { deadlineMs, signal }: Patience,
 ): Promise<string[]> {
   let before = '';
   let movedAt = Date.now();
@@ -68,7 +71,7 @@ export async function converge(
     const picture = missing.join();
     if (picture !== before) movedAt = Date.now();
     before = picture;
-    if (Date.now() - movedAt > options.patienceMs) return missing;
-    await pause(200, undefined, { signal: options.signal });
+    if (Date.now() - movedAt > deadlineMs) return missing;
+    await pause(200, undefined, { signal });
   }
 }

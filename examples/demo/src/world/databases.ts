@@ -1,8 +1,8 @@
 import pg from 'pg';
 
 /** The services that own tables. */
-export const owners = ['orders', 'billing', 'notifications'] as const;
-export type Owner = (typeof owners)[number];
+const OWNERS = ['orders', 'billing', 'notifications'] as const;
+export type Owner = (typeof OWNERS)[number];
 
 /** A schema for each service that has tables, in the PostgreSQL that the demo was given. */
 export class Databases {
@@ -21,22 +21,14 @@ export class Databases {
     return `${this.run}_${owner}`;
   }
 
-  /** The address to give to a service: whatever it names lands in its own schema. */
-  url(owner: Owner): string {
-    const url = new URL(this.serverUrl);
-    const options = [url.searchParams.get('options'), `-c search_path=${this.schema(owner)}`];
-    url.searchParams.set('options', options.filter(Boolean).join(' '));
-    // PostgreSQL's own clients do not read `+` as a space.
-    return url.href.replaceAll('+', '%20');
-  }
-
-  async create(): Promise<void> {
-    for (const owner of owners) await this.pool.query(`create schema ${this.schema(owner)}`);
+  /** What to tell a service; it creates its schema by itself. */
+  env(owner: Owner): Record<'DATABASE_URL' | 'DATABASE_SCHEMA', string> {
+    return { DATABASE_URL: this.serverUrl, DATABASE_SCHEMA: this.schema(owner) };
   }
 
   /** Drops the schemas. All services must have ended: an open transaction would block it. */
   async drop(): Promise<void> {
-    for (const owner of owners) {
+    for (const owner of OWNERS) {
       await this.pool.query(
         `set lock_timeout = '10s'; drop schema if exists ${this.schema(owner)} cascade`,
       );

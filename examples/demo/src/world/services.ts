@@ -11,7 +11,7 @@ export interface Shop {
 /** The four services, each told only what it needs to know. */
 export async function shopIn({ run, databases, broker, taps, redisUrl }: World): Promise<Shop> {
   const [http, grpc] = (await freePorts(2)) as [number, number];
-  const redis = { REDIS_URL: redisUrl, REDIS_NAMESPACE: run };
+  const redis = { REDIS_URL: redisUrl, REDIS_PREFIX: `${run}:` };
   const events = { EVENTS_EXCHANGE: broker.exchange };
   const specs: ServiceSpec[] = [
     {
@@ -22,7 +22,7 @@ export async function shopIn({ run, databases, broker, taps, redisUrl }: World):
       name: 'orders',
       env: {
         GRPC_URL: `127.0.0.1:${grpc}`,
-        DATABASE_URL: databases.url('orders'),
+        ...databases.env('orders'),
         AMQP_URL: taps.orders.url,
         ...events,
       },
@@ -30,7 +30,7 @@ export async function shopIn({ run, databases, broker, taps, redisUrl }: World):
     {
       name: 'billing',
       env: {
-        DATABASE_URL: databases.url('billing'),
+        ...databases.env('billing'),
         AMQP_URL: taps.billing.url,
         QUEUE: broker.queue('billing'),
         ...events,
@@ -39,7 +39,7 @@ export async function shopIn({ run, databases, broker, taps, redisUrl }: World):
     {
       name: 'notifications',
       env: {
-        DATABASE_URL: databases.url('notifications'),
+        ...databases.env('notifications'),
         AMQP_URL: taps.notifications.url,
         QUEUE: broker.queue('notifications'),
         ...redis,

@@ -59,7 +59,6 @@ async function build(
   }
   const databases = new Databases(urls.DATABASE_URL, run);
   cleanUps.push(() => databases.drop());
-  await databases.create();
   const broker = await Broker.connect(urls.AMQP_URL, run);
   cleanUps.push(() => broker.clean());
   cleanUps.push(() => removeKeys(urls.REDIS_URL, run));
@@ -82,7 +81,7 @@ async function removeKeys(url: string, run: string): Promise<void> {
   const redis = new Redis(url);
   redis.on('error', () => {});
   try {
-    for await (const keys of redis.scanStream({ match: `*${run}*`, count: 1000 })) {
+    for await (const keys of redis.scanStream({ match: `${run}:*`, count: 1000 })) {
       if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]));
     }
   } finally {

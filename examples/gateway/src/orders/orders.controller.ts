@@ -6,6 +6,7 @@ import {
   Get,
   Headers,
   Inject,
+  Logger,
   Param,
   Post,
   Query,
@@ -21,6 +22,7 @@ import { ORDERS } from './orders.client.js';
 
 @Controller('orders')
 export class OrdersController implements OnModuleInit {
+  private readonly logger = new Logger(OrdersController.name);
   private orders!: OrderServiceClient;
 
   constructor(@Inject(ORDERS) private readonly client: ClientGrpc) {}
@@ -39,6 +41,7 @@ export class OrdersController implements OnModuleInit {
     const metadata = new Metadata();
     metadata.set('idempotency-key', key);
     const { order } = await firstValueFrom(this.orders.placeOrder(newOrder, metadata));
+    this.logger.log(`Order ${order?.id} accepted`);
     return order;
   }
 

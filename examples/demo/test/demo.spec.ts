@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { demoFile, interferedDemo, reportOf } from './support/run-demo.js';
+
+const ORDERS = 40;
+
+it('loses nothing and does nothing twice, while everything is sent too often and broken on purpose', async () => {
+  const { code, report } = await reportOf(demoFile, '--orders', String(ORDERS), '--seed', '1');
+  expect(report.problems).toEqual([]);
+  expect(report).toMatchObject({
+    orders: ORDERS,
+    lost: 0,
+    doneTwice: 0,
+    ordersCreated: ORDERS,
+    ordersWatched: ORDERS,
+    eventsAdded: 2 * ORDERS,
+    charges: ORDERS,
+    mails: ORDERS,
+    faults: { billingKilled: 1, connectionsCut: 1 },
+    restarts: { billing: 1, gateway: 0, orders: 0, notifications: 0 },
+  });
+  expect(report.requestsSent).toBeGreaterThan(ORDERS);
+  expect(report.publishes).toBeGreaterThanOrEqual(4 * ORDERS);
+  expect(report.deliveries).toBeGreaterThan(4 * ORDERS);
+  // Every event came twice, at least.
+  expect(report.duplicatesAbsorbed.billing).toBeGreaterThanOrEqual(ORDERS);
+  expect(report.duplicatesAbsorbed.notifications).toBeGreaterThanOrEqual(ORDERS);
+  expect(report.duplicatesAbsorbed.gatewayReplayed).toBeGreaterThan(0);
+  expect(report.correlation?.steps.map(({ service }) => service)).toEqual([
+    'gateway',
+    'orders',
+    'billing',
+    'notifications',
+  ]);
+  expect(code).toBe(0);
+});
+
+it('sees a charge that is missing and one that was made twice', async () => {
+  const { code, report } = await reportOf(interferedDemo, 'tampered-charges', '--orders', '12');
+  expect(report).toMatchObject({ orders: 12, lost: 1, doneTwice: 1 });
+  expect(report.problems).toContainEqual(expect.stringMatching(/^R-\d+ has no charge$/));
+  expect(report.problems).toContain('1 charges too many');
+  expect(code).toBe(1);
+});
+
+it('says what is missing when events do not arrive', async () => {
+  const { code, report } = await reportOf(interferedDemo, 'unbound-queue', '--orders', '12');
+  expect(report).toMatchObject({ lost: 12, doneTwice: 0, charges: 12, mails: 0 });
+  expect(report.problems).toContain('did not come to an end: 12 customers without a mail');
+  expect(code).toBe(1);
+});
+
+it('is not content while a message stands in a dead-letter queue', async () => {
+  const { code, report } = await reportOf(interferedDemo, 'dead-letter', '--orders', '6');
+  expect(report).toMatchObject({ lost: 0, doneTwice: 0 });
+  expect(report.problems).toEqual([expect.stringMatching(/^1 messages left in .*billing\.dead$/)]);
+  expect(code).toBe(1);
+});
