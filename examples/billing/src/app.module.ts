@@ -21,7 +21,10 @@ import { DatabaseModule } from './database.module.js';
     IdempotencyModule.forRootAsync({
       useFactory: () => ({
         namespace: 'billing',
-        store: new PostgresIdempotencyStore({ schema: config.DATABASE_SCHEMA, table: 'idempotency' }),
+        store: new PostgresIdempotencyStore({
+          schema: config.DATABASE_SCHEMA,
+          table: 'idempotency',
+        }),
         migrate: true,
       }),
     }),

@@ -27,6 +27,10 @@ async function openPool(): Promise<Pool> {
   });
   // An idle connection that dies emits `error`; without a listener that ends the process.
   pool.on('error', (error) => new Logger(Pool.name).warn(error.message));
-  await applySchema(pool, config.DATABASE_SCHEMA, fileURLToPath(new URL('../sql/schema.sql', import.meta.url)));
+  await applySchema(
+    pool,
+    config.DATABASE_SCHEMA,
+    fileURLToPath(new URL('../sql/schema.sql', import.meta.url)),
+  );
   return pool;
 }

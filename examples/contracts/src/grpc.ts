@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 
-/** Where the .proto files of this package are, for Nest's `protoPath` and `loader.includeDirs`. */
-export const protoFolder = join(__dirname, '../proto');
+const protoFolder = join(__dirname, '../proto');
 
-/** `order.v1`, for Nest's `protoPath`. */
+/** Where the messages of `order.v1` are defined, for Nest's `protoPath`. */
 export const orderProto = join(protoFolder, 'order/v1/order.proto');
 
 /**

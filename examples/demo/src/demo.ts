@@ -1,4 +1,5 @@
 import { TestingError } from '@acme/internal-testing/services';
+import { setMaxListeners } from 'node:events';
 import { readOptions, usage, type DemoOptions } from './options.js';
 import { Progress } from './progress.js';
 import { exitCodeOf, type Report } from './report/report.js';
@@ -14,11 +15,10 @@ const PATIENCE_MS = 30_000;
  * The whole program: reads the arguments, runs the shop, prints the report. Resolves with the exit code, when everything
  * that was started for it has ended.
  */
-export async function demo(
-  args: readonly string[],
-  interference?: Interference,
-): Promise<number> {
+export async function demo(args: readonly string[], interference?: Interference): Promise<number> {
   const interrupt = new AbortController();
+  // Every request and every wait listens to it.
+  setMaxListeners(0, interrupt.signal);
   const onSignal = (): void => {
     // Who asks twice has waited long enough; servers and services notice by themselves that we are gone.
     if (interrupt.signal.aborted) process.exit(INTERRUPTED);

@@ -36,6 +36,8 @@ export class Progress {
   private show(text: string): void {
     if (!this.timer || text === this.shown) return;
     this.shown = text;
-    process.stderr.write(this.live ? `\r\x1b[K${text}` : `${text}\n`);
+    // A line that wraps could not be written over.
+    const width = (process.stderr.columns ?? 80) - 1;
+    process.stderr.write(this.live ? `\r\x1b[K${text.slice(0, width)}` : `${text}\n`);
   }
 }

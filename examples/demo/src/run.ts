@@ -80,7 +80,9 @@ export class Run {
   private async open(): Promise<void> {
     await this.repeater.start();
     this.supervisor.start();
-    await shopOpen(this.shop, this.world, this.patience.signal, () => this.supervisor.assertRunning());
+    await shopOpen(this.shop, this.world, this.patience.signal, () =>
+      this.supervisor.assertRunning(),
+    );
     this.supervisor.markReady();
     await this.watcher.start();
     this.progress.say(`The shop is open. Logs: ${this.world.logFolder}`);
@@ -132,7 +134,11 @@ export class Run {
       watched: this.watcher.seen,
       events,
       repeated: this.repeater.repeated,
-      wires: { orders: taps.orders.counts, billing: taps.billing.counts, notifications: taps.notifications.counts },
+      wires: {
+        orders: taps.orders.counts,
+        billing: taps.billing.counts,
+        notifications: taps.notifications.counts,
+      },
       counts,
       verdict: judge(this.planned, counts),
       restarts: this.supervisor.restarts,

@@ -46,4 +46,5 @@ it('takes everything with it when it is killed', async () => {
   const demo = await openShop();
   process.kill(demo.pid, 'SIGKILL');
   await until(() => !demo.processes.some(isAlive), { what: 'all processes to end', ...patience });
+  expect(demo.processes.filter(isAlive)).toEqual([]);
 });

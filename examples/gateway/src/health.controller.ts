@@ -1,4 +1,10 @@
-import { Controller, Get, Inject, ServiceUnavailableException, type OnModuleInit } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Inject,
+  ServiceUnavailableException,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { ClientGrpc } from '@nestjs/microservices';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { ORDERS } from './orders/orders.client.js';
@@ -20,7 +26,9 @@ export class HealthController implements OnModuleInit {
 
   @Get()
   async ready(): Promise<{ orders: string }> {
-    const { status } = await firstValueFrom(this.health.check({ service: 'order.v1.OrderService' }));
+    const { status } = await firstValueFrom(
+      this.health.check({ service: 'order.v1.OrderService' }),
+    );
     if (status !== 'SERVING') throw new ServiceUnavailableException(`orders is ${status}`);
     return { orders: status };
   }

@@ -22,7 +22,10 @@ import { OrdersService } from './orders/orders.service';
     IdempotencyModule.forRootAsync({
       useFactory: () => ({
         namespace: 'orders',
-        store: new PostgresIdempotencyStore({ schema: config.DATABASE_SCHEMA, table: 'idempotency' }),
+        store: new PostgresIdempotencyStore({
+          schema: config.DATABASE_SCHEMA,
+          table: 'idempotency',
+        }),
         migrate: true,
         // All calls come from the gateway, which knows who is behind them.
         principal: false,

@@ -19,6 +19,8 @@ it('names every bad variable with its value in one error, and no password', () =
       AMQP_URL: 'redis://user:hunter2@host',
     });
   expect(read).toThrow(ConfigurationError);
-  expect(read).toThrow(/orders[^]*PORT=http[^]*DATABASE_URL=\(not set\)|DATABASE_URL=\(not set\)[^]*PORT=http/);
+  expect(read).toThrow(
+    /orders[^]*PORT=http[^]*DATABASE_URL=\(not set\)|DATABASE_URL=\(not set\)[^]*PORT=http/,
+  );
   expect(read).not.toThrow(/hunter2/);
 });

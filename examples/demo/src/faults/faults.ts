@@ -60,10 +60,15 @@ export class Faults {
 
   private async spring(table: string, strike: () => Promise<void>): Promise<void> {
     const trap = await standstill(this.world.databases.pool, table, this.patience);
-    const sprung = trap
-      .reached()
-      .then(strike)
-      .finally(() => trap.end());
+    const waitAndStrike = async (): Promise<void> => {
+      try {
+        await trap.reached();
+        await strike();
+      } finally {
+        await trap.end();
+      }
+    };
+    const sprung = waitAndStrike();
     // It is awaited later; until then a rejection must not count as unhandled.
     sprung.catch(() => {});
     this.underWay.push(sprung);

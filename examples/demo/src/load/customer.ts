@@ -49,7 +49,8 @@ export class Customer {
       this.signal.throwIfAborted();
       const answer = await this.send(order);
       if (typeof answer === 'object') return answer;
-      if (Date.now() > giveUp) throw new Error(`Order ${order.reference} got no answer but "${answer}".`);
+      if (Date.now() > giveUp)
+        throw new Error(`Order ${order.reference} got no answer but "${answer}".`);
       await pause(wait, undefined, { signal: this.signal });
     }
   }

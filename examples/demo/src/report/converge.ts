@@ -30,7 +30,10 @@ async function pending({ broker, databases, taps }: World, repeater: Repeater): 
     if (count > 0) found.push(`${count} ${what}`);
   };
   for (const owner of ['orders', 'billing'] as const) {
-    note(await outboxRows(databases.pool, databases.schema(owner)), `rows in the outbox of ${owner}`);
+    note(
+      await outboxRows(databases.pool, databases.schema(owner)),
+      `rows in the outbox of ${owner}`,
+    );
   }
   for (const owner of ['billing', 'notifications'] as const) {
     note((await broker.look(broker.queue(owner)))?.messages ?? 0, `messages waiting for ${owner}`);

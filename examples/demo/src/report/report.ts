@@ -35,7 +35,7 @@ export interface Report {
 }
 
 /** Requests and deliveries that came in and had no effect, because the work had been done or was under way. */
-export interface DuplicatesAbsorbed {
+interface DuplicatesAbsorbed {
   readonly gatewayReplayed: number;
   readonly gatewayInFlight: number;
   /** Got past the gateway, for instance because it had not stored the reply. */

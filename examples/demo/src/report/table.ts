@@ -40,7 +40,9 @@ function trail({ correlation }: Report): string[] {
   if (!correlation) return ['No correlation id was found in the logs of all four services.'];
   return [
     `correlation id ${correlation.correlationId}`,
-    ...correlation.steps.map(({ at, service, message }) => `  ${at}  ${service.padEnd(14)}${message}`),
+    ...correlation.steps.map(
+      ({ at, service, message }) => `  ${at}  ${service.padEnd(14)}${message}`,
+    ),
   ];
 }
 

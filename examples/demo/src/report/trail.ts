@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What one service wrote while it did its part. */
-export interface Step {
+interface Step {
   readonly service: string;
   readonly at: string;
   readonly message: string;
@@ -23,7 +23,9 @@ export async function followOne(
   const logs = await Promise.all(SERVICES.map((service) => stepsById(logFolder, service)));
   for (const id of ids) {
     const steps = logs.map((log) => log.get(id));
-    if (id && steps.every((step) => step !== undefined)) return { correlationId: id, steps };
+    if (!id || !steps.every((step) => step !== undefined)) continue;
+    // A time of day sorts as text.
+    return { correlationId: id, steps: steps.sort((a, b) => (a.at < b.at ? -1 : 1)) };
   }
   return undefined;
 }

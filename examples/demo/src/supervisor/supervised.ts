@@ -49,7 +49,8 @@ export class Supervised {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child = child;
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => this.write(chunk));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => this.write(chunk));
     child.on('error', (error) => this.write(Buffer.from(`${error.message}\n`)));
     this.ended = new Promise((done) => {
       child.once('close', (code, signal) => {

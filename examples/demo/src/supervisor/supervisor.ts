@@ -6,11 +6,7 @@ import { Supervised, type ServiceSpec } from './supervised.js';
 export class Supervisor {
   private readonly services: ReadonlyMap<string, Supervised>;
 
-  constructor(
-    specs: readonly ServiceSpec[],
-    logFolder: string,
-    onRestart: (text: string) => void,
-  ) {
+  constructor(specs: readonly ServiceSpec[], logFolder: string, onRestart: (text: string) => void) {
     this.services = new Map(
       specs.map((spec) => [
         spec.name,

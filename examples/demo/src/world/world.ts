@@ -47,10 +47,7 @@ export async function withWorld<T>(
 
 type ServerUrl = 'DATABASE_URL' | 'AMQP_URL' | 'REDIS_URL';
 
-async function build(
-  urls: Record<ServerUrl, string>,
-  cleanUps: (() => unknown)[],
-): Promise<World> {
+async function build(urls: Record<ServerUrl, string>, cleanUps: (() => unknown)[]): Promise<World> {
   const run = `shop_demo_${randomBytes(4).toString('hex')}`;
   if (!urls.AMQP_URL.startsWith('amqp://')) {
     throw new DemoFailure(

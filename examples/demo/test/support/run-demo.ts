@@ -9,7 +9,7 @@ export const demoFile = file('../../dist/main.js');
 /** The demo with interference; its first argument says which. */
 export const interferedDemo = file('./interfered-demo.mjs');
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

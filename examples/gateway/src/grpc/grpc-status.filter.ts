@@ -23,6 +23,7 @@ const httpStatuses: Partial<Record<status, HttpStatus>> = {
 export class GrpcStatusFilter extends BaseExceptionFilter implements ExceptionFilter {
   override catch(error: unknown, host: ArgumentsHost): void {
     const http = isServiceError(error) ? httpStatuses[error.code] : undefined;
+    // oxlint-disable-next-line promise/valid-params -- Nest's catch, not a Promise's
     super.catch(http ? new HttpException((error as ServiceError).details, http) : error, host);
   }
 }
