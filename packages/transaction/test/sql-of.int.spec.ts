@@ -12,7 +12,7 @@ import { Client, Pool } from 'pg';
 import postgres from 'postgres';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf } from './support/describe-contract.js';
 
 interface Handle {
@@ -22,11 +22,14 @@ interface Handle {
 
 let url: string;
 let mariaUrl: string;
+let pglite: PGlite | undefined;
 
 beforeAll(async () => {
   url = (await testDatabase()).url;
   mariaUrl = (await testMariaDatabase()).url;
 });
+
+afterAll(() => pglite?.close());
 
 const callback = (run: (done: (error: unknown) => void) => void): Promise<void> =>
   new Promise((resolve, reject) => run((error) => (error ? reject(error as Error) : resolve())));
@@ -50,8 +53,9 @@ const OUTSIDE: Record<string, () => Promise<Handle>> = {
     };
   },
   'a PGlite': async () => {
-    const pglite = await PGlite.create();
-    return { handle: pglite, close: () => pglite.close() };
+    // Made once: compiling it is by far the slowest thing in this file.
+    pglite ??= await PGlite.create();
+    return { handle: pglite, close: async () => undefined };
   },
   'a postgres.js Sql': async () => {
     const sql = postgres(url, { max: 1 });

@@ -59,7 +59,7 @@ const SERVER_STATUS_IN_TRANS = 1;
 export const mariadbHandle: KnownHandle<MariadbQueryableLike> = {
   accepts: 'a mariadb Pool, Connection or PoolConnection',
   recognise: (handle) => hasMethods(handle, 'query', 'execute', 'batch'),
-  inTransaction: isOpen,
+  inTransaction: (handle) => (handle.info ? () => isOpen(handle) : false),
   executor: (handle) => ({
     dialect: 'mysql',
     query: async <Row>(sql: string, params?: readonly unknown[]) => {
@@ -68,12 +68,14 @@ export const mariadbHandle: KnownHandle<MariadbQueryableLike> = {
       return { rows: [], rowCount: (result as { affectedRows: number }).affectedRows };
     },
   }),
-  // A deadlock undoes the whole transaction, and what follows runs outside any: the status of the last answer tells.
+  // A deadlock undoes the whole transaction, and what follows runs outside any.
   assertOpen: async (connection) => {
-    if (!isOpen(connection)) throw abortedError('mariadb');
+    if (!(await isOpen(connection))) throw abortedError('mariadb');
   },
 };
 
-function isOpen({ info }: MariadbQueryableLike): boolean {
-  return ((info?.status ?? 0) & SERVER_STATUS_IN_TRANS) !== 0;
+/** The status comes with answers, but not with errors: without a statement it would be that of before a deadlock. */
+async function isOpen(connection: MariadbQueryableLike): Promise<boolean> {
+  await connection.query('do 0');
+  return ((connection.info?.status ?? 0) & SERVER_STATUS_IN_TRANS) !== 0;
 }

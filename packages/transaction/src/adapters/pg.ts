@@ -13,6 +13,8 @@ export interface PgClientLike {
   ): Promise<{ rows: unknown[]; rowCount: number | null; command: string }>;
   /** `I` idle, `T` in a transaction, `E` in a failed one, null before the first answer. Older versions lack it. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
+  /** False while the end of an answer is outstanding. */
+  readonly readyForQuery?: boolean;
 }
 
 /** The part of a `pg` `PoolClient` that is used. */
@@ -84,9 +86,12 @@ export const pgHandle: KnownHandle<PgClientLike> = {
   assertOpen: (client) => assertPgOpen('pg', client),
 };
 
-/** For every library that gives its pg client away: the client knows the state, without a round trip. */
+/**
+ * For every library that gives its pg client away: the client knows the state, without a round trip. Not right after an
+ * error, though: pg rejects when the error arrives, and the state comes in the message after it, possibly later.
+ */
 export async function assertPgOpen(library: string, client: PgClientLike): Promise<void> {
-  if (client.getTransactionStatus) {
+  if (client.readyForQuery === true && client.getTransactionStatus) {
     if (client.getTransactionStatus() !== 'T') throw abortedError(library);
   } else {
     await probePostgres(library, (sql) => client.query(sql));

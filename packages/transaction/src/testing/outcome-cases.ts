@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { sqlStateOf } from '../sql-state.js';
 import { isTransactionError } from '../transaction.errors.js';
-import { type CaseContext, rejection } from './case-context.js';
+import { barrier, type CaseContext, insertItem, rejection } from './case-context.js';
 import type { TransactionContractFeatures } from './contract.js';
 
 type Case = (context: CaseContext<unknown>) => Promise<void>;
@@ -109,5 +109,28 @@ const mysqlOutcomes: Record<string, Case> = {
     });
     assert.ok(isTransactionError(await rejection(run), 'TRANSACTION_ABORTED'));
     assert.deepEqual(await c.committed(), []);
+  },
+
+  'never reports a commit to the victim of a deadlock that swallows the error': async (c) => {
+    await insertItem(c.outside, c.id('a'));
+    await insertItem(c.outside, c.id('b'));
+    const bothHoldOne = barrier(2);
+    const lock = (name: string) =>
+      c.transactions
+        .sql()
+        .query('select id from contract_item where id = ? for update', [c.id(name)]);
+    const inOrder = (first: string, second: string) =>
+      c.transactions.run(async () => {
+        await c.insertBySql(`by ${first}`);
+        await lock(first);
+        await bothHoldOne.arrive();
+        await lock(second).catch(() => undefined);
+        return first;
+      });
+    const outcomes = await Promise.allSettled([inOrder('a', 'b'), inOrder('b', 'a')]);
+    const winners = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const errors = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    assert.ok(isTransactionError(errors[0], 'TRANSACTION_ABORTED'), String(errors[0]));
+    assert.deepEqual(await c.committed(), ['a', 'b', `by ${winners[0]}`]);
   },
 };

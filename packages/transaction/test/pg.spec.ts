@@ -1,0 +1,52 @@
+import { fromPg, type PgPoolClientLike, TransactionAbortedError } from '@acme/nest-transaction';
+import { describe, expect, it } from 'vitest';
+
+/** A client whose answers come in the order and at the moment that the test says. */
+function fakeClient(state: Partial<PgPoolClientLike>, failing: string[] = []) {
+  const log: string[] = [];
+  const released: unknown[] = [];
+  const client: PgPoolClientLike = {
+    query: async (text) => {
+      log.push(text);
+      if (failing.includes(text)) throw Object.assign(new Error(text), { code: '25P02' });
+      return { rows: [], rowCount: 0, command: text.toUpperCase() };
+    },
+    release: (error) => void released.push(error),
+    on: () => undefined,
+    off: () => undefined,
+    ...state,
+  };
+  const adapter = fromPg({ connect: async () => client });
+  const run = () =>
+    adapter.transaction(async (handle) => adapter.beforeCommit?.(handle), { isolation: undefined });
+  return { log, released, run };
+}
+
+describe('fromPg', () => {
+  it('asks the client, and not the server, whether the transaction is still open', async () => {
+    const { log, run } = fakeClient({ readyForQuery: true, getTransactionStatus: () => 'T' });
+    await run();
+    expect(log).toEqual(['begin', 'commit']);
+  });
+
+  it('asks the server while the answer to a failed statement is incomplete', async () => {
+    // regression: pg rejects before it knows the new state, which is 'E'.
+    const stale = { readyForQuery: false, getTransactionStatus: () => 'T' as const };
+    const { log, run } = fakeClient(stale, ['select 1']);
+    await expect(run()).rejects.toThrow(TransactionAbortedError);
+    expect(log).toEqual(['begin', 'select 1', 'rollback']);
+  });
+
+  it('asks the server where the client cannot tell', async () => {
+    const { log, run } = fakeClient({});
+    await run();
+    expect(log).toEqual(['begin', 'select 1', 'commit']);
+  });
+
+  it('throws away a connection that could not roll back', async () => {
+    const status = { readyForQuery: true, getTransactionStatus: () => 'E' as const };
+    const { released, run } = fakeClient(status, ['rollback']);
+    await expect(run()).rejects.toThrow(TransactionAbortedError);
+    expect(released).toEqual([expect.objectContaining({ message: 'rollback' })]);
+  });
+});
