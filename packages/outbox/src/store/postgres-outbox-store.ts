@@ -40,7 +40,8 @@ export class PostgresOutboxStore extends OutboxStore {
   readonly #db: SqlExecutor;
   readonly #t: sql.TableName;
   readonly #migrate: boolean;
-  readonly #insert: string;
+  readonly #insertOne: string;
+  readonly #insertMany: string;
   #lanes = 0;
 
   /** @throws {OutboxConfigurationError} when the options make no store */
@@ -60,7 +61,8 @@ export class PostgresOutboxStore extends OutboxStore {
     }
     this.#t = (name) => (schema === undefined ? name : `"${schema}".${name}`);
     this.#migrate = migrate;
-    this.#insert = sql.insertMessages(this.#t);
+    this.#insertOne = sql.insertMessage(this.#t);
+    this.#insertMany = sql.insertMessages(this.#t);
   }
 
   get lanes(): number {
@@ -85,20 +87,11 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async insert(executor: SqlExecutor, messages: readonly NewMessage[]): Promise<void> {
-    const all = <T>(pick: (message: NewMessage) => T): T[] => messages.map(pick);
-    await executor.query(this.#insert, [
-      all(({ key, messageId }) => laneOf(key ?? messageId, this.#lanes)),
-      all(({ messageId }) => messageId),
-      all(({ type }) => type),
-      all(({ key }) => key),
-      all(({ exchange }) => exchange),
-      all(({ routingKey }) => routingKey),
-      all(({ contentType }) => contentType),
-      all(({ headers }) => headers),
-      all(({ occurredAt }) => occurredAt),
-      all(({ payload }) => (typeof payload === 'string' ? payload : null)),
-      all(({ payload }) => (typeof payload === 'string' ? null : payload)),
-    ]);
+    const columns = COLUMNS.map((column) =>
+      messages.map((message) => column(message, this.#lanes)),
+    );
+    if (messages.length === 1) await executor.query(this.#insertOne, columns.flat());
+    else await executor.query(this.#insertMany, columns);
   }
 
   async tend(relay: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended> {
@@ -244,6 +237,21 @@ export class PostgresOutboxStore extends OutboxStore {
     );
   }
 }
+
+/** In the order of the parameters of both insert statements. */
+const COLUMNS: readonly ((message: NewMessage, lanes: number) => unknown)[] = [
+  ({ key, messageId }, lanes) => laneOf(key ?? messageId, lanes),
+  ({ messageId }) => messageId,
+  ({ type }) => type,
+  ({ key }) => key,
+  ({ exchange }) => exchange,
+  ({ routingKey }) => routingKey,
+  ({ contentType }) => contentType,
+  ({ headers }) => headers,
+  ({ occurredAt }) => occurredAt,
+  ({ payload }) => (typeof payload === 'string' ? payload : null),
+  ({ payload }) => (typeof payload === 'string' ? null : payload),
+];
 
 const TABLES = { pending: 'outbox_messages', waiting: 'outbox_waiting' } as const;
 const UNDEFINED_TABLE = '42P01';

@@ -1,0 +1,201 @@
+import {
+  testBroker,
+  testDatabase,
+  waitFor,
+  type TestBroker,
+  type TestDatabase,
+} from '@acme/internal-testing';
+import {
+  OutboxMessageInvalidError,
+  OutboxTransactionRequiredError,
+  type Outbox,
+} from '@acme/nest-outbox';
+import type { Transactions } from '@acme/nest-transaction';
+import type { PoolClient } from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+
+describe('Outbox.add', () => {
+  let database: TestDatabase;
+  let broker: TestBroker;
+  let outbox: Outbox;
+  let transactions: Transactions<PoolClient>;
+  let close: () => Promise<void>;
+  beforeAll(async () => {
+    [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    ({ outbox, transactions, close } = await openOutboxApp(database, broker, {
+      relay: { mode: 'off' },
+    }));
+  });
+  afterAll(() => close());
+  beforeEach(() => database.pool.query('truncate outbox_messages'));
+
+  const stored = async () => {
+    const { rows } = await database.pool.query('select * from outbox_messages order by seq');
+    return rows;
+  };
+  const message = { type: 'order.placed.v1', payload: { id: 1 } };
+
+  it('joins the open transaction, and the outer one decides', async () => {
+    const outer = transactions.run(async () => {
+      await transactions.run(() => outbox.add(message));
+      throw new Error('outer');
+    });
+    await expect(outer).rejects.toThrow('outer');
+    await expect(stored()).resolves.toEqual([]);
+
+    await transactions.run(() => transactions.run(() => outbox.add(message)));
+    await expect(stored()).resolves.toHaveLength(1);
+  });
+
+  it('stays when a requiresNew transaction commits and the outer one does not', async () => {
+    const outer = transactions.run(async () => {
+      await transactions.run(() => outbox.add(message), { requiresNew: true });
+      throw new Error('outer');
+    });
+    await expect(outer).rejects.toThrow('outer');
+    await expect(stored()).resolves.toHaveLength(1);
+  });
+
+  it('takes the handle of an open transaction instead', async () => {
+    const tx = await database.pool.connect();
+    await tx.query('begin');
+    await outbox.add(message, { tx });
+    await expect(stored()).resolves.toEqual([]);
+    await tx.query('commit');
+    tx.release();
+    await expect(stored()).resolves.toHaveLength(1);
+  });
+
+  it('refuses to work outside a transaction, and says how', async () => {
+    await expect(outbox.add(message)).rejects.toThrow(OutboxTransactionRequiredError);
+    await expect(outbox.add(message)).rejects.toThrow(/transactions\.run\(…\).*\{ tx \}/s);
+    const idle = await database.pool.connect();
+    await expect(outbox.add(message, { tx: idle })).rejects.toMatchObject({
+      code: 'OUTBOX_TRANSACTION_REQUIRED',
+    });
+    idle.release();
+    await expect(outbox.add(message, { tx: database.pool })).rejects.toThrow(
+      OutboxTransactionRequiredError,
+    );
+    await expect(outbox.add(message, { tx: {} })).rejects.toMatchObject({
+      code: 'TRANSACTION_HANDLE_UNKNOWN',
+    });
+    await expect(outbox.add([])).rejects.toThrow(OutboxTransactionRequiredError);
+  });
+
+  it('writes ten thousand messages in one statement, in their order', async () => {
+    const many = Array.from({ length: 10_000 }, (_, n) => ({
+      type: 'order.placed.v1',
+      key: `order-${n % 7}`,
+      payload: n % 2 ? { n } : Buffer.from([n % 256]),
+      messageId: `m-${n}`,
+    }));
+    await transactions.run(async () => {
+      const statements = vi.spyOn(transactions.current(), 'query');
+      await outbox.add(many);
+      expect(statements).toHaveBeenCalledTimes(1);
+      statements.mockRestore();
+    });
+    const rows = await stored();
+    expect(rows.map((row) => row.message_id)).toEqual(many.map(({ messageId }) => messageId));
+    expect(rows[1]).toMatchObject({ payload: '{"n":1}', payload_bytes: null });
+    expect(rows[4]).toMatchObject({ payload: null, payload_bytes: Buffer.from([4]) });
+  });
+
+  it('writes nothing for no messages', async () => {
+    await transactions.run(() => outbox.add([]));
+    await expect(stored()).resolves.toEqual([]);
+  });
+
+  it.each([1, 2])('takes a snapshot of everything it is given (%i at once)', async (count) => {
+    const given = {
+      type: 'a',
+      payload: { list: [1], text: 'it\'s "quoted" \\ {,} 주문' },
+      headers: { one: 'ü', two: 2, three: true, bytes: Buffer.from('abc') } as Record<
+        string,
+        string | number | boolean | Uint8Array
+      >,
+      exchange: 'ex',
+      routingKey: 'rk',
+      key: 'k,"{}\\',
+      messageId: 'id-1',
+      contentType: 'application/vnd.x+json',
+      timestamp: 1_700_000_000_123,
+    };
+    await transactions.run(async () => {
+      const adding = outbox.add(count === 1 ? given : [given, message]);
+      given.payload.list.push(2);
+      given.headers['one'] = 'changed';
+      await adding;
+    });
+    const [row] = await stored();
+    expect(row).toMatchObject({
+      type: 'a',
+      exchange: 'ex',
+      routing_key: 'rk',
+      key: 'k,"{}\\',
+      message_id: 'id-1',
+      content_type: 'application/vnd.x+json',
+      occurred_at: new Date(1_700_000_000_123),
+      headers: { one: 'ü', two: 2, three: true, bytes: { base64: 'YWJj' } },
+    });
+    expect(JSON.parse(row.payload)).toEqual({ list: [1], text: 'it\'s "quoted" \\ {,} 주문' });
+  });
+
+  it('refuses what could never be published: all of it in one error, nothing written', async () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const wrong = [
+      { type: '', payload: 1 },
+      { type: 'a', payload: undefined },
+      { type: 'a', payload: circular },
+      { type: 'a', payload: 10n },
+      { type: 'a', payload: 1, routingKey: 'r'.repeat(256) },
+      { type: 'a', payload: 1, key: 'a\0b' },
+      { type: 'a', payload: 1, headers: { x: null as never, y: Number.NaN } },
+      { type: 'a', payload: 1, timestamp: Number.NaN },
+      message,
+    ];
+    await transactions.run(async () => {
+      const error = await outbox.add(wrong).catch((refused: unknown) => refused);
+      expect(error).toBeInstanceOf(OutboxMessageInvalidError);
+      const { problems } = error as OutboxMessageInvalidError;
+      expect(problems.map((problem) => problem.slice(0, 10))).toEqual([
+        ...[0, 1, 2, 3, 4, 5, 6, 6, 7].map((index) => `message ${index}:`),
+      ]);
+    });
+    await expect(stored()).resolves.toEqual([]);
+  });
+
+  it('gives each message an id of its own, and rows of one key one lane', async () => {
+    await transactions.run(() =>
+      outbox.add([
+        { ...message, key: 'a' },
+        { ...message, key: 'a' },
+      ]),
+    );
+    const [one, two] = await stored();
+    expect(one.message_id).toMatch(/^[\da-f-]{36}$/);
+    expect(one.message_id).not.toBe(two.message_id);
+    expect(one.lane).toBe(two.lane);
+  });
+});
+
+describe('the relay of the process that added', () => {
+  it('is woken by the commit, long before it would poll', async () => {
+    const [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    const queue = broker.name('woken');
+    await (await broker.channel()).assertQueue(queue, { durable: true });
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      relay: { pollInterval: '1h' },
+    });
+    // Let it come to rest: its polls are an hour apart only after a while.
+    for (let n = 1; n <= 3; n++) {
+      await transactions.run(() => outbox.add({ type: queue, payload: n }));
+      await waitFor(async () => (await broker.queue(queue))?.messages === n);
+    }
+    await waitFor(async () => (await outboxRows(database))?.pending === 0);
+    await close();
+  });
+});

@@ -1,0 +1,279 @@
+import {
+  startPrivate,
+  tcpProxy,
+  testBroker,
+  testDatabase,
+  waitFor,
+  type TestBroker,
+  type TestDatabase,
+} from '@acme/internal-testing';
+import { PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { connect } from 'amqplib';
+import pg from 'pg';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+
+describe('the relay', () => {
+  let database: TestDatabase;
+  let broker: TestBroker;
+  beforeAll(async () => {
+    broker = await testBroker();
+  });
+  beforeEach(async () => {
+    database = await testDatabase();
+  });
+
+  const keyed = (type: string, count: number, keys: number, from = 0) =>
+    Array.from({ length: count }, (_, i) => {
+      const key = `${type}-${(from + i) % keys}`;
+      return { type, key, payload: { key, n: from + i } };
+    });
+  const empty = { pending: 0, waiting: 0, parked: 0 };
+  const emptied = () =>
+    waitFor(
+      async () =>
+        (await outboxRows(database))?.pending === 0 && (await outboxRows(database))?.waiting === 0,
+      {
+        deadlineMs: 20_000,
+        what: 'an empty outbox',
+      },
+    );
+
+  it('publishes a backlog with the order of every key, and nothing twice', async () => {
+    const queue = await declareQueue(broker, 'backlog');
+    const { outbox, transactions, relay, close } = await openOutboxApp(database, broker, {
+      relay: { mode: 'off', window: 200, batchSize: 100 },
+    });
+    await transactions.run(() => outbox.add(keyed(queue, 3_000, 37)));
+    await expect(relay.runOnce()).resolves.toEqual({
+      published: 3_000,
+      heldBack: 0,
+      parked: 0,
+      brokerDown: false,
+    });
+    const arrived = await takeAll(broker, queue);
+    expect(arrived).toHaveLength(3_000);
+    expect(orderViolations(arrived)).toEqual([]);
+    await expect(outboxRows(database)).resolves.toEqual(empty);
+    await close();
+  });
+
+  it('does not pass over a message that was committed late', async () => {
+    const queue = await declareQueue(broker, 'late');
+    const { outbox, transactions, relay, close } = await openOutboxApp(database, broker, {
+      relay: { mode: 'off' },
+    });
+    const late = await database.pool.connect();
+    await late.query('begin');
+    await outbox.add({ type: queue, payload: 'late' }, { tx: late });
+    await transactions.run(() => outbox.add({ type: queue, payload: 'early' }));
+    await expect(relay.runOnce()).resolves.toMatchObject({ published: 1 });
+    await late.query('commit');
+    late.release();
+    await expect(relay.runOnce()).resolves.toMatchObject({ published: 1 });
+    const arrived = await takeAll(broker, queue);
+    expect(arrived.map(({ content }) => content.toString())).toEqual(['"early"', '"late"']);
+    await close();
+  });
+
+  it('keeps a failing message and its key back, lets the others pass, and keeps the order when it works again', async () => {
+    const healthy = await declareQueue(broker, 'healthy');
+    const missing = broker.name('comes-later');
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      retry: { backoff: 300, maxBackoff: 300 },
+    });
+    await transactions.run(() =>
+      outbox.add([
+        { type: 'x', key: 'bad', payload: { key: 'bad', n: 1 }, routingKey: missing },
+        ...keyed(healthy, 50, 5),
+        { type: 'x', key: 'bad', payload: { key: 'bad', n: 2 }, routingKey: missing },
+      ]),
+    );
+    await waitFor(async () => (await broker.queue(healthy))?.messages === 50);
+    await waitFor(async () => (await outboxRows(database))?.waiting === 2);
+    // One that comes while its key waits must not pass either, although it could be published at once.
+    await transactions.run(() =>
+      outbox.add({ type: 'x', key: 'bad', payload: { key: 'bad', n: 3 }, routingKey: healthy }),
+    );
+    await waitFor(async () => (await outboxRows(database))?.waiting === 3);
+    await expect(takeAll(broker, healthy)).resolves.toHaveLength(50);
+    const { rows } = await database.pool.query(
+      'select attempts, history from outbox_waiting order by seq limit 1',
+    );
+    expect(rows[0].attempts).toBeGreaterThanOrEqual(1);
+    expect(rows[0].history[0]).toMatchObject({
+      code: 'UNROUTABLE',
+      message: expect.stringContaining(missing),
+    });
+
+    await declareQueue(broker, 'comes-later');
+    await emptied();
+    expect(
+      (await takeAll(broker, missing)).map(({ content }) => JSON.parse(content.toString()).n),
+    ).toEqual([1, 2]);
+    expect(await takeAll(broker, healthy)).toHaveLength(1);
+    // Its key is free again.
+    await transactions.run(() => outbox.add({ type: healthy, key: 'bad', payload: 4 }));
+    await waitFor(async () => (await broker.queue(healthy))?.messages === 1);
+    await expect(database.pool.query('select from outbox_blocks')).resolves.toMatchObject({
+      rowCount: 0,
+    });
+    await close();
+  });
+
+  it('parks what cannot be published with its reason and history, and lets its key go on', async () => {
+    const queue = await declareQueue(broker, 'after-parked');
+    const { outbox, transactions, log, close } = await openOutboxApp(database, broker, {
+      retry: { attempts: 3, backoff: 20, maxBackoff: 20 },
+    });
+    await transactions.run(() =>
+      outbox.add([
+        {
+          type: 'poison',
+          key: 'k',
+          payload: 1,
+          exchange: 'no-such-exchange',
+          messageId: 'poison-1',
+        },
+        { type: queue, key: 'k', payload: 2 },
+        { type: 'nowhere', payload: 3, messageId: 'keyless' },
+      ]),
+    );
+    await waitFor(async () => (await outboxRows(database))?.parked === 2);
+    await waitFor(async () => (await broker.queue(queue))?.messages === 1);
+    await emptied();
+    const { rows } = await database.pool.query(
+      'select message_id, attempts, reason, error, history, payload from outbox_parked order by seq',
+    );
+    expect(rows).toMatchObject([
+      { message_id: 'poison-1', attempts: 3, reason: 'EXCHANGE_UNAVAILABLE', payload: '1' },
+      { message_id: 'keyless', attempts: 3, reason: 'UNROUTABLE', payload: '3' },
+    ]);
+    expect(rows[0].history).toHaveLength(3);
+    expect(log.messages('error').join()).toMatch(/poison poison-1 was parked after 3 attempts/);
+    await close();
+  });
+
+  it('costs no message an attempt while the broker is away, and loses and reorders none', async () => {
+    const queue = await declareQueue(broker, 'outage');
+    const proxy = await tcpProxy(broker.url);
+    const { outbox, transactions, log, close } = await openOutboxApp(database, broker, {
+      amqpUrl: proxy.url,
+      retry: { attempts: 1 },
+    });
+    await transactions.run(() => outbox.add(keyed(queue, 500, 20)));
+    await waitFor(async () => ((await broker.queue(queue))?.messages ?? 0) > 50, { intervalMs: 1 });
+    proxy.down();
+    await transactions.run(() => outbox.add(keyed(queue, 500, 20, 500)));
+    await waitFor(() =>
+      log.messages('warn').some((text) => text.includes('The broker does not answer')),
+    );
+    // Several probes fail meanwhile.
+    const before = proxy.accepted;
+    await waitFor(() => proxy.accepted >= before + 3);
+    await expect(database.pool.query('select from outbox_parked')).resolves.toMatchObject({
+      rowCount: 0,
+    });
+    const tried = await database.pool.query('select from outbox_waiting where attempts > 0');
+    expect(tried.rowCount).toBe(0);
+    proxy.restore();
+    await emptied();
+    const arrived = await takeAll(broker, queue);
+    expect(firstOccurrences(arrived)).toHaveLength(1_000);
+    expect(orderViolations(arrived)).toEqual([]);
+    expect(log.messages('log')).toContain('The broker answers again.');
+    await close();
+    await proxy.close();
+  });
+
+  it('lets a full queue hold up only its own messages, at no cost in attempts', async () => {
+    const healthy = await declareQueue(broker, 'beside-full');
+    const full = await declareQueue(broker, 'full', {
+      arguments: { 'x-overflow': 'reject-publish', 'x-max-length': 1 },
+    });
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      retry: { attempts: 1, backoff: 100, maxBackoff: 100 },
+    });
+    await transactions.run(() => outbox.add([...keyed(full, 6, 2), ...keyed(healthy, 100, 10)]));
+    await waitFor(async () => (await broker.queue(healthy))?.messages === 100);
+    const arrived = [];
+    while (arrived.length < 6) {
+      arrived.push(
+        ...(await waitFor(async () => {
+          const some = await takeAll(broker, full);
+          return some.length > 0 ? some : undefined;
+        })),
+      );
+    }
+    expect(orderViolations(arrived)).toEqual([]);
+    await emptied();
+    await expect(outboxRows(database)).resolves.toEqual(empty);
+    await close();
+  });
+
+  it('waits while the database is away, and goes on without publishing again what was confirmed', async () => {
+    const queue = await declareQueue(broker, 'database-away');
+    const proxy = await tcpProxy(database.url);
+    const pool = new pg.Pool({ connectionString: proxy.url, max: 4 });
+    pool.on('error', () => {});
+    const { outbox, transactions, log, close } = await openOutboxApp(database, broker, {
+      store: new PostgresOutboxStore({ database: pool }),
+    });
+    await transactions.run(() => outbox.add(keyed(queue, 20, 5)));
+    await waitFor(async () => (await broker.queue(queue))?.messages === 20, { intervalMs: 1 });
+    proxy.down();
+    await transactions.run(() => outbox.add(keyed(queue, 20, 5, 20)));
+    await waitFor(() =>
+      log.messages('error').some((text) => text.includes('The database does not answer')),
+    );
+    proxy.restore();
+    await emptied();
+    const arrived = await takeAll(broker, queue);
+    expect(arrived).toHaveLength(40);
+    expect(orderViolations(arrived)).toEqual([]);
+    await close();
+    await pool.end();
+    await proxy.close();
+  });
+
+  it('leaves nothing leased and nothing half done when the application closes under load', async () => {
+    const queue = await declareQueue(broker, 'closing');
+    const first = await openOutboxApp(database, broker, { relay: { window: 50, batchSize: 50 } });
+    await first.transactions.run(() => first.outbox.add(keyed(queue, 2_000, 50)));
+    await waitFor(async () => ((await broker.queue(queue))?.messages ?? 0) > 100, {
+      intervalMs: 1,
+    });
+    await first.close();
+    const { rows } = await database.pool.query(
+      `select (select count(*)::int from outbox_lanes where owner is not null) as leased,
+              (select count(*)::int from outbox_relays) as relays,
+              (select count(*)::int from outbox_messages) as pending`,
+    );
+    const published = (await broker.queue(queue))?.messages ?? 0;
+    expect(rows[0]).toEqual({ leased: 0, relays: 0, pending: 2_000 - published });
+  });
+
+  it('publishes again after a restart of the broker', async () => {
+    const server = await startPrivate('rabbitmq');
+    const url = server.url;
+    const admin = await connect(url);
+    await (await admin.createChannel()).assertQueue('q', { durable: true });
+    await admin.close();
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      publisher: new RabbitMqPublisher({ connect: () => connect(url) }),
+    });
+    await transactions.run(() => outbox.add(keyed('q', 10, 2)));
+    await emptied();
+    await server.halt();
+    await transactions.run(() => outbox.add(keyed('q', 10, 2, 10)));
+    await server.restart();
+    await emptied();
+    const look = await connect(url);
+    const { messageCount } = await (await look.createChannel()).checkQueue('q');
+    expect(messageCount).toBeGreaterThanOrEqual(20);
+    await look.close();
+    await close();
+    await server.stop();
+  }, 60_000);
+});
