@@ -108,7 +108,9 @@ describe('MessageBook', () => {
           };
           const land = (): void => {
             const one = flying.shift();
-            if (one) (book.landed(one), landed.push(one));
+            if (!one) return;
+            book.landed(one);
+            landed.push(one);
           };
           const forget = (): void => {
             const one = landed.shift();
