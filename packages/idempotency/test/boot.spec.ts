@@ -1,0 +1,217 @@
+import 'reflect-metadata';
+import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { Controller, Injectable, Module, Post, Res, Sse, type Type } from '@nestjs/common';
+import { openContext, openApp } from '@acme/internal-testing';
+import {
+  Idempotent,
+  IdempotencyConfigurationError,
+  IdempotencyModule,
+  IdempotencyService,
+  InMemoryIdempotencyStore,
+  PostgresIdempotencyStore,
+  RedisIdempotencyStore,
+  type IdempotencyModuleOptions,
+  type IdempotencyStore,
+} from '@acme/nest-idempotency';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const lease = new RedisIdempotencyStore({} as never);
+
+function appWith(options: IdempotencyModuleOptions, ...classes: Type[]): Type {
+  @Module({ imports: [IdempotencyModule.forRoot(options)], controllers: classes })
+  class App {}
+  return App;
+}
+
+const problemsOf = (module: Type): Promise<readonly string[]> =>
+  openApp(module).then(
+    () => [],
+    (error: { problems?: readonly string[] }) => {
+      if (!error.problems) throw error;
+      return error.problems;
+    },
+  );
+
+describe('wrong options', () => {
+  it('are all reported in one error, each with its value and the remedy', async () => {
+    const problems = await problemsOf(
+      appWith({
+        namespace: ' ',
+        store: 'redis' as never,
+        ttl: 'soon' as never,
+        lockTtl: '30 s' as never,
+        maxLockHold: '40d',
+        retryAfter: 0,
+        storeTimeout: -1,
+        waitTimeout: 'x' as never,
+        principal: true as never,
+        replayHeaders: ['Set-Cookie', 'etag'],
+      }),
+    );
+    expect(problems).toHaveLength(10);
+    for (const text of [
+      '" "',
+      '"soon"',
+      '"30 s"',
+      '"40d"',
+      '-1',
+      '"redis"',
+      'true',
+      '"Set-Cookie"',
+    ])
+      expect(problems.join('\n')).toContain(text);
+  });
+
+  it.each([['250ms'], ['1.5s'], ['15m'], ['6h'], ['3d'], ['1w'], [30_000]] as const)(
+    'do not include the duration %s',
+    async (ttl) => {
+      expect(await problemsOf(appWith({ namespace: 'x', store: lease, ttl }))).toEqual([]);
+    },
+  );
+
+  it.each(['1y', '', 's', '-1s', '1e3s', '٣s', 'NaN', Number.NaN, Infinity, 0, 0.4, null, {}])(
+    'include the duration %s',
+    async (ttl) => {
+      const problems = await problemsOf(
+        appWith({ namespace: 'x', store: lease, ttl: ttl as never }),
+      );
+      // null is as good as nothing for nobody: it was given.
+      expect(problems).toHaveLength(1);
+    },
+  );
+
+  it('of a store are reported by its constructor', () => {
+    expect(() => new PostgresIdempotencyStore({ schema: 'a"b', table: 'Records' })).toThrow(
+      IdempotencyConfigurationError,
+    );
+  });
+});
+
+describe('memory as the store', () => {
+  it.each<[string, IdempotencyStore | undefined]>([
+    ['by default', undefined],
+    ['by choice', new InMemoryIdempotencyStore()],
+  ])('is refused in production, %s, unless it is allowed', async (_how, store) => {
+    vi.stubEnv('NODE_ENV', 'production');
+    const options = store ? { namespace: 'x', store } : { namespace: 'x' };
+    expect(await problemsOf(appWith(options))).toEqual([
+      expect.stringContaining('allowInMemoryStorage: true'),
+    ]);
+    expect(await problemsOf(appWith({ ...options, allowInMemoryStorage: true }))).toEqual([]);
+  });
+});
+
+describe('a handler that cannot be protected', () => {
+  const refusalOf = async (handler: Type, options: object = {}): Promise<string> =>
+    (
+      await problemsOf(
+        appWith({ namespace: 'x', store: lease, principal: false, ...options }, handler),
+      )
+    ).join('\n');
+
+  it('is refused at boot: server-sent events, @Res(), a batch', async () => {
+    @Controller()
+    class Unprotectable {
+      @Idempotent()
+      @Sse('sse')
+      sse(): void {}
+
+      @Idempotent()
+      @Post('res')
+      res(@Res() _response: unknown): void {}
+
+      @Idempotent()
+      @Post('passthrough')
+      passthrough(@Res({ passthrough: true }) _response: unknown): void {}
+
+      @Idempotent()
+      @RabbitSubscribe({ queue: 'q', batchOptions: { size: 2 } })
+      batch(): void {}
+    }
+    const text = await refusalOf(Unprotectable);
+    expect(text.split('\n')).toHaveLength(3);
+    expect(text).toMatch(/sse: server-sent.*\n.*res: it sends its response.*\n.*batch: a batch is/);
+    expect(text).toContain('IdempotencyService.run()');
+  });
+
+  it('is refused at boot without a principal, or with another handler’s name', async () => {
+    @Controller()
+    class One {
+      @Idempotent({ name: 'pay' })
+      @Post('one')
+      one(): void {}
+    }
+    @Controller()
+    class Two {
+      @Idempotent({ name: 'pay', principal: () => 'me' })
+      @Post('two')
+      two(): void {}
+    }
+    expect(await refusalOf(One, { principal: undefined })).toMatch(/One.one: it has no principal/);
+    const both = await problemsOf(
+      appWith({ namespace: 'x', store: lease, principal: false }, One, Two),
+    );
+    expect(both).toEqual([expect.stringContaining('"pay" is the name of two handlers')]);
+  });
+
+  it('is refused at boot with options that cannot work', async () => {
+    @Controller()
+    class Jobs {
+      @Idempotent({ ttl: 'never' as never, mode: 'transaction' })
+      async job(): Promise<void> {}
+    }
+    const text = await refusalOf(Jobs);
+    expect(text).toMatch(/"never" is no duration/);
+    expect(text).toMatch(/cannot be had from a store in Redis/);
+    expect(text).toMatch(/plain method, which has no header/);
+    const noTransactions = await refusalOf(Jobs, { store: new PostgresIdempotencyStore() });
+    expect(noTransactions).toMatch(/Import TransactionModule\.forRoot/);
+  });
+
+  it('names the module when that is missing', async () => {
+    @Injectable()
+    class Jobs {
+      @Idempotent('id')
+      async job(): Promise<void> {}
+    }
+    @Module({ providers: [Jobs] })
+    class Lonely {}
+    await expect(openContext(Lonely)).rejects.toThrow('IdempotencyModule.forRoot()');
+  });
+});
+
+it('is configured once', async () => {
+  @Module({ imports: [IdempotencyModule.forRoot({ namespace: 'a' })] })
+  class Feature {}
+  @Module({ imports: [Feature, IdempotencyModule.forRoot({ namespace: 'b' })] })
+  class Twice {}
+  await expect(openContext(Twice)).rejects.toThrow('configured 2 times');
+});
+
+it('works for one module only, where it is asked to', async () => {
+  @Injectable()
+  class Job {
+    @Idempotent({ keyFrom: ({ args }) => args[0] })
+    async once(key: string): Promise<{ key: string }> {
+      return { key };
+    }
+  }
+  @Module({
+    imports: [
+      IdempotencyModule.forRootAsync({
+        isGlobal: false,
+        useFactory: () => ({ namespace: 'local' }),
+      }),
+    ],
+    providers: [Job],
+  })
+  class Feature {}
+  const { app } = await openContext(Feature);
+  const [first, second] = [await app.get(Job).once('a'), await app.get(Job).once('a')];
+  expect(second).toEqual(first);
+  expect(app.get(IdempotencyService)).toBeInstanceOf(IdempotencyService);
+});

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import {
+  spawnChild,
+  testDatabase,
+  testRedis,
+  type TestChild,
+  type TestDatabase,
+} from '@acme/internal-testing';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chargesOf, createCharges } from './support/ledger.js';
+
+interface Answer {
+  readonly id?: string;
+  readonly inside?: number;
+  readonly fence?: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+const freezes = {
+  transaction: [] as string[],
+  lease: [
+    'tells a process that was frozen longer than its lease, with a fence that grew meanwhile',
+  ],
+};
+
+describe.each(['transaction', 'lease'] as const)('several processes, %s mode', (mode) => {
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  let order: string;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    await createCharges(database);
+    const redis = await testRedis();
+    env = {
+      MODE: mode,
+      DATABASE: database.url,
+      SCHEMA: database.schema,
+      REDIS: redis.url,
+      PREFIX: redis.prefix,
+      LOCK_TTL: '1s',
+    };
+  });
+
+  beforeEach(() => {
+    order = randomUUID();
+  });
+
+  const start = async (): Promise<TestChild> => {
+    const child = spawnChild(new URL('support/worker.mjs', import.meta.url), { env });
+    await child.receive();
+    return child;
+  };
+
+  const ask = async (child: TestChild, command: string, args: object = {}): Promise<Answer> => {
+    const id = randomUUID();
+    child.send({ id, command, order, ...args });
+    return child.receive<Answer>((answer) => answer.id === id, { deadlineMs: 25_000 });
+  };
+
+  const inside = (child: TestChild): Promise<Answer> =>
+    child.receive<Answer>((answer) => answer.inside !== undefined);
+
+  const charges = (): Promise<number> => chargesOf(database, order);
+
+  it('runs once for 99 parallel duplicates over three processes, and all get one reply', async () => {
+    const children = await Promise.all([start(), start(), start()]);
+    const answers = await Promise.all(children.map((child) => ask(child, 'many', { calls: 33 })));
+    const replies = answers.flatMap(({ value }) => value as { by: number }[]);
+    expect(replies).toHaveLength(99);
+    expect(new Set(replies.map(({ by }) => by)).size).toBe(1);
+    expect(await charges()).toBe(1);
+    await Promise.all(children.map((child) => child.kill()));
+  });
+
+  it.each(['before', 'after'] as const)(
+    'lets the next attempt run when a process is killed %s the effect',
+    async (moment) => {
+      const [victim, heir] = await Promise.all([start(), start()]);
+      victim.send({ command: 'hang', order, after: moment === 'after' });
+      await inside(victim);
+      const waiting = ask(heir, 'once');
+      const killed = Date.now();
+      await victim.kill('SIGKILL');
+      expect((await waiting).value).toEqual({ by: heir.pid });
+      // At once where the lock dies with its connection; within the lease and a look of the waiter where time has to tell.
+      expect(Date.now() - killed).toBeLessThan(mode === 'transaction' ? 2_000 : 3_000);
+      // Only a transaction takes the effect of the victim back.
+      expect(await charges()).toBe(mode === 'lease' && moment === 'after' ? 2 : 1);
+      await heir.kill();
+    },
+  );
+
+  it.each(freezes[mode])('%s', async () => {
+    const [frozen, heir] = await Promise.all([start(), start()]);
+    const running = ask(frozen, 'slow');
+    const before = await inside(frozen);
+    frozen.freeze();
+    const successor = ask(heir, 'slow');
+    const after = await inside(heir);
+    expect(after.fence).toBeGreaterThan(before.fence!);
+    frozen.thaw();
+    expect((await running).value).toEqual({ aborted: 'IDEMPOTENCY_LEASE_LOST' });
+    await heir.kill();
+    await expect(successor).rejects.toThrow('has ended');
+    await frozen.kill();
+  });
+});

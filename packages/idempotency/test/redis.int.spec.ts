@@ -1,0 +1,168 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { openContext, tcpProxy, testRedis, waitFor, type TestRedis } from '@acme/internal-testing';
+import {
+  IdempotencyInfo,
+  IdempotencyModule,
+  IdempotencyService,
+  RedisIdempotencyStore,
+  type IdempotencyModuleOptions,
+  type RedisLike,
+} from '@acme/nest-idempotency';
+import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Gate } from './support/ledger.js';
+import { leaseStoreContract } from './support/lease-store-contract.js';
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await testRedis();
+});
+
+describe('RedisIdempotencyStore', () => {
+  leaseStoreContract(() => new RedisIdempotencyStore(redis.client, { prefix: redis.prefix }));
+});
+
+describe('lease mode in Redis', () => {
+  let key: string;
+  let commands: string[];
+
+  beforeEach(() => {
+    key = randomUUID();
+    commands = [];
+  });
+
+  /** The client, with a look at what goes over it. */
+  const watched = (client: RedisLike = redis.client): RedisLike => ({
+    eval: (...args) => {
+      commands.push('eval');
+      return client.eval(...args);
+    },
+    evalsha: (...args) => {
+      commands.push('evalsha');
+      return client.evalsha(...args);
+    },
+  });
+
+  const open = async (client: RedisLike, options: Partial<IdempotencyModuleOptions> = {}) => {
+    const store = new RedisIdempotencyStore(client, { prefix: redis.prefix });
+    @Module({
+      imports: [IdempotencyModule.forRoot({ namespace: 'lease', store, ...options })],
+    })
+    class LeaseModule {}
+    const { app, log } = await openContext(LeaseModule);
+    const service = app.get(IdempotencyService);
+    return {
+      log,
+      run: <R>(fn: () => Promise<R>) => service.run(key, fn, { name: 'job' }),
+    };
+  };
+
+  it('costs two commands the first time, one for a replay, none for a duplicate in this process', async () => {
+    const { run } = await open(watched());
+    await run(async () => 'warm');
+    key = randomUUID();
+    commands = [];
+    const gate = new Gate();
+    const all = Array.from({ length: 10 }, () => run(() => gate.passed.then(() => 'once')));
+    gate.open();
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['once']));
+    expect(commands).toEqual(['evalsha', 'evalsha']);
+    expect(await run(async () => 'again')).toBe('once');
+    expect(commands).toHaveLength(3);
+  });
+
+  it('goes on when Redis has forgotten the scripts', async () => {
+    const { run } = await open(watched());
+    await run(async () => 'warm');
+    await redis.client.script('FLUSH');
+    key = randomUUID();
+    commands = [];
+    expect(await run(async () => 1)).toBe(1);
+    expect(commands).toContain('eval');
+    expect(await run(async () => 2)).toBe(1);
+  });
+
+  it('keeps its lease while the handler runs longer than it', async () => {
+    const one = await open(watched(), { lockTtl: '150ms' });
+    const other = await open(redis.client, { waitTimeout: '10s' });
+    const gate = new Gate();
+    const running = one.run(() => gate.passed.then(() => 'first'));
+    await waitFor(() => commands.length === 1);
+    const waiting = other.run(async () => 'second');
+    // The claim, and as many renewals as make two leases.
+    await waitFor(() => commands.length >= 7);
+    gate.open();
+    expect(await Promise.all([running, waiting])).toEqual(['first', 'first']);
+  });
+
+  it('tells the handler when its claim is gone, and does not overwrite what somebody else recorded', async () => {
+    const { run, log } = await open(redis.client, { lockTtl: '60ms' });
+    const result = await run(async () => {
+      const { id, signal } = IdempotencyInfo.current()!;
+      await redis.client.hset(redis.prefix + id, 't', 'somebody else');
+      await waitFor(() => signal.aborted);
+      return (signal.reason as { code: string }).code;
+    });
+    expect(result).toBe('IDEMPOTENCY_LEASE_LOST');
+    expect(log.messages('error')[0]).toMatch(/somebody else has taken it/);
+  });
+
+  it('renews no longer than maxLockHold', async () => {
+    const { run } = await open(redis.client, { lockTtl: '30ms', maxLockHold: '50ms' });
+    const reason = await run(async () => {
+      const { signal } = IdempotencyInfo.current()!;
+      await waitFor(() => signal.aborted);
+      return (signal.reason as Error).message;
+    });
+    expect(reason).toContain('maxLockHold');
+  });
+
+  it('runs nothing while Redis cannot be asked, and says so in time', async () => {
+    const proxy = await tcpProxy(redis.url);
+    const client = new Redis(proxy.url);
+    client.on('error', () => {});
+    const { run } = await open(client, { storeTimeout: '200ms' });
+    expect(await run(async () => 'up')).toBe('up');
+    key = randomUUID();
+    proxy.halfOpen();
+    let runs = 0;
+    const count = async (): Promise<number> => (runs += 1);
+    const error = await run(count).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE' });
+    expect((error as { cause: Error }).cause.message).toBe('no answer within 200 ms');
+    expect(runs).toBe(0);
+    client.disconnect();
+    await proxy.close();
+  });
+
+  it('records an outcome although the store fails for a moment', async () => {
+    let failures = 2;
+    const flaky: RedisLike = {
+      ...watched(),
+      evalsha: async (...args) => {
+        const completing = args.length === 7 && typeof args[4] === 'number';
+        if (completing && failures-- > 0) throw new Error('READONLY');
+        return redis.client.evalsha(...args);
+      },
+    };
+    const { run } = await open(flaky);
+    expect(await run(async () => 'first')).toBe('first');
+    expect(failures).toBe(-1);
+    expect(await run(async () => 'second')).toBe('first');
+  });
+
+  it('fails closed on a record that cannot be read', async () => {
+    const { run } = await open(redis.client);
+    let id = '';
+    await run(async () => {
+      id = IdempotencyInfo.current()!.id;
+      return 'kept';
+    });
+    await redis.client.hset(redis.prefix + id, 'o', 'not json');
+    await expect(run(async () => 'again')).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_RECORD_UNREADABLE',
+    });
+  });
+});
