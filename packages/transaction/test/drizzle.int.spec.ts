@@ -22,6 +22,7 @@ describePostgres<Tx<ReturnType<typeof drizzlePg>>>('Drizzle on pg', async ({ url
   const db = drizzlePg(pool);
   return {
     adapter: fromDrizzle(db),
+    client: db,
     insert: (tx, id) => tx.insert(item).values({ id }),
     close: () => pool.end(),
   };
@@ -34,6 +35,7 @@ describePostgres<Tx<ReturnType<typeof drizzlePostgresJs>>>(
     const db = drizzlePostgresJs(sql);
     return {
       adapter: fromDrizzle(db),
+      client: db,
       insert: (tx, id) => tx.insert(item).values({ id }),
       close: () => sql.end(),
     };
@@ -48,6 +50,7 @@ describeMaria<Tx<ReturnType<typeof drizzleMysql>>>('Drizzle on mysql2', async ({
   const db = drizzleMysql(pool);
   return {
     adapter: fromDrizzle(db),
+    client: db,
     insert: (tx, id) => tx.insert(mysqlItem).values({ id }),
     close: () => pool.end(),
   };

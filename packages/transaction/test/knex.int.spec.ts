@@ -12,7 +12,7 @@ const shared = {
 
 describePostgres<Knex.Transaction>('Knex on pg', async ({ url }) => {
   const knex = knexFactory({ client: 'pg', connection: { connectionString: url }, ...shared });
-  return { adapter: fromKnex(knex), insert, close: () => knex.destroy() };
+  return { adapter: fromKnex(knex), client: knex, insert, close: () => knex.destroy() };
 });
 
 describeMaria<Knex.Transaction>(
@@ -20,6 +20,6 @@ describeMaria<Knex.Transaction>(
   async ({ host, port, user, password, database }) => {
     const connection = { host, port, user, password, database };
     const knex = knexFactory({ client: 'mysql2', connection, ...shared });
-    return { adapter: fromKnex(knex), insert, close: () => knex.destroy() };
+    return { adapter: fromKnex(knex), client: knex, insert, close: () => knex.destroy() };
   },
 );

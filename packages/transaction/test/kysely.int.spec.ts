@@ -18,6 +18,7 @@ describePostgres<Transaction<Database>>('Kysely', async ({ url }) => {
   });
   return {
     adapter: fromKysely(db),
+    client: db,
     insert: (trx, id) => trx.insertInto('contractItem').values({ id }).execute(),
     close: () => db.destroy(),
   };

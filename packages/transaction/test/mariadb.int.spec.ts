@@ -6,6 +6,7 @@ describeMaria<PoolConnection>('mariadb', async ({ host, port, user, password, da
   const pool = createPool({ host, port, user, password, database, connectionLimit: POOL_SIZE });
   return {
     adapter: fromMariadb(pool),
+    client: pool,
     insert: (connection, id) => connection.query('insert into contract_item (id) values (?)', [id]),
     close: () => pool.end(),
   };

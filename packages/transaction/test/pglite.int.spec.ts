@@ -14,6 +14,7 @@ describeLibrary<Transaction>(
       outside,
       poolSize: 1,
       adapter: fromPglite(pglite),
+      client: pglite,
       insert: (tx, id) => tx.query('insert into contract_item (id) values ($1)', [id]),
       close: () => pglite.close(),
     };

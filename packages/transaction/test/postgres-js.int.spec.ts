@@ -8,6 +8,7 @@ describePostgres<TransactionSql>(
     const sql = postgres(url, { max: POOL_SIZE, onnotice: () => undefined });
     return {
       adapter: fromPostgresJs(sql),
+      client: sql,
       insert: (tx, id) => tx`insert into contract_item (id) values (${id})`,
       close: () => sql.end(),
     };

@@ -14,6 +14,7 @@ describePostgres<GeneratedPrismaClient>('Prisma', async ({ url, schema }) => {
   const client = new PrismaClient({ adapter });
   return {
     adapter: fromPrisma(client, { maxWait: 20_000 }),
+    client,
     insert: (tx, id) => tx.contractItem.create({ data: { id } }),
     close: () => client.$disconnect(),
   };

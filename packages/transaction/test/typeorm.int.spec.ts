@@ -27,7 +27,12 @@ describePostgres<EntityManager>(
       poolSize: POOL_SIZE,
     });
     await dataSource.initialize();
-    return { adapter: fromTypeOrm(dataSource), insert, close: () => dataSource.destroy() };
+    return {
+      adapter: fromTypeOrm(dataSource),
+      client: dataSource.manager,
+      insert,
+      close: () => dataSource.destroy(),
+    };
   },
 );
 
@@ -45,6 +50,11 @@ describeMaria<EntityManager>(
       poolSize: POOL_SIZE,
     });
     await dataSource.initialize();
-    return { adapter: fromTypeOrm(dataSource), insert, close: () => dataSource.destroy() };
+    return {
+      adapter: fromTypeOrm(dataSource),
+      client: dataSource.manager,
+      insert,
+      close: () => dataSource.destroy(),
+    };
   },
 );

@@ -1,5 +1,10 @@
 import { testDatabase, testMariaDatabase } from '@acme/internal-testing';
-import { sqlOf, type TransactionAdapter } from '@acme/nest-transaction';
+import {
+  sqlOf,
+  type TransactionAdapter,
+  transactionAware,
+  Transactions,
+} from '@acme/nest-transaction';
 import {
   prepareTransactionContract,
   transactionContract,
@@ -12,6 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 export interface LibraryUnderTest<Handle> {
   readonly adapter: TransactionAdapter<Handle>;
   insert(handle: Handle, id: string): Promise<unknown>;
+  /** The client that user code would inject, where the transaction's handle can stand in for it. */
+  readonly client?: object;
   close(): Promise<unknown>;
 }
 
@@ -66,7 +73,9 @@ export function describeMaria<Handle>(
 export function describeLibrary<Handle>(
   library: string,
   features: TransactionContractFeatures,
-  open: () => Promise<TransactionContractFixture<Handle> & { close(): unknown }>,
+  open: () => Promise<
+    TransactionContractFixture<Handle> & { readonly client?: object; close(): unknown }
+  >,
 ): void {
   describe(`${library} keeps the contract: it`, () => {
     let opened: Awaited<ReturnType<typeof open>>;
@@ -81,6 +90,26 @@ export function describeLibrary<Handle>(
         (error: unknown) => error,
       );
       expect(broken).toBeUndefined();
+    });
+
+    it('takes part through a transaction-aware client, where there can be one', async () => {
+      const { adapter, client, insert, outside } = opened;
+      const transactions = new Transactions({
+        name: 'default',
+        adapter: adapter as TransactionAdapter,
+        onCallbackError: () => undefined,
+      });
+      // Libraries whose handle is no client (Sequelize) or which need none (MikroORM) have nothing to stand in for.
+      const aware = client ? (transactionAware(transactions, client) as Handle) : undefined;
+      const add = (id: string) => insert(aware ?? transactions.current<Handle>(), id);
+      const failed = transactions.run(async () => {
+        await add('aware inside');
+        throw new Error('no');
+      });
+      await expect(failed).rejects.toThrow('no');
+      if (aware) await add('aware outside');
+      const { rows } = await outside.query("select id from contract_item where id like 'aware %'");
+      expect(rows).toEqual(client ? [{ id: 'aware outside' }] : []);
     });
   });
 }
