@@ -27,6 +27,8 @@ let pglite: PGlite | undefined;
 beforeAll(async () => {
   url = (await testDatabase()).url;
   mariaUrl = (await testMariaDatabase()).url;
+  // Here and not in a test: compiling it is by far the slowest thing in this file.
+  pglite = await PGlite.create();
 });
 
 afterAll(() => pglite?.close());
@@ -53,8 +55,6 @@ const OUTSIDE: Record<string, () => Promise<Handle>> = {
     };
   },
   'a PGlite': async () => {
-    // Made once: compiling it is by far the slowest thing in this file.
-    pglite ??= await PGlite.create();
     return { handle: pglite, close: async () => undefined };
   },
   'a postgres.js Sql': async () => {
