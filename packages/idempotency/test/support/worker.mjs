@@ -90,11 +90,12 @@ const commands = {
     ),
 };
 
-process.on('message', async ({ id, command, ...args }) => {
-  const result = await commands[command](args).then(
-    (value) => ({ value }),
-    (error) => ({ error: error.code ?? String(error) }),
-  );
-  process.send({ id, ...result });
+process.on('message', ({ id, command, ...args }) => {
+  void commands[command](args)
+    .then(
+      (value) => ({ value }),
+      (error) => ({ error: error.code ?? String(error) }),
+    )
+    .then((result) => process.send({ id, ...result }));
 });
 process.send({ ready: true });
