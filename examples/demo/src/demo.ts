@@ -2,7 +2,7 @@ import { TestingError } from '@acme/internal-testing/services';
 import { setMaxListeners } from 'node:events';
 import { readOptions, usage, type DemoOptions } from './options.js';
 import { Progress } from './progress.js';
-import { exitCodeOf, type Report } from './report/report.js';
+import { exitCodeOf } from './report/report.js';
 import { tableOf } from './report/table.js';
 import { Run, type Interference } from './run.js';
 import { DemoFailure } from './until.js';
@@ -53,13 +53,20 @@ async function tell(
 ): Promise<number> {
   const progress = new Progress();
   const say = (line: string): void => progress.say(line);
-  const { report, logFolder } = await withWorld(say, signal, async (world) => {
+  const report = await withWorld(say, signal, async (world) => {
     const patience = { deadlineMs: interference?.patienceMs ?? PATIENCE_MS, signal };
     const run = await Run.in(world, options, progress, patience);
-    const report: Report = await run.report(interference);
-    if (exitCodeOf(report) === 0) removeLogs(world);
-    return { report, logFolder: world.logFolder };
+    try {
+      const found = await run.report(interference);
+      if (exitCodeOf(found) === 0) removeLogs(world);
+      return found;
+    } catch (error) {
+      // Whoever interrupts it wants nothing more from it.
+      if (signal.aborted) removeLogs(world);
+      else say(`The logs of the services: ${world.logFolder}`);
+      throw error;
+    }
   });
-  process.stdout.write(`${options.json ? JSON.stringify(report) : tableOf(report, logFolder)}\n`);
+  process.stdout.write(`${options.json ? JSON.stringify(report) : tableOf(report)}\n`);
   return exitCodeOf(report);
 }

@@ -34,10 +34,10 @@ export class Progress {
   }
 
   private show(text: string): void {
-    if (!this.timer || text === this.shown) return;
-    this.shown = text;
     // A line that wraps could not be written over.
-    const width = (process.stderr.columns ?? 80) - 1;
-    process.stderr.write(this.live ? `\r\x1b[K${text.slice(0, width)}` : `${text}\n`);
+    const line = this.live ? text.slice(0, (process.stderr.columns || 80) - 1) : text;
+    if (!this.timer || line === this.shown) return;
+    this.shown = line;
+    process.stderr.write(this.live ? `\r\x1b[K${line}` : `${line}\n`);
   }
 }

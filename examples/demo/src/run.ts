@@ -144,6 +144,7 @@ export class Run {
       restarts: this.supervisor.restarts,
       faults: this.faults.counts,
       trail,
+      logFolder,
       problems: [
         ...missing.map((what) => `did not come to an end: ${what}`),
         ...sold.problems,

@@ -16,18 +16,20 @@ export interface Wait extends Patience {
   readonly what: string;
 }
 
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
 /** Resolves with the first truthy value of `condition`; a rejection counts as "not yet". */
 export async function until<T>(
   condition: () => T | Promise<T>,
   { what, deadlineMs, signal }: Wait,
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const deadline = Date.now() + deadlineMs;
   let reason = 'it never came';
   while (Date.now() < deadline) {
     signal.throwIfAborted();
     try {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Truthy<T>;
     } catch (error) {
       if (error instanceof DemoFailure) throw error;
       reason = error instanceof Error ? error.message : String(error);

@@ -32,6 +32,8 @@ export interface Report {
   readonly correlation: Trail | null;
   /** Why the run is no success, in words; empty when it is one. */
   readonly problems: readonly string[];
+  /** The services' logs; they are kept when there are problems. */
+  readonly logFolder: string | null;
 }
 
 /** Requests and deliveries that came in and had no effect, because the work had been done or was under way. */
@@ -59,10 +61,12 @@ export interface Findings {
   readonly faults: FaultCounts;
   readonly trail: Trail | undefined;
   readonly problems: readonly string[];
+  readonly logFolder: string;
 }
 
 export function reportOf(found: Findings): Report {
   const { answers, counts, verdict, wires } = found;
+  const problems = [...verdict.problems, ...found.problems];
   return {
     orders: found.planned,
     lost: verdict.lost,
@@ -89,7 +93,8 @@ export function reportOf(found: Findings): Report {
     restarts: found.restarts,
     faults: found.faults,
     correlation: found.trail ?? null,
-    problems: [...verdict.problems, ...found.problems],
+    problems,
+    logFolder: problems.length > 0 ? found.logFolder : null,
   };
 }
 

@@ -1,7 +1,7 @@
 import { exitCodeOf, type Report } from './report.js';
 
 /** The report for people. */
-export function tableOf(report: Report, logFolder: string): string {
+export function tableOf(report: Report): string {
   const { duplicatesAbsorbed: absorbed, orderToChargedMs: latency, faults } = report;
   const rows: [string, string | number][] = [
     ['requests sent', report.requestsSent],
@@ -32,7 +32,7 @@ export function tableOf(report: Report, logFolder: string): string {
     '',
     ...trail(report),
     '',
-    ...conclusion(report, logFolder),
+    ...conclusion(report),
   ].join('\n');
 }
 
@@ -46,13 +46,13 @@ function trail({ correlation }: Report): string[] {
   ];
 }
 
-function conclusion(report: Report, logFolder: string): string[] {
+function conclusion(report: Report): string[] {
   const time = `in ${report.seconds} s (seed ${report.seed})`;
   if (exitCodeOf(report) === 0) return [`Nothing lost, nothing done twice ${time}.`];
   return [
     `NOT AS IT SHOULD BE ${time}:`,
     ...report.problems.map((problem) => `  - ${problem}`),
-    `The logs of the services: ${logFolder}`,
+    `The logs of the services: ${report.logFolder}`,
   ];
 }
 

@@ -6,7 +6,10 @@ const GRACE_MS = 10_000;
 const PAUSE_MS = 250;
 /** Exits one after another, none of them our doing, before we stop trying. */
 const MAX_FRUITLESS = 5;
-const exitWithParent = fileURLToPath(new URL('./exit-with-parent.js', import.meta.url));
+/** Loaded into every service: it does not outlive us, not even when we are killed. Listening must not keep it alive. */
+const EXIT_WITH_PARENT = `data:text/javascript,
+  process.on('disconnect', () => process.exit(1));
+  process.channel.unref();`.replaceAll(/\s+/g, ' ');
 const examples = new URL('../../../', import.meta.url);
 
 export interface ServiceSpec {
@@ -41,7 +44,7 @@ export class Supervised {
   }
 
   start(): void {
-    const child = spawn(process.execPath, ['--import', exitWithParent, 'dist/main.js'], {
+    const child = spawn(process.execPath, ['--import', EXIT_WITH_PARENT, 'dist/main.js'], {
       cwd: fileURLToPath(new URL(this.name, examples)),
       env: { ...process.env, NODE_ENV: 'production', ...this.spec.env },
       // A process group of its own: Ctrl-C in a terminal reaches us only, and we end it in order.

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Report } from '../../src/report/report.js';
 
@@ -41,7 +42,10 @@ export async function reportOf(
 ): Promise<{ code: number | null; report: Report }> {
   const { code, stdout, stderr } = await startDemo(script, [...args, '--json']).ended;
   try {
-    return { code, report: JSON.parse(stdout) as Report };
+    const report = JSON.parse(stdout) as Report;
+    // Kept for people who ask what went wrong; here it was us.
+    if (report.logFolder) rmSync(report.logFolder, { recursive: true });
+    return { code, report };
   } catch (error) {
     throw new Error(`exit code ${code}\n${stdout}\n${stderr}`, { cause: error });
   }

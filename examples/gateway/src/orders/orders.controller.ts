@@ -8,6 +8,7 @@ import {
   Inject,
   Logger,
   Param,
+  ParseUUIDPipe,
   Post,
   Query,
   Sse,
@@ -54,7 +55,7 @@ export class OrdersController implements OnModuleInit {
   }
 
   @Get(':id')
-  async find(@Param('id') id: string): Promise<Order | undefined> {
+  async find(@Param('id', ParseUUIDPipe) id: string): Promise<Order | undefined> {
     const { order } = await firstValueFrom(this.orders.getOrder({ id }));
     return order;
   }
