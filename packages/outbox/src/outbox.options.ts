@@ -194,7 +194,7 @@ class Check {
   }
 
   count(name: string, value: unknown, fallback: number, max = 100_000): number {
-    const count = value ?? fallback;
+    const count = value === undefined ? fallback : value;
     if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= max)
       return count as number;
     this.problems.push(`${name}: ${show(value)} is not a whole number from 1 to ${max}.`);
@@ -202,7 +202,7 @@ class Check {
   }
 
   duration(name: string, value: unknown, fallback: Duration): number {
-    const ms = parseDuration(value ?? fallback);
+    const ms = parseDuration(value === undefined ? fallback : value);
     if (ms !== undefined && ms > 0) return ms;
     this.problems.push(
       `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m'.`,

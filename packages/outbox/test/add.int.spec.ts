@@ -183,14 +183,13 @@ describe('Outbox.add', () => {
 });
 
 describe('the relay of the process that added', () => {
-  it('is woken by the commit, long before it would poll', async () => {
+  it('publishes each commit as it comes, however seldom it polls', async () => {
     const [database, broker] = await Promise.all([testDatabase(), testBroker()]);
     const queue = broker.name('woken');
     await (await broker.channel()).assertQueue(queue, { durable: true });
     const { outbox, transactions, close } = await openOutboxApp(database, broker, {
       relay: { pollInterval: '1h' },
     });
-    // Let it come to rest: its polls are an hour apart only after a while.
     for (let n = 1; n <= 3; n++) {
       await transactions.run(() => outbox.add({ type: queue, payload: n }));
       await waitFor(async () => (await broker.queue(queue))?.messages === n);

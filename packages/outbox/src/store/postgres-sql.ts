@@ -37,11 +37,14 @@ order by place`;
  * Walks the primary key from its beginning. What the relay has in memory is filtered through a hash (a sub-select: `<> all`
  * of an array is hashed from PostgreSQL 15 on only). There is no "everything after the last one I saw": a transaction that
  * commits late brings lower numbers, and a key's later message must not pass them.
+ *
+ * `coalesce` hides the lanes from the planner: without statistics (the table was empty when it was analysed) it takes them for
+ * so few rows that it reads and sorts the whole backlog, 55 ms instead of 2 for 100,000 messages.
  */
 export const readPending = (t: TableName): string => `
 select ${MESSAGE}
 from ${t('outbox_messages')} m
-where m.lane = any($1::integer[])
+where coalesce(m.lane = any($1::integer[]), false)
   and m.seq not in (select unnest($2::bigint[]))
 order by m.seq
 limit $3`;

@@ -1,0 +1,53 @@
+// A relay alone in a process. With POINT ("before remove") and COUNT it kills itself at that step.
+import 'reflect-metadata';
+import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connect } from 'amqplib';
+import pg from 'pg';
+
+const { TEST_DATABASE, TEST_BROKER, POINT, COUNT, WINDOW, LEASE } = process.env;
+
+const pool = new pg.Pool({ connectionString: TEST_DATABASE });
+pool.on('error', () => {});
+const store = new PostgresOutboxStore({ database: pool });
+const publisher = new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) });
+
+const [when, step] = (POINT ?? '').split(' ');
+let calls = 0;
+const dieAt = (moment) => {
+  if (moment !== when || ++calls < Number(COUNT)) return undefined;
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise(() => {});
+};
+for (const target of [store, publisher]) {
+  if (typeof target[step] !== 'function') continue;
+  const original = target[step].bind(target);
+  target[step] = async (...args) => {
+    await dieAt('before');
+    const result = await original(...args);
+    await dieAt('after');
+    return result;
+  };
+}
+
+class AppModule {}
+Module({
+  imports: [
+    OutboxModule.forRoot({
+      store,
+      publisher,
+      relay: { window: Number(WINDOW), batchSize: 30, lease: LEASE, pollInterval: 100 },
+      retry: { attempts: 2, backoff: 50, maxBackoff: 50 },
+    }),
+  ],
+})(AppModule);
+
+const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
+const leave = async () => {
+  await app.close();
+  await pool.end();
+  process.disconnect();
+};
+process.on('SIGTERM', () => void leave());
+process.send('started');

@@ -1,0 +1,106 @@
+import { testDatabase, type TestDatabase } from '@acme/internal-testing';
+import { OutboxSchemaError, PostgresOutboxStore } from '@acme/nest-outbox';
+import { sqlOf } from '@acme/nest-transaction';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+describe('PostgresOutboxStore', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await testDatabase();
+  });
+  const store = (options = {}) => new PostgresOutboxStore({ database: database.pool, ...options });
+
+  it('is migrated by any number of processes at once, and by a second run not at all', async () => {
+    await Promise.all(Array.from({ length: 8 }, () => store().prepare(undefined)));
+    const one = store();
+    await one.prepare(16);
+    expect(one.lanes).toBe(16);
+    const { rows } = await database.pool.query('select version from outbox_schema');
+    expect(rows).toEqual([{ version: 1 }]);
+  });
+
+  it('has one number of lanes, whoever comes first, and refuses another', async () => {
+    const settled = await Promise.allSettled([4, 8, 4, 8].map((lanes) => store().prepare(lanes)));
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    const late = store();
+    await late.prepare(undefined);
+    const other = late.lanes === 4 ? 8 : 4;
+    await expect(store().prepare(other)).rejects.toThrow(OutboxSchemaError);
+    await expect(store().prepare(other)).rejects.toThrow(
+      new RegExp(`relay.lanes is ${other}.*${late.lanes} lanes`),
+    );
+  });
+
+  it('wants its tables to be there where it may not create them', async () => {
+    await expect(store({ migrate: false }).prepare(undefined)).rejects.toThrow(OutboxSchemaError);
+    await store().migrate();
+    await expect(store({ migrate: false }).prepare(undefined)).resolves.toBeUndefined();
+  });
+
+  it('keeps its tables in the schema it is given', async () => {
+    const other = `${database.schema}_x`;
+    await database.pool.query(`create schema ${other}`);
+    await store({ schema: other }).prepare(undefined);
+    const found = await database.pool.query(
+      'select from information_schema.tables where table_schema = $1',
+      [other],
+    );
+    expect(found.rowCount).toBe(7);
+    await database.pool.query(`drop schema ${other} cascade`);
+  });
+
+  it('reads by the primary key although the table was empty when it was analysed', async () => {
+    const one = store();
+    await one.prepare(undefined);
+    await database.pool.query('analyze outbox_messages');
+    await database.pool.query(
+      `insert into outbox_messages (lane, message_id, type, occurred_at, payload)
+       select i % 16, i, 'x', now(), '{}' from generate_series(1, 100000) i`,
+    );
+    const statements: string[] = [];
+    const recording = new PostgresOutboxStore({
+      database: {
+        dialect: 'postgres',
+        query: async (text: string) => {
+          statements.push(text);
+          return { rows: [], rowCount: 0 };
+        },
+      },
+    });
+    await recording.readPending([0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 500);
+    const { rows } = await sqlOf(database.pool).query<{ 'QUERY PLAN': string }>(
+      `explain ${statements[0]}`,
+      [[0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 3], 500],
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toContain('Index Scan using outbox_messages_pkey');
+    expect(plan).not.toContain('Sort');
+  });
+
+  it('shares lanes and never gives one to two', async () => {
+    const one = store();
+    await one.prepare(undefined);
+    const claimed = await Promise.all(['a', 'b', 'c'].map((relay) => one.claim(relay, 8, 60_000)));
+    const lanes = claimed.flat().map(({ lane }) => lane);
+    expect(new Set(lanes).size).toBe(lanes.length);
+    expect(lanes.length).toBeLessThanOrEqual(16);
+  });
+
+  it('leaves alone what a former owner of the lane wants to change', async () => {
+    const one = store();
+    await one.prepare(1);
+    const [mine] = await one.claim('a', 1, 0);
+    await database.pool.query(
+      `insert into outbox_messages (lane, message_id, type, occurred_at, payload) values (0, 'm', 'x', now(), '{}')`,
+    );
+    const rows = await one.readPending([0], [], 10);
+    await one.claim('b', 1, 60_000);
+    await expect(one.tend('a', [mine!], 60_000)).resolves.toEqual({ relays: 1, renewed: [] });
+    await expect(one.remove('pending', [rows[0]!.seq], [mine!])).resolves.toBe(0);
+    await one.divert(rows, [mine!]);
+    const entry = { row: rows[0]!, attempts: 1, tries: 1, history: [], delayMs: 0 };
+    await one.holdBack('pending', [entry], [mine!]);
+    await one.park('pending', [{ ...entry, reason: { code: 'X', message: 'x' } }], [mine!]);
+    await expect(one.readPending([0], [], 10)).resolves.toHaveLength(1);
+  });
+});
