@@ -56,7 +56,7 @@ describe('a stored result', () => {
     ['undefined', undefined],
     ['null', null],
     ['an empty text', ''],
-    ['NaN and its like', [Number.NaN, Infinity, -Infinity, -0]],
+    ['NaN and its like', [Number.NaN, Infinity, -Infinity]],
     ['a date, and an invalid one', [new Date(0), new Date(Number.NaN)]],
     ['a big integer', 2n ** 70n],
     ['bytes', [Buffer.from([0, 255]), new Uint8Array([1, 2])]],
@@ -65,19 +65,19 @@ describe('a stored result', () => {
     ['members that are undefined', { a: undefined, b: [undefined] }],
     ['what looks like our own mark', { $idempotency: 'date', value: 1 }],
     ['a member called __proto__', JSON.parse('{"__proto__":{"polluted":true}}')],
-    ['an object without a prototype', Object.assign(Object.create(null) as object, { a: 1 })],
   ])('survives: %s', async (_what, value) => {
     const found = await replayed(value);
-    expect(found).toEqual(value);
+    expect(found).toStrictEqual(value);
     expect(Object.getPrototypeOf({})).not.toHaveProperty('polluted');
-    // -0 and 0 are equal, but not the same.
-    const parts = [value].flat().filter((one) => typeof one !== 'object');
-    expect(
-      [found]
-        .flat()
-        .filter((one) => typeof one !== 'object')
-        .map(Object.is.bind(null, -0)),
-    ).toEqual(parts.map(Object.is.bind(null, -0)));
+  });
+
+  it('takes an object without a prototype for a plain one', async () => {
+    const bare = Object.assign(Object.create(null) as object, { a: 1 });
+    expect(await replayed(bare)).toEqual({ a: 1 });
+  });
+
+  it.each([-0, 0])('keeps the sign of %s', async (value) => {
+    expect(Object.is(await replayed(value), value)).toBe(true);
   });
 
   it('survives whatever it is made of', async () => {
@@ -86,13 +86,12 @@ describe('a stored result', () => {
       withDate: true,
       withMap: true,
       withSet: true,
-      withNullPrototype: true,
       withSparseArray: false,
     });
     let n = 0;
     await fc.assert(
       fc.asyncProperty(any, async (value) => {
-        expect(await replayed(value, `${key}-${(n += 1)}`)).toEqual(value);
+        expect(await replayed(value, `${key}-${(n += 1)}`)).toStrictEqual(value);
       }),
       { numRuns: 500 },
     );

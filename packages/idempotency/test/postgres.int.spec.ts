@@ -1,0 +1,118 @@
+import 'reflect-metadata';
+import { Module, type Type } from '@nestjs/common';
+import { freePort, openContext, testDatabase, type TestDatabase } from '@acme/internal-testing';
+import {
+  IdempotencyModule,
+  IdempotencyService,
+  PostgresIdempotencyStore,
+  type IdempotencyModuleOptions,
+} from '@acme/nest-idempotency';
+import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import pg from 'pg';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+describe('PostgresIdempotencyStore', () => {
+  let database: TestDatabase;
+  let schema: string;
+  let last = 0;
+
+  beforeAll(async () => {
+    database = await testDatabase();
+  });
+
+  beforeEach(() => {
+    schema = `${database.schema}_${(last += 1)}`;
+    return () =>
+      database.pool.query(`drop schema if exists ${schema} cascade`).then(() => undefined);
+  });
+
+  const appOn = (pool: pg.Pool, options: Partial<IdempotencyModuleOptions> = {}): Type => {
+    const store = new PostgresIdempotencyStore({ schema });
+    @Module({
+      imports: [
+        TransactionModule.forRoot({ adapter: fromPg(pool) }),
+        IdempotencyModule.forRoot({ namespace: 'pg', store, ...options }),
+      ],
+    })
+    class App {}
+    return App;
+  };
+
+  it('refuses to start without its table, and says what to do', async () => {
+    await expect(openContext(appOn(database.pool))).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_CONFIGURATION',
+      problems: [expect.stringMatching(/"records" is missing.*migrate: true/)],
+    });
+  });
+
+  it('creates its tables once, however many processes start at once, again and again', async () => {
+    const apps = [1, 2, 3, 4].map(() => openContext(appOn(database.pool, { migrate: true })));
+    await Promise.all(apps);
+    await openContext(appOn(database.pool, { migrate: true }));
+    await openContext(appOn(database.pool));
+    const { rows } = await database.pool.query(`select version from ${schema}.records_migrations`);
+    expect(rows).toEqual([{ version: 1 }]);
+  });
+
+  it('migrates by hand, where a service has no right to', async () => {
+    const transactions = new Transactions({
+      name: 'migration',
+      adapter: fromPg(database.pool),
+      onCallbackError: () => {},
+    });
+    await new PostgresIdempotencyStore({ schema }).migrate(transactions);
+    const { app } = await openContext(appOn(database.pool));
+    expect(
+      await app.get(IdempotencyService).run('k', async () => 1, { name: 'n', effect: 'none' }),
+    ).toBe(1);
+  });
+
+  it('claims by its primary key, and never in a sequential scan', async () => {
+    const { app } = await openContext(appOn(database.pool, { migrate: true }));
+    const service = app.get(IdempotencyService);
+    for (let n = 0; n < 50; n += 1)
+      await service.run(n, async () => undefined, { name: 'plan', effect: 'none' });
+    const { rows } = await database.pool
+      .query<{ 'QUERY PLAN': string }>(
+        `set enable_seqscan = off; explain select outcome from ${schema}.records where id = '\\x00'`,
+      )
+      .then((results) => (results as unknown as (typeof results)[])[1]!);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('records_pkey');
+  });
+
+  it('runs nothing while the database cannot be asked', async () => {
+    const pool = new pg.Pool({ host: '127.0.0.1', port: await freePort(), max: 1 });
+    const { app, log } = await openContext(appOn(pool));
+    expect(log.messages('warn')[0]).toContain('could not be checked at boot');
+    let runs = 0;
+    const running = app.get(IdempotencyService).run('k', async () => (runs += 1), { name: 'down' });
+    await expect(running).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+      cause: { code: 'ECONNREFUSED' },
+    });
+    expect(runs).toBe(0);
+    await pool.end();
+  });
+
+  it('is one database with the transactions, or refused', async () => {
+    const { app } = await openContext(appOn(database.pool, { migrate: true }));
+    const running = app
+      .get(IdempotencyService)
+      .run('k', async () => 1, { name: 'n', mode: 'lease' });
+    await expect(running).rejects.toThrow(/mode: "lease" cannot be had from a store in PostgreSQL/);
+  });
+
+  it('only warns in production about a transaction that was never used, once', async () => {
+    process.env['NODE_ENV'] = 'production';
+    try {
+      const { app, log } = await openContext(appOn(database.pool, { migrate: true }));
+      const service = app.get(IdempotencyService);
+      await service.run('one', async () => 1, { name: 'unused' });
+      await service.run('two', async () => 1, { name: 'unused' });
+      const warnings = log.messages('warn').filter((text) => text.includes('never used'));
+      expect(warnings).toHaveLength(1);
+    } finally {
+      process.env['NODE_ENV'] = 'test';
+    }
+  });
+});
