@@ -1,6 +1,12 @@
 import 'reflect-metadata';
-import { Controller, Post, UseGuards } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { BadRequestException, Controller, Post, UseGuards } from '@nestjs/common';
+import {
+  EventPattern,
+  GrpcMethod,
+  MessagePattern,
+  Payload,
+  RmqContext,
+} from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { RecordingLogger } from '@acme/internal-testing';
 import {
@@ -8,8 +14,10 @@ import {
   MessageContext,
   MessageContextModule,
 } from '@acme/nest-message-context';
+import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeServer } from './support/fake-server.js';
+import { Around, openTraced } from './support/trace.js';
 
 const seen: (string | undefined)[] = [];
 const note = (): void => void seen.push(MessageContext.current()?.message.name);
@@ -38,6 +46,11 @@ class Undecorated {
   @EventPattern('told')
   second(): void {
     note();
+  }
+
+  @EventPattern('refused')
+  refused(): void {
+    throw new BadRequestException('wrong');
   }
 
   @Post()
@@ -122,6 +135,61 @@ describe('attachMessageContext on a hybrid application', () => {
     await Promise.all([server.call('reused', 1, context), server.call('reused', 2, context)]);
     await server.call('reused', 3, context);
     expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe('a delivery of RabbitMQ in a hybrid application', () => {
+  const deliver = async (pattern: string, payload: unknown): Promise<unknown[]> => {
+    const settled: unknown[] = [];
+    const channel = {
+      ack: () => settled.push('ack'),
+      reject: (_message: unknown, requeue: boolean) => settled.push(requeue ? 'requeue' : 'reject'),
+    };
+    const message = {
+      content: Buffer.alloc(0),
+      fields: { deliveryTag: 1, redelivered: false, exchange: '', routingKey: pattern },
+      properties: { headers: {} },
+    };
+    const server = new FakeServer({ noAck: false });
+    const app = attachMessageContext(await hybrid(server));
+    await app.init();
+    await server.call(pattern, payload, new RmqContext([message, channel, pattern]));
+    return settled;
+  };
+
+  it('is settled by outcome', async () => {
+    expect(await deliver('told', {})).toEqual(['ack']);
+  });
+
+  it('is settled by the error as it was thrown, which the filters of Nest hide', async () => {
+    expect(await deliver('refused', {})).toEqual(['reject']);
+  });
+});
+
+describe('the fallback', () => {
+  it('ends the message with its handler: what gRPC calls "cancelled" afterwards aborts nothing', async () => {
+    const call = Object.assign(new EventEmitter(), {
+      cancelled: false,
+      metadata: { toJSON: () => ({}) },
+      getPath: () => '/orders/Place',
+      getDeadline: () => Date.now() + 60_000,
+    });
+    let signal: AbortSignal | undefined;
+    @Controller()
+    class Calls {
+      @Around()
+      @GrpcMethod('Orders', 'Place')
+      async place(): Promise<void> {
+        ({ signal } = MessageContext.require().message);
+        expect(call.listenerCount('cancelled')).toBe(1);
+      }
+    }
+    const { app, server } = await openTraced({ controllers: [Calls], door: false });
+    close = () => app.close();
+    const [pattern] = [...server.getHandlers().keys()];
+    await server.call(pattern!, {}, {}, call);
+    call.emit('cancelled');
+    expect([signal?.aborted, call.listenerCount('cancelled')]).toEqual([false, 0]);
   });
 });
 

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Contexts } from '../src/context/contexts.js';
+import type { InboundMessage } from '../src/context/inbound-message.js';
+import type { CancellationSource } from '../src/context/cancellation.js';
+
+const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
+const message = (deadline?: number, cancellation?: CancellationSource): InboundMessage =>
+  contexts.open(
+    {
+      transport: 'grpc',
+      name: 'n',
+      payload: 1,
+      expectsReply: true,
+      raw: {},
+      deadline,
+      cancellation,
+    },
+    false,
+  ).message;
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const inMs = (ms: number): number => Date.now() + ms;
+
+describe('the abort signal of a message', () => {
+  it('listens to nothing until somebody asks for it, and then once', () => {
+    const source = vi.fn<CancellationSource>(() => () => {});
+    const one = message(inMs(10), source);
+    expect([source.mock.calls.length, vi.getTimerCount()]).toEqual([0, 0]);
+    expect(one.signal).toBe(one.signal);
+    expect([source.mock.calls.length, vi.getTimerCount()]).toEqual([1, 1]);
+  });
+
+  it('fires at the deadline, saying so', () => {
+    const { signal } = message(inMs(10));
+    vi.advanceTimersByTime(9);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('has fired when the deadline has passed', () => {
+    expect(message(inMs(0)).signal.aborted).toBe(true);
+    expect(message(inMs(-5)).signal.aborted).toBe(true);
+  });
+
+  it('does not fire at once for a deadline further away than timers go', () => {
+    const { signal } = message(inMs(2 ** 31 + 1000));
+    vi.advanceTimersByTime(60_000);
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('fires when the caller gives up, with that reason, once', () => {
+    let giveUp: (reason: Error) => void = () => {};
+    const one = message(inMs(10), (onCancel) => {
+      giveUp = onCancel;
+      return () => {};
+    });
+    const { signal } = one;
+    giveUp(new Error('first'));
+    giveUp(new Error('second'));
+    vi.advanceTimersByTime(20);
+    expect(signal.reason).toMatchObject({ message: 'first' });
+  });
+
+  it('has fired when the caller gave up before anybody asked', () => {
+    const { signal } = message(undefined, (onCancel) => {
+      onCancel(new Error('gone'));
+      return () => {};
+    });
+    expect(signal.reason).toMatchObject({ message: 'gone' });
+  });
+
+  it('never fires after the end, and holds nothing', () => {
+    let giveUp: (reason: Error) => void = () => {};
+    const release = vi.fn<() => void>();
+    const one = message(inMs(10), (onCancel) => {
+      giveUp = onCancel;
+      return release;
+    });
+    const { signal } = one;
+    one.end();
+    one.end();
+    expect([release.mock.calls.length, vi.getTimerCount()]).toEqual([1, 0]);
+    giveUp(new Error('late'));
+    vi.advanceTimersByTime(20);
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('never fires when it is asked for only after the end', () => {
+    const source = vi.fn<CancellationSource>(() => () => {});
+    const one = message(inMs(-5), source);
+    one.end();
+    expect(one.signal.aborted).toBe(false);
+    expect([source.mock.calls.length, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,112 @@
+import * as api from '@acme/nest-message-context';
+import type {
+  AttachableApp,
+  BodyCall,
+  BodySlot,
+  BodyStage,
+  BodyStageService,
+  Delivery,
+  EdgeSlot,
+  EdgeStage,
+  EdgeStageService,
+  ErrorStatus,
+  HandlerKind,
+  HandlerRef,
+  HeaderValue,
+  InboundHeaders,
+  InboundMessage,
+  IncomingPacket,
+  MessageContextModuleOptions,
+  NonRetryableOptions,
+  OutboundMessage,
+  PublishOutcome,
+  RetryLaterOptions,
+  SettleDecision,
+  SignalOptions,
+  StageCall,
+  StageDecorator,
+  StageHandler,
+  Transport,
+} from '@acme/nest-message-context';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+
+/** Every exported type: a type that is taken away does not compile here. */
+interface Types {
+  AttachableApp: AttachableApp;
+  BodyCall: BodyCall;
+  BodySlot: BodySlot;
+  BodyStage: BodyStage;
+  BodyStageService: BodyStageService;
+  Delivery: Delivery;
+  EdgeSlot: EdgeSlot;
+  EdgeStage: EdgeStage;
+  EdgeStageService: EdgeStageService;
+  ErrorStatus: ErrorStatus;
+  HandlerKind: HandlerKind;
+  HandlerRef: HandlerRef;
+  HeaderValue: HeaderValue;
+  InboundHeaders: InboundHeaders;
+  InboundMessage: InboundMessage;
+  IncomingPacket: IncomingPacket;
+  MessageContextModuleOptions: MessageContextModuleOptions;
+  NonRetryableOptions: NonRetryableOptions;
+  OutboundMessage: OutboundMessage;
+  PublishOutcome: PublishOutcome;
+  RetryLaterOptions: RetryLaterOptions;
+  SettleDecision: SettleDecision;
+  SignalOptions: SignalOptions;
+  StageCall: StageCall;
+  StageDecorator: StageDecorator;
+  StageHandler: StageHandler;
+  Transport: Transport;
+}
+
+describe('the public API', () => {
+  it('is these names, and a change of them is a decision', () => {
+    expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
+      [
+        "BODY_SLOTS",
+        "DeadLetter",
+        "Discard",
+        "EDGE_SLOTS",
+        "EventSink",
+        "HeaderNames",
+        "MessageContext",
+        "MessageContextConfigurationError",
+        "MessageContextCoreModule",
+        "MessageContextError",
+        "MessageContextMissingError",
+        "MessageContextModule",
+        "NonRetryableError",
+        "OutcomeSignal",
+        "PlainJsonDeserializer",
+        "Publisher",
+        "Requeue",
+        "RetryLater",
+        "SIGNAL",
+        "STATUS",
+        "StageNotInjectedError",
+        "attachMessageContext",
+        "bodyStage",
+        "decisionFor",
+        "edgeStage",
+        "handlerName",
+        "isMessageContextError",
+        "signalOf",
+        "statusOf",
+      ]
+    `);
+  });
+
+  it('lets decorators, edge and body, stand on classes and methods', () => {
+    expectTypeOf<StageDecorator>().toExtend<ClassDecorator>();
+    expectTypeOf<StageDecorator>().toExtend<MethodDecorator>();
+    expectTypeOf<Types[keyof Types]>().not.toBeAny();
+    expect(api.BODY_SLOTS).toEqual(['order', 'attempts', 'idempotency']);
+    expect(api.EDGE_SLOTS).toEqual(['deadline', 'version']);
+  });
+
+  it('names handlers as Class.method', () => {
+    expect(api.handlerName({ className: 'Orders', methodName: 'place' })).toBe('Orders.place');
+  });
+});

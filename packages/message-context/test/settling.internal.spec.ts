@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SettleDecision } from '../src/delivery/decision.js';
+import { RecordedDelivery } from '../src/delivery/delivery.js';
+import { guardedChannel } from '../src/delivery/guarded-channel.js';
+import { LocalHold, refuse } from '../src/delivery/settle-driver.js';
+
+class Channel extends EventEmitter {
+  readonly settled: unknown[][] = [];
+  #prefetch = 0;
+
+  ack = (...args: unknown[]): void => void this.settled.push(['ack', ...args]);
+  nack = (...args: unknown[]): void => void this.settled.push(['nack', ...args]);
+  reject = (...args: unknown[]): void => void this.settled.push(['reject', ...args]);
+  ackAll = (): void => void this.settled.push(['ackAll']);
+  nackAll = (requeue?: boolean): void => void this.settled.push(['nackAll', requeue]);
+
+  prefetch(count: number): number {
+    this.#prefetch = count;
+    return this.#prefetch;
+  }
+}
+
+const message = (deliveryTag: number) => ({ fields: { deliveryTag }, content: 'x' });
+
+describe('the channel that a handler sees', () => {
+  const setUp = () => {
+    const ignored: unknown[] = [];
+    const delivery = new RecordedDelivery(true, (later) => ignored.push(later.action));
+    const channel = new Channel();
+    const mine = message(7);
+    return { ignored, delivery, channel, mine, guarded: guardedChannel(channel, mine, delivery) };
+  };
+
+  it.each<[string, (c: Channel, m: object) => void, SettleDecision]>([
+    ['ack', (c, m) => c.ack(m), { action: 'ack' }],
+    ['ack of a copy', (c, m) => c.ack({ ...m }), { action: 'ack' }],
+    ['ack of all up to it', (c, m) => c.ack(m, true), { action: 'ack' }],
+    ['ackAll', (c) => c.ackAll(), { action: 'ack' }],
+    ['nack', (c, m) => c.nack(m), { action: 'requeue' }],
+    ['nack without requeue', (c, m) => c.nack(m, false, false), { action: 'reject' }],
+    ['nackAll', (c) => c.nackAll(), { action: 'requeue' }],
+    ['nackAll without requeue', (c) => c.nackAll(false), { action: 'reject' }],
+    ['reject', (c, m) => c.reject(m), { action: 'requeue' }],
+    ['reject without requeue', (c, m) => c.reject(m, false), { action: 'reject' }],
+  ])('records %s and settles nothing yet', (_name, settle, decision) => {
+    const { delivery, channel, mine, guarded, ignored } = setUp();
+    settle(guarded, mine);
+    settle(guarded, mine);
+    expect(delivery.decision).toEqual(decision);
+    expect(channel.settled).toEqual([]);
+    expect(ignored).toEqual([decision.action]);
+  });
+
+  it('settles other deliveries as it is told', () => {
+    const { delivery, channel, guarded } = setUp();
+    const other = message(8);
+    guarded.ack(other, true);
+    guarded.nack(other, false, false);
+    guarded.reject(other, true);
+    expect(channel.settled).toEqual([
+      ['ack', other, true],
+      ['nack', other, false, false],
+      ['reject', other, true],
+    ]);
+    expect(delivery.decision).toBeUndefined();
+  });
+
+  it('is the channel in everything else', () => {
+    const { channel, guarded } = setUp();
+    expect(guarded).toBeInstanceOf(Channel);
+    expect(guarded.prefetch(5)).toBe(5);
+    const heard = vi.fn<() => void>();
+    guarded.once('drain', heard);
+    channel.emit('drain');
+    expect(heard).toHaveBeenCalledOnce();
+  });
+});
+
+describe('a delivery', () => {
+  it('keeps the first decision and says which came too late', () => {
+    const ignored: [unknown, unknown][] = [];
+    const delivery = new RecordedDelivery(true, (...both) => ignored.push(both));
+    expect(delivery.settle({ action: 'requeue' })).toBe(true);
+    expect(delivery.settle({ action: 'ack' })).toBe(false);
+    expect(delivery.decision).toEqual({ action: 'requeue' });
+    expect(ignored).toEqual([[{ action: 'ack' }, { action: 'requeue' }]]);
+  });
+});
+
+describe('holding a message here', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('gives it back after its delay, and after five seconds at the latest', () => {
+    const hold = new LocalHold();
+    const back: string[] = [];
+    hold.for(100, () => back.push('short'));
+    hold.for(60_000, () => back.push('long'));
+    vi.advanceTimersByTime(99);
+    expect(back).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(back).toEqual(['short']);
+    vi.advanceTimersByTime(4_900);
+    expect(back).toEqual(['short', 'long']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gives everything back at shutdown, each once, and holds nothing any more', () => {
+    const hold = new LocalHold();
+    const back: number[] = [];
+    for (const n of [1, 2, 3]) hold.for(1000, () => back.push(n));
+    hold.release();
+    hold.for(1000, () => back.push(4));
+    hold.release();
+    vi.advanceTimersByTime(10_000);
+    expect(back).toEqual([1, 2, 3, 4]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gives each back exactly once, whatever delays and whenever released', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double()), fc.nat(6000), (delays, releaseAt) => {
+        const hold = new LocalHold();
+        const back = delays.map(() => 0);
+        delays.forEach((delay, index) => hold.for(delay, () => (back[index]! += 1)));
+        vi.advanceTimersByTime(releaseAt);
+        hold.release();
+        vi.advanceTimersByTime(10_000);
+        expect(back).toEqual(delays.map(() => 1));
+      }),
+    );
+  });
+});
+
+describe('refusing a delivery', () => {
+  it.each<[Exclude<SettleDecision, { action: 'ack' }>, string]>([
+    [{ action: 'requeue' }, 'requeue'],
+    [{ action: 'reject' }, 'reject'],
+    [{ action: 'park', code: 'C', reason: 'r' }, 'reject'],
+    [{ action: 'retry', afterMs: 0, countAttempt: true }, 'requeue'],
+  ])('%j', (decision, expected) => {
+    const done: string[] = [];
+    const hold = new LocalHold();
+    hold.release();
+    refuse(
+      decision,
+      { reject: () => done.push('reject'), requeue: () => done.push('requeue') },
+      hold,
+    );
+    expect(done).toEqual([expected]);
+  });
+});
