@@ -11,7 +11,7 @@ export interface Refusals {
 export const DEFAULT_RETRY_MS = 1_000;
 
 /** Nothing is held longer than this: a held message fills a prefetch slot. */
-export const LONGEST_HOLD_MS = 5_000;
+const LONGEST_HOLD_MS = 5_000;
 
 /**
  * Carries out "retry" where no broker-side delay is at hand: the message is held here, then given back. Held messages fill

@@ -16,7 +16,7 @@ const BRAND = Symbol.for('@acme/nest-message-context:fallback');
  * together.
  */
 @Injectable()
-export class FallbackInterceptor implements NestInterceptor {
+class FallbackInterceptor implements NestInterceptor {
   static readonly [BRAND] = true;
 
   constructor(@Inject(Contexts) private readonly contexts: Contexts) {}
