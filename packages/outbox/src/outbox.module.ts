@@ -18,7 +18,6 @@ import {
 } from './outbox.options.js';
 import { OUTBOX_OPTIONS, OUTBOX_SETTINGS } from './outbox.tokens.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
-import { UnavailablePublisher } from './publisher/unavailable-publisher.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<OutboxModuleOptions>({
   optionsInjectionToken: OUTBOX_OPTIONS,
@@ -68,7 +67,7 @@ function provide(definition: DynamicModule, extras: OutboxModuleExtras): Dynamic
         provide: OutboxRelay,
         inject: [OUTBOX_SETTINGS],
         useFactory: ({ store, publisher, relay }: OutboxSettings) =>
-          new OutboxRelay(store, publisher ?? new UnavailablePublisher(), relay),
+          new OutboxRelay(store, publisher, relay),
       },
       {
         provide: Outbox,

@@ -73,6 +73,7 @@ describe('OutboxModule', () => {
     class AppModule {}
     const { app, close } = await openContext(AppModule);
     expect(app.get(OutboxRelay).isRunning).toBe(false);
+    await expect(app.get(OutboxRelay).runOnce()).rejects.toThrow(/publisher: missing/);
     await close();
   });
 

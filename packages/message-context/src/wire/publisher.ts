@@ -8,7 +8,10 @@ export type PublishOutcome =
   | { readonly status: 'unroutable'; readonly exchange: string; readonly routingKey: string }
   /** This message cannot be published as it is (too large, missing exchange, not serialisable, refused). */
   | { readonly status: 'rejected'; readonly error: Error }
-  /** The broker could not be asked, or did not answer in time: the message may or may not have arrived. */
+  /**
+   * The broker could not be asked, did not answer in time, or refused for now (nack): the message may or may not have
+   * arrived, and a later try may succeed.
+   */
   | { readonly status: 'unknown'; readonly error: Error };
 
 /**

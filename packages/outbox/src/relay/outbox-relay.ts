@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Publisher } from '@acme/nest-message-context';
 import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
-import { OutboxRelayRunningError } from '../outbox.errors.js';
+import { OutboxConfigurationError, OutboxRelayRunningError } from '../outbox.errors.js';
 import { RelayEngine, type EngineEvents, type RelaySettings } from './relay-engine.js';
 import { Signal } from './signal.js';
 
@@ -32,7 +32,7 @@ export class OutboxRelay {
   /** @internal Made by `OutboxModule`. */
   constructor(
     private readonly store: OutboxStore,
-    private readonly publisher: Publisher,
+    private readonly publisher: Publisher | undefined,
     private readonly settings: RelaySettings & { readonly stopTimeoutMs: number },
   ) {}
 
@@ -45,7 +45,7 @@ export class OutboxRelay {
 
   /** Starts publishing; does nothing while it runs. `OutboxModule` calls it when the application has started. */
   start(): void {
-    this.#running ??= this.#run(() => false);
+    this.#running ??= this.#run(this.#publisher(), () => false);
   }
 
   /**
@@ -53,6 +53,7 @@ export class OutboxRelay {
    * takes the lanes that are free; what another relay holds stays with that one.
    *
    * @throws {OutboxRelayRunningError} while the relay runs
+   * @throws {OutboxConfigurationError} when the module was given no publisher
    * @throws the database's error when it does not answer
    */
   async runOnce(): Promise<RelayRun> {
@@ -65,10 +66,14 @@ export class OutboxRelay {
     let failure: { readonly error: unknown } | undefined;
     let brokerDown = false;
     const onFailure = (error: unknown): void => void (failure ??= { error });
-    this.#running = this.#run((engine) => {
-      brokerDown = engine.isBrokerDown;
-      return engine.isCaughtUp || brokerDown || failure !== undefined;
-    }, onFailure);
+    this.#running = this.#run(
+      this.#publisher(),
+      (engine) => {
+        brokerDown = engine.isBrokerDown;
+        return engine.isCaughtUp || brokerDown || failure !== undefined;
+      },
+      onFailure,
+    );
     await this.#running;
     if (failure) throw failure.error;
     const { published, heldBack, parked } = this.#totals;
@@ -91,16 +96,12 @@ export class OutboxRelay {
   }
 
   async #run(
+    publisher: Publisher,
     isDone: (engine: RelayEngine) => boolean,
     onFailure: (error: unknown) => void = (error) => this.#onStoreError(error),
   ): Promise<void> {
     this.#stopBy = Infinity;
-    const engine = new RelayEngine(
-      this.store,
-      this.publisher,
-      this.settings,
-      this.#events(onFailure),
-    );
+    const engine = new RelayEngine(this.store, publisher, this.settings, this.#events(onFailure));
     let draining = false;
     for (;;) {
       const stop = this.#stopBy < Infinity || isDone(engine);
@@ -112,8 +113,15 @@ export class OutboxRelay {
       const pause = await this.#step(engine, onFailure);
       await this.#signal.wait(Math.min(pause, this.#stopBy - performance.now(), 60_000));
     }
-    await engine.close().catch(onFailure);
+    await engine.close(Math.min(this.#stopBy - performance.now(), 5_000)).catch(onFailure);
     this.#running = undefined;
+  }
+
+  #publisher(): Publisher {
+    if (this.publisher) return this.publisher;
+    throw new OutboxConfigurationError([
+      'publisher: missing. Give one where messages are published, also by runOnce().',
+    ]);
   }
 
   async #step(engine: RelayEngine, onFailure: (error: unknown) => void): Promise<number> {

@@ -102,10 +102,10 @@ export class RelayEngine {
     this.#drop();
   }
 
-  /** Gives the lanes back. */
-  async close(): Promise<void> {
+  /** Gives the lanes back, within so many milliseconds; otherwise their leases expire. */
+  async close(budgetMs: number): Promise<void> {
     this.#settler.cancel();
-    await this.#db(this.lanes.leave());
+    await within(Math.max(budgetMs, 100), this.lanes.leave());
   }
 
   /**
