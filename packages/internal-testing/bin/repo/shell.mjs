@@ -30,7 +30,14 @@ let interruptedBy;
 
 /** From here on an interrupt ends what `run` started, lets every `finally` clean up, and only then ends us. */
 export function catchInterrupts() {
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt);
+  // Who ends npm may end only npm, or the shell that it runs us in.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    interrupt('SIGTERM');
+  }, 500).unref();
 }
 
 function interrupt(signal) {

@@ -73,37 +73,51 @@ describe('run', () => {
 });
 
 describe('an interrupt', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  // Runs a command that needs a moment to clean up, as a root script does; it says so by files.
+  function script(folder: string, signal: string): string {
+    const command = `
+      process.on('${signal}', () => setTimeout(() => {
+        require('node:fs').writeFileSync('cleaned', '');
+        process.exit(0);
+      }, 200));
+      setInterval(() => {}, 1000);
+      require('node:fs').writeFileSync('ready', '');`;
+    return `
+      import { catchInterrupts, run } from ${JSON.stringify(shell)};
+      catchInterrupts();
+      try {
+        await run(process.execPath, ['-e', ${JSON.stringify(command)}], { cwd: ${JSON.stringify(folder)} });
+      } catch (error) {
+        process.exitCode = error.exitCode;
+      }`;
+  }
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
     'by %s reaches the command, waits for its clean-up, and ends us with the usual code',
-    async (signal) => {
+    async (signal, code) => {
       const folder = scratch();
-      const command = `
-        process.on('${signal}', () => setTimeout(() => {
-          require('node:fs').writeFileSync('cleaned', '');
-          process.exit(0);
-        }, 200));
-        setInterval(() => {}, 1000);
-        require('node:fs').writeFileSync('ready', '');`;
-      const ours = spawn(
-        node,
-        [
-          '--input-type=module',
-          '-e',
-          `import { catchInterrupts, run } from ${JSON.stringify(shell)};
-           catchInterrupts();
-           try {
-             await run(process.execPath, ['-e', ${JSON.stringify(command)}], { cwd: ${JSON.stringify(folder)} });
-           } catch (error) {
-             process.exitCode = error.exitCode;
-           }`,
-        ],
-        { stdio: 'ignore' },
-      );
+      const ours = spawn(node, ['--input-type=module', '-e', script(folder, signal)]);
       const ended = new Promise((done) => ours.on('exit', done));
       await waitFor(() => existsSync(join(folder, 'ready')));
       ours.kill(signal);
-      expect(await ended).toBe(signal === 'SIGINT' ? 130 : 143);
+      expect(await ended).toBe(code);
       expect(existsSync(join(folder, 'cleaned'))).toBe(true);
     },
   );
+
+  it('is also the end of whoever started us', async () => {
+    const folder = scratch();
+    const starter = spawn(node, [
+      '-e',
+      `const { spawn } = require('node:child_process');
+       spawn(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(script(folder, 'SIGTERM'))}]);`,
+    ]);
+    await waitFor(() => existsSync(join(folder, 'ready')));
+    starter.kill('SIGKILL');
+    await waitFor(() => existsSync(join(folder, 'cleaned')));
+    expect(existsSync(join(folder, 'cleaned'))).toBe(true);
+  });
 });
