@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { MessageContext } from '@acme/nest-message-context';
-import { decode } from './core/codec.js';
 import { fingerprintOf } from './core/fingerprint.js';
 import { recordIdOf } from './core/identity.js';
 import { parseValueKey } from './core/key.js';
@@ -9,7 +8,6 @@ import {
   IdempotencyConfigurationError,
   IdempotencyKeyInvalidError,
   IdempotencyKeyRequiredError,
-  IdempotencyRecordUnreadableError,
 } from './idempotency.errors.js';
 import {
   problemsOfDefaults,
@@ -17,7 +15,7 @@ import {
   type IdempotentOptions,
 } from './idempotency.options.js';
 import { settingsOf, waitMsOf } from './stage/call-settings.js';
-import { conclude } from './stage/concluding.js';
+import { conclude, storedReply } from './stage/concluding.js';
 import { Protection } from './stage/protection.js';
 import { isRefusal } from './stage/result.js';
 
@@ -77,10 +75,9 @@ export class IdempotencyService {
           ? { value, verdict: 'undo' }
           : conclude(value, { name, serialize, reply: undefined }, this.protection),
     });
-    if (!execution.replayed) return execution.value as R;
-    return execution.outcome === undefined
-      ? (undefined as R)
-      : read<R>(execution.outcome, name, id);
+    return execution.replayed
+      ? (storedReply(execution.outcome, name, id).body as R)
+      : (execution.value as R);
   }
 }
 
@@ -89,12 +86,4 @@ function checked(key: unknown): string {
   if ('key' in parsed) return parsed.key;
   if ('invalid' in parsed) throw new IdempotencyKeyInvalidError(parsed.invalid);
   throw new IdempotencyKeyRequiredError('the first argument of run()');
-}
-
-function read<R>(outcome: string, name: string, id: string): R {
-  try {
-    return (decode(outcome) as { body: R }).body;
-  } catch (cause) {
-    throw new IdempotencyRecordUnreadableError(name, id, cause);
-  }
 }

@@ -83,7 +83,10 @@ function plainToJson(value: object, inner: (one: unknown) => unknown): unknown {
   const prototype = Object.getPrototypeOf(value) as object | null;
   // The Object of another realm (vm, worker) counts as plain, too.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw new UnstorableValue({ kind: 'class', what: `an instance of ${value.constructor.name}` });
+    throw new UnstorableValue({
+      kind: 'class',
+      what: `an instance of ${(value.constructor as { name?: string } | undefined)?.name ?? 'a class'}`,
+    });
   }
   const members = Object.entries(value).map(([name, member]) => [name, inner(member)] as const);
   // fromEntries defines members, so one that is called __proto__ stays a member.

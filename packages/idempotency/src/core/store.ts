@@ -59,6 +59,7 @@ export interface LeaseStore {
   extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState>;
 }
 
+/** Who takes a lease, and for how long. */
 export interface LeaseTerms {
   /** Who claims; another one for every attempt. */
   readonly token: string;

@@ -1,7 +1,10 @@
-import { encode } from '../core/codec.js';
+import { decode, encode } from '../core/codec.js';
 import type { Conclusion } from '../core/attempt.js';
-import { IdempotencyResultNotPlainError } from '../idempotency.errors.js';
-import type { HttpReply } from './http-reply.js';
+import {
+  IdempotencyRecordUnreadableError,
+  IdempotencyResultNotPlainError,
+} from '../idempotency.errors.js';
+import type { HttpReply, StoredHead } from './http-reply.js';
 import type { Protection } from './protection.js';
 import { isStream } from './result.js';
 
@@ -31,4 +34,19 @@ function unkept(name: string, value: unknown, what: string, protection: Protecti
     `${name} returned ${what}, which cannot be kept for a replay: its calls are not protected, a repetition runs again. Return plain values, or give @Idempotent({ serialize }).`,
   );
   return { value, verdict: 'forget' };
+}
+
+interface StoredReply {
+  readonly body?: unknown;
+  readonly head?: StoredHead | undefined;
+}
+
+/** What `conclude` stored. @throws {IdempotencyRecordUnreadableError} */
+export function storedReply(outcome: string | undefined, name: string, id: string): StoredReply {
+  if (outcome === undefined) return {};
+  try {
+    return decode(outcome) as StoredReply;
+  } catch (cause) {
+    throw new IdempotencyRecordUnreadableError(name, id, cause);
+  }
 }

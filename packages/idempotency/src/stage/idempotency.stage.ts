@@ -6,23 +6,21 @@ import {
   type BodyStageService,
   type StageHandler,
 } from '@acme/nest-message-context';
-import { decode } from '../core/codec.js';
 import { fingerprintOf } from '../core/fingerprint.js';
 import { recordIdOf } from '../core/identity.js';
 import { IdempotencyInfo } from '../idempotency-info.js';
 import {
   IdempotencyError,
   IdempotencyPrincipalRequiredError,
-  IdempotencyRecordUnreadableError,
   IdempotencyStreamUnsupportedError,
   isIdempotencyError,
 } from '../idempotency.errors.js';
 import { problemsOfHandler } from './boot-check.js';
 import { callKindOf, type CallKind, type StageOptions } from './call-kind.js';
 import { settingsOf, waitMsOf } from './call-settings.js';
-import { conclude } from './concluding.js';
+import { conclude, storedReply } from './concluding.js';
 import { answersWithStream, markReplayed } from './grpc-reply.js';
-import { HttpReply, type StoredHead } from './http-reply.js';
+import { HttpReply } from './http-reply.js';
 import { keyOf } from './key-of.js';
 import { Protection } from './protection.js';
 import { isRefusal } from './result.js';
@@ -111,7 +109,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     });
     if (!execution.replayed) return execution.value;
     if (kind === 'grpc') markReplayed(context.message.raw);
-    const stored = readOutcome(execution.outcome, name, id);
+    const stored = storedReply(execution.outcome, name, id);
     reply?.replay(stored.head);
     return stored.body;
   }
@@ -164,17 +162,4 @@ function fingerprintFor({ options, context, args }: Call, kind: CallKind): strin
   return kind === 'http'
     ? fingerprintOf([message.name, (message.raw as HttpRequestLike).query, payload])
     : fingerprintOf(payload);
-}
-
-function readOutcome(
-  outcome: string | undefined,
-  name: string,
-  id: string,
-): { readonly body?: unknown; readonly head?: StoredHead | undefined } {
-  if (outcome === undefined) return {};
-  try {
-    return decode(outcome) as { body: unknown; head: StoredHead | undefined };
-  } catch (cause) {
-    throw new IdempotencyRecordUnreadableError(name, id, cause);
-  }
 }

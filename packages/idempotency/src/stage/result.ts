@@ -13,7 +13,7 @@ export function isRefusal(result: unknown, delivery: Delivery | undefined): bool
 function isNack(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('requeue' in value)) return false;
   return (
-    value.constructor.name === 'Nack' ||
+    (value.constructor as { name?: unknown } | undefined)?.name === 'Nack' ||
     typeof (value as { _requeue?: unknown })._requeue === 'boolean'
   );
 }
