@@ -180,7 +180,7 @@ async function leftOvers(broker: World['broker']): Promise<string[]> {
   const found: string[] = [];
   for (const queue of queues) {
     const { messages } = (await broker.look(queue)) ?? { messages: 0 };
-    if (messages > 0) found.push(`${messages} messages left in ${queue}`);
+    if (messages > 0) found.push(`messages left in ${queue}: ${messages}`);
   }
   return found;
 }

@@ -1,6 +1,10 @@
+import { rmSync } from 'node:fs';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { until } from '../src/until.js';
+import { Broker } from '../src/world/broker.js';
+import { Databases } from '../src/world/databases.js';
+import { removeKeys } from '../src/world/world.js';
 import { descendants, isAlive } from './support/processes.js';
 import { demoFile, startDemo, type Running } from './support/run-demo.js';
 
@@ -15,20 +19,28 @@ async function openShop(): Promise<Running & { readonly processes: number[] }> {
   return { ...demo, processes };
 }
 
-/** Schemas that a demo made, in a PostgreSQL that outlives it. */
-async function schemas(): Promise<unknown[]> {
+/** Schemas that demos made, in a PostgreSQL that outlives them. */
+async function schemas(): Promise<string[]> {
   const connectionString = process.env['DATABASE_URL'];
   if (!connectionString) return [];
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
-    const { rows } = await client.query(
-      `select nspname from pg_namespace where nspname like 'shop\\_demo\\_%'`,
+    const { rows } = await client.query<{ nspname: string }>(
+      `select nspname from pg_namespace where nspname like 'shop\\_demo\\_%' order by 1`,
     );
-    return rows;
+    return rows.map(({ nspname }) => nspname);
   } finally {
     await client.end();
   }
+}
+
+/** What a run that was killed could not take away itself, on servers that outlive it. */
+async function cleanUpAfter(run: string): Promise<void> {
+  const { DATABASE_URL, AMQP_URL, REDIS_URL } = process.env as Record<string, string>;
+  await new Databases(DATABASE_URL!, run).drop();
+  if (AMQP_URL) await (await Broker.connect(AMQP_URL, run)).clean();
+  if (REDIS_URL) await removeKeys(REDIS_URL, run);
 }
 
 it('takes everything with it when it is interrupted, and leaves the servers clean', async () => {
@@ -43,8 +55,14 @@ it('takes everything with it when it is interrupted, and leaves the servers clea
 });
 
 it('takes everything with it when it is killed', async () => {
+  const before = await schemas();
   const demo = await openShop();
   process.kill(demo.pid, 'SIGKILL');
   await until(() => !demo.processes.some(isAlive), { what: 'all processes to end', ...patience });
   expect(demo.processes.filter(isAlive)).toEqual([]);
+  rmSync(/Logs: (\S+)/.exec(demo.stderr())![1]!, { recursive: true });
+  const left = (await schemas()).filter((name) => !before.includes(name));
+  for (const run of new Set(left.map((name) => name.replace(/_[a-z]+$/, '')))) {
+    await cleanUpAfter(run);
+  }
 });

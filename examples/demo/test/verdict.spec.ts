@@ -32,9 +32,9 @@ it('counts an order as lost once, whatever it lacks, and every row too many', ()
     lost: 2,
     doneTwice: 4,
     problems: [
-      '1 orders too many',
-      '2 charges too many',
-      '1 mails too many',
+      'too many orders: 1',
+      'too many charges: 2',
+      'too many mails: 1',
       'R-000001 has no charge and mail',
       'R-000004 has no order',
     ],

@@ -35,7 +35,7 @@ export function judge(planned: readonly PlannedOrder[], counts: Counts): Verdict
     // Whatever is beyond one per wanted order is too much, and so is what belongs to no wanted order at all.
     const due = [...wanted].filter((reference) => (counts.fates.get(reference)?.[kind] ?? 0) > 0);
     doneTwice += total - due.length;
-    if (total > due.length) excess.push(`${total - due.length} ${kind} too many`);
+    if (total > due.length) excess.push(`too many ${kind}: ${total - due.length}`);
   }
   const latencies = [...counts.fates.values()]
     .flatMap(({ latenciesMs }) => latenciesMs)

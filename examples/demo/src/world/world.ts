@@ -74,7 +74,8 @@ export function removeLogs({ logFolder }: World): void {
   rmSync(logFolder, { recursive: true, force: true });
 }
 
-async function removeKeys(url: string, run: string): Promise<void> {
+/** Removes what a run has left in Redis. */
+export async function removeKeys(url: string, run: string): Promise<void> {
   const redis = new Redis(url);
   redis.on('error', () => {});
   try {
