@@ -11,6 +11,7 @@ export abstract class MessageContextError extends Error {
   }
 }
 
+/** Whether an error is one of this package, of whatever installed copy. */
 export function isMessageContextError(error: unknown): error is MessageContextError {
   return typeof error === 'object' && error !== null && BRAND in error;
 }

@@ -3,6 +3,7 @@ import type { InboundMessage } from './context/inbound-message.js';
 import { MessageContextConfigurationError } from './message-context.errors.js';
 import { writeSafely } from './read-safely.js';
 
+/** Options of `MessageContextModule.forRoot()`; what the factory of `forRootAsync()` returns. */
 export interface MessageContextModuleOptions {
   /**
    * Makes a correlation id where none acceptable came in.

@@ -67,7 +67,10 @@ export class Outbox extends EventSink {
     try {
       if (tx !== undefined) return { executor: sqlOf(tx, { inTransaction: true }) };
       if (this.transactions) {
-        return { executor: this.transactions.sql(), ambient: this.transactions };
+        const executor = this.transactions.sql();
+        // An event is an effect: a handler that does nothing else has used its transaction.
+        this.transactions.current();
+        return { executor, ambient: this.transactions };
       }
     } catch (error) {
       if (isTransactionError(error, 'TRANSACTION_REQUIRED')) throw required(tx, error);

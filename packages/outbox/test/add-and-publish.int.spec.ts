@@ -56,6 +56,18 @@ describe('a message that was added', () => {
     await close();
   });
 
+  it('counts as use of the transaction: an event is an effect', async () => {
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      relay: { mode: 'off' },
+    });
+    const touched = transactions.run(async () => {
+      await outbox.add({ type: 'order.placed.v1', payload: 1 });
+      return transactions.touched;
+    });
+    await expect(touched).resolves.toBe(true);
+    await close();
+  });
+
   it('is refused outside a transaction', async () => {
     const { outbox, close } = await openOutboxApp(database, broker, { relay: { mode: 'off' } });
     const refused = outbox.add({ type: 'order.placed.v1', payload: 1 });

@@ -39,7 +39,7 @@ export interface PrivateRecipe {
 }
 
 /** How a container is run where a Docker engine answers. */
-export interface ContainerRecipe {
+interface ContainerRecipe {
   readonly image: string;
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[];

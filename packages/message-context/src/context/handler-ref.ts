@@ -4,5 +4,6 @@ export interface HandlerRef {
   readonly methodName: string;
 }
 
+/** `Class.method`, as it stands in logs and errors. */
 export const handlerName = ({ className, methodName }: HandlerRef): string =>
   `${className}.${methodName}`;

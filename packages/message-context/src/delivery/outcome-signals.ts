@@ -38,12 +38,14 @@ export abstract class OutcomeSignal extends Error {
   }
 }
 
+/** What every signal can be given. */
 export interface SignalOptions {
   /** Default: a sentence that names the code. */
   readonly message?: string | undefined;
   readonly cause?: unknown;
 }
 
+/** What a `NonRetryableError` can be given. */
 export interface NonRetryableOptions extends SignalOptions {
   /** Default: 422 / FAILED_PRECONDITION with the code as reason. */
   readonly status?: ErrorStatus | undefined;
@@ -81,6 +83,7 @@ export class DeadLetter extends OutcomeSignal {
   }
 }
 
+/** What a `RetryLater` can be given. */
 export interface RetryLaterOptions extends SignalOptions {
   /** Milliseconds until the next attempt. @default 1000 */
   readonly after?: number | undefined;

@@ -14,6 +14,7 @@ export interface StageApplication {
   apply(prototype: object, key: string | symbol, method: Method, level: 'method' | 'class'): Method;
 }
 
+/** For a method, or for a class: there it takes every message handler the class has. */
 export type StageDecorator = (
   target: object,
   key?: string | symbol,

@@ -7,7 +7,9 @@ export const EDGE_SLOTS = ['deadline', 'version'] as const;
 /** Slots of the body door, outermost first: around the method, after validation. */
 export const BODY_SLOTS = ['order', 'attempts', 'idempotency'] as const;
 
+/** A place at the edge door. */
 export type EdgeSlot = (typeof EDGE_SLOTS)[number];
+/** A place at the body door. */
 export type BodySlot = (typeof BODY_SLOTS)[number];
 
 /** What every stage says about itself, whichever door it stands at. */
@@ -39,6 +41,7 @@ export interface StageCall<Options = unknown> {
   readonly options: Options;
 }
 
+/** One call of a method with a body stage. */
 export interface BodyCall<Options = unknown> extends StageCall<Options> {
   /**
    * `handler`: this method handles the message of `context`. `method`: it is a plain call, perhaps made while some other

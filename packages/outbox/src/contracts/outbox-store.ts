@@ -118,4 +118,4 @@ export abstract class OutboxStore {
   abstract unblock(blocks: readonly string[], held: readonly HeldLane[]): Promise<string[]>;
 }
 
-export type { FailureRecord, HeldBack, Parked };
+export type { HeldBack, Parked };

@@ -10,6 +10,7 @@ import { toFrame, type AmqpFrame } from './amqp-frame.js';
 import type { AmqpConnectionLike } from './amqp-like.js';
 import { ConfirmLink } from './confirm-link.js';
 
+/** Options of `RabbitMqPublisher`. */
 export interface RabbitMqPublisherOptions {
   /**
    * Opens a connection, for this publisher alone: `() => amqplib.connect(url)`. Called again whenever the last one is lost.

@@ -14,6 +14,7 @@ import { fromRow, type MessageRow } from './message-row.js';
 import { migrationSql } from './postgres-schema.js';
 import * as sql from './postgres-sql.js';
 
+/** Options of `PostgresOutboxStore`. */
 export interface PostgresOutboxStoreOptions {
   /**
    * Where the relay gets its connections: a pg `Pool`, or any other handle or pool that `sqlOf()` of

@@ -1,5 +1,5 @@
 /** The newest version of the tables. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** Any two processes that migrate the same schema take the same lock. */
 const LOCK = 0x6f75_7462; // "outb"

@@ -56,7 +56,7 @@ export async function insertItem(sql: SqlExecutor, id: string): Promise<void> {
   await sql.query(`insert into contract_item (id) values (${placeholder(sql, 1)})`, [id]);
 }
 
-export const placeholder = ({ dialect }: SqlExecutor, position: number): string =>
+const placeholder = ({ dialect }: SqlExecutor, position: number): string =>
   dialect === 'postgres' ? `$${position}` : '?';
 
 /** A promise that the case resolves. */
