@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
-import type { FailureRecord, HeldBack, Parked, Settleable } from '../core/settle-plan.js';
+import type { HeldBack, Parked, Settleable } from '../core/settle-plan.js';
 import type { Bookable } from '../core/message-book.js';
 
 /** A message as `add()` hands it to the store: a snapshot, complete, and independent of the objects it was made from. */

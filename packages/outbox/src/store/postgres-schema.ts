@@ -1,6 +1,3 @@
-/** The newest version of the tables. */
-const SCHEMA_VERSION = 1;
-
 /** Any two processes that migrate the same schema take the same lock. */
 const LOCK = 0x6f75_7462; // "outb"
 
