@@ -4,7 +4,7 @@ import { config } from './config.js';
 
 /**
  * Who reads a queue declares it. A quorum queue, because it survives the loss of a broker node and counts deliveries; what
- * cannot be handled is kept in `<queue>.dead` with its reason instead of being dropped.
+ * cannot be handled is kept in `<queue>.dead` instead of being dropped.
  */
 export const queueOptions = {
   durable: true,

@@ -766,6 +766,24 @@ describe('the role of a call', () => {
     async undecorated(): Promise<void> {
       await this.inner();
     }
+
+    @MessagePattern('many')
+    async many(): Promise<void> {
+      for (let item = 0; item < 3; item += 1) await this.inner();
+    }
+
+    @Around('order', 'repeated')
+    @MessagePattern('repeated')
+    async repeated(): Promise<void> {
+      if (this.attempts++ === 0) throw new Error('once');
+    }
+
+    @MessagePattern('repeats')
+    async repeats(): Promise<void> {
+      await this.repeated().catch(() => this.repeated());
+    }
+
+    attempts = 0;
   }
   const rolesOf = ({ trace }: TracedApp): string[] =>
     trace.calls.map(({ options, role }) => `${options}: ${role}`);
@@ -777,6 +795,18 @@ describe('the role of a call', () => {
     app.trace.take();
     await app.server.ask('again', { depth: 2 });
     expect(rolesOf(app)).toEqual(['again: handler', 'again: method', 'again: method']);
+  });
+
+  it('is "handler" once: what an undecorated handler calls again would take the message for its own', async () => {
+    const app = await open({ controllers: [Handlers] });
+    await app.server.ask('many');
+    expect(rolesOf(app)).toEqual(['inner: handler', 'inner: method', 'inner: method']);
+  });
+
+  it('stays "handler" for a handling that is repeated after a failure', async () => {
+    const app = await open({ controllers: [Handlers] });
+    await app.server.ask('repeats');
+    expect(rolesOf(app)).toEqual(['repeated: handler', 'repeated: handler']);
   });
 
   it('is "method" for a handler that is called outside of any message', async () => {

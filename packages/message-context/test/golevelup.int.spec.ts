@@ -122,6 +122,12 @@ class Subscriber {
     if (times('slow') === 1) await new Promise<void>((done) => (release = done));
   }
 
+  @RabbitSubscribe(on('unwritable'))
+  async unwritable(): Promise<unknown> {
+    note('unwritable');
+    return { big: 1n };
+  }
+
   @RabbitRPC(on('adds'))
   async adds([a, b]: [number, number]): Promise<{
     sum: number;
@@ -271,6 +277,13 @@ describe('golevelup', () => {
       headers: { 'x-correlation-id': 'asked' },
     });
     expect(reply).toEqual({ sum: 5, correlationId: 'asked' });
+  });
+
+  it('acks what was handled although its result cannot be written', async () => {
+    for (let copy = 0; copy < 5; copy += 1) await publish('unwritable', {});
+    // Prefetch is 3: deliveries that nobody settled would stop the queue.
+    await waitFor(() => times('unwritable') === 5);
+    await waitFor(async () => (await broker.queue('unwritable'))?.messages === 0);
   });
 
   it('settles a batch together', async () => {

@@ -142,6 +142,12 @@ class Consumer {
     return a + b;
   }
 
+  @MessagePattern('fails-once-for-events')
+  async failsOnceForEvents(): Promise<void> {
+    note('fails-once-for-events');
+    if (times('fails-once-for-events') === 1) throw new RetryLater({ after: 5 });
+  }
+
   @MessagePattern('refuses')
   async refuses(): Promise<never> {
     note('refuses');
@@ -342,6 +348,11 @@ describe('stock Nest RabbitMQ', () => {
     await publish('returns', {});
     await waitFor(() => times('returns') === 1);
     expect(times('refuses')).toBe(1);
+  });
+
+  it('does not take an event for a request because a request handler gets it', async () => {
+    await publish('fails-once-for-events', {});
+    await waitFor(() => times('fails-once-for-events') === 2);
   });
 
   it('gives each of two handlers of one event its own context with the same correlation', async () => {

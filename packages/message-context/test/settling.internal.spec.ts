@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
 import { guardedChannel } from '../src/delivery/guarded-channel.js';
-import { LocalHold, refuse } from '../src/delivery/settle-driver.js';
+import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
 
 class Channel extends EventEmitter {
   readonly settled: unknown[][] = [];
@@ -150,5 +150,16 @@ describe('refusing a delivery', () => {
       hold,
     );
     expect(done).toEqual([expected]);
+  });
+});
+
+describe('the hold after a failure', () => {
+  it.each([
+    [1, 1_000],
+    [3, 3_000],
+    [5, 5_000],
+    [100, 5_000],
+  ])('of attempt %i is %i ms', (attempt, ms) => {
+    expect(holdAfterFailureMs(attempt)).toBe(ms);
   });
 });

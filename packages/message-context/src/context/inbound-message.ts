@@ -54,7 +54,7 @@ export class InboundMessage {
   #replace: ((payload: unknown) => void) | undefined;
   #cancellation: Cancellation | undefined;
   #ended = false;
-  #isBeingHandled = false;
+  #isTaken = false;
 
   /** @internal */
   constructor(
@@ -113,18 +113,22 @@ export class InboundMessage {
     this.#handler ??= handler;
   }
 
-  /** @internal Whether its handler runs: a call made now is a call that the handler makes. */
-  get isBeingHandled(): boolean {
-    return this.#isBeingHandled;
+  /**
+   * @internal Whether its handler runs or has succeeded: another call is one that the handling makes, and nothing of this
+   * message belongs to it. After a failure it may be handled again, by whoever repeats it here.
+   */
+  get isTaken(): boolean {
+    return this.#isTaken;
   }
 
   /** @internal */
   async whileHandling<T>(handler: () => Promise<T>): Promise<T> {
-    this.#isBeingHandled = true;
+    this.#isTaken = true;
     try {
       return await handler();
-    } finally {
-      this.#isBeingHandled = false;
+    } catch (error) {
+      this.#isTaken = false;
+      throw error;
     }
   }
 

@@ -4,7 +4,7 @@ import type { SettleDecision } from './decision.js';
 import type { AmqpChannelLike } from './guarded-channel.js';
 import { signalOf } from './outcome-signals.js';
 import { reportFailure, type FailureLog } from './report-failure.js';
-import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
+import { holdAfterFailureMs, refuse, type LocalHold } from './settle-driver.js';
 import { writeSafely } from '../read-safely.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
@@ -25,7 +25,7 @@ interface Policy {
 /** Settles golevelup's deliveries by outcome: golevelup itself acks what returns and nacks on a `Nack`. */
 export class GolevelupDriver {
   /** Deliveries that golevelup was told how to settle: an error that follows is about settling, not about handling. */
-  readonly #settled = new WeakSet<object>();
+  readonly #settled = new WeakMap<object, SettleDecision>();
 
   constructor(private readonly parts: DriverParts) {}
 
@@ -40,7 +40,9 @@ export class GolevelupDriver {
   ): Promise<unknown> {
     const { raw } = context.message;
     const outcome = await this.run(context, handler, ownFailurePolicy);
-    [raw].flat().forEach((one) => this.#settled.add(one as object));
+    [raw]
+      .flat()
+      .forEach((one) => this.#settled.set(one as object, outcome.decision ?? { action: 'ack' }));
     return outcome.decision ? this.responseFor(outcome.decision) : outcome.response;
   }
 
@@ -59,7 +61,7 @@ export class GolevelupDriver {
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
       if (!explicit && ownFailurePolicy) throw error;
-      const decision = explicit ?? decisionFor(error, DEFAULT_RETRY_MS);
+      const decision = explicit ?? decisionFor(error, holdAfterFailureMs(context.message.attempt));
       reportFailure(this.parts.log, context.message, error, decision);
       return { decision };
     }
@@ -75,8 +77,9 @@ export class GolevelupDriver {
       try {
         if (deliveries.every((one) => this.#settled.has(one))) {
           this.parts.log.warn(
-            `Could not settle a delivery (${writeSafely(error)}): its channel is closed, the broker delivers it again.`,
+            `golevelup could not finish a delivery that was handled (${writeSafely(error)}): settling it here.`,
           );
+          this.settleHere(channel, deliveries);
         } else if (own) await own(channel, delivery, error);
         else deliveries.forEach((one) => (channel as AmqpChannelLike).reject(one, false));
       } catch (failure) {
@@ -85,6 +88,18 @@ export class GolevelupDriver {
         );
       }
     };
+  }
+
+  /**
+   * What golevelup failed at was its own: writing a reply or a log line of a result that cannot be serialised. Left alone, the
+   * delivery would fill a prefetch slot for ever. Where the channel is gone this throws, and the broker delivers again.
+   */
+  private settleHere(channel: AmqpChannelLike, deliveries: readonly object[]): void {
+    for (const delivery of deliveries) {
+      const { action } = this.#settled.get(delivery)!;
+      if (action === 'ack') channel.ack(delivery);
+      else channel.reject(delivery, action === 'requeue' || action === 'retry');
+    }
   }
 
   private responseFor(decision: SettleDecision): Promise<unknown> {

@@ -5,7 +5,7 @@ import type { SettleDecision } from './decision.js';
 import type { RecordedDelivery } from './delivery.js';
 import type { AmqpChannelLike } from './guarded-channel.js';
 import { reportFailure, type FailureLog } from './report-failure.js';
-import { DEFAULT_RETRY_MS, refuse, type LocalHold } from './settle-driver.js';
+import { holdAfterFailureMs, refuse, type LocalHold } from './settle-driver.js';
 import { writeSafely } from '../read-safely.js';
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
@@ -29,7 +29,7 @@ export class NestRmqDriver {
     const { decision, thrown } = context.message.delivery as RecordedDelivery;
     const kept = decision?.action === 'ack' ? undefined : decision;
     const cause = thrown ? thrown.error : error;
-    const settled = kept ?? decisionFor(cause, DEFAULT_RETRY_MS);
+    const settled = kept ?? decisionFor(cause, holdAfterFailureMs(context.message.attempt));
     // Nest's own filter has written down what it did not know, stack and all.
     reportFailure(this.log, context.message, cause, settled, { alreadyLogged: true });
     this.carryOut(settled, delivery, channel);

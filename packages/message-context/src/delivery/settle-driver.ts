@@ -7,11 +7,15 @@ export interface Refusals {
   requeue(): void;
 }
 
-/** Milliseconds before a failed message is given back when its error names no delay. */
-export const DEFAULT_RETRY_MS = 1_000;
-
 /** Nothing is held longer than this: a held message fills a prefetch slot. */
 const LONGEST_HOLD_MS = 5_000;
+
+/**
+ * How long a failed message is held before it is given back when its error names no delay. Longer with each attempt: quorum
+ * queues count, and an outage of a database must not use up the attempts of everything in work.
+ */
+export const holdAfterFailureMs = (attempt: number): number =>
+  Math.min(attempt * 1_000, LONGEST_HOLD_MS);
 
 /**
  * Carries out "retry" where no broker-side delay is at hand: the message is held here, then given back. Held messages fill

@@ -154,7 +154,7 @@ function enter(
 
 /** Whether this call is the one that handles the message, and not one that its handling makes. */
 function isHandling({ message }: MessageContext, plan: MethodPlan, instance: unknown): boolean {
-  if (message.isBeingHandled) return false;
+  if (message.isTaken) return false;
   if (message.handler === undefined && isReachedBy(message.transport, plan, instance))
     message.handledBy(plan.handler);
   return message.handler === plan.handler;

@@ -119,7 +119,7 @@ async function settleByOutcome(
   context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
-  { rmq, driver, isEventHandler }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+  { rmq, driver }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
 ): Promise<unknown> {
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
   const guarded = withChannel(
@@ -131,7 +131,7 @@ async function settleByOutcome(
     succeeded: () => driver.succeeded(context, rmq.delivery, channel),
     failed: (error: unknown) => driver.failed(error, context, rmq.delivery, channel),
   };
-  return isEventHandler ? settleEvent(result, settle) : settleRequest(result, settle);
+  return context.message.expectsReply ? settleRequest(result, settle) : settleEvent(result, settle);
 }
 
 interface Settlement {

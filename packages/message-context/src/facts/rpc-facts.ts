@@ -56,12 +56,15 @@ export function rpcCallOf(
     const delivery = context.getMessage();
     if (isAmqpDelivery(delivery)) {
       const name = context.getPattern();
+      // Of the message, not of the handler: an event may reach a @MessagePattern handler, and nobody waits for its reply.
+      const { replyTo, correlationId } = delivery.properties;
+      const isRequest = Boolean(replyTo && correlationId);
       return {
         ...common,
         key: delivery,
         isOfOneMessage: true,
         rmq: { context, delivery },
-        facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply }),
+        facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply: isRequest }),
       };
     }
   }
