@@ -59,6 +59,21 @@ describe('the relay', () => {
     await close();
   });
 
+  it('publishes rows that somebody else has written, whatever their headers hold', async () => {
+    const queue = await declareQueue(broker, 'foreign');
+    const { relay, close } = await openOutboxApp(database, broker, { relay: { mode: 'off' } });
+    await database.pool.query(
+      `insert into outbox_messages (lane, message_id, type, occurred_at, payload, headers)
+       select 0, headers, $1, now(), '{}', headers::json
+       from unnest($2::text[]) headers`,
+      [queue, ['null', '[1]', '{"x-foo": null, "kept": 1}', '{"table": {"a": [null]}}']],
+    );
+    await expect(relay.runOnce()).resolves.toMatchObject({ published: 4, heldBack: 0 });
+    const arrived = await takeAll(broker, queue);
+    expect(arrived.map(({ properties }) => properties.headers)).toEqual([{}, {}, { kept: 1 }, {}]);
+    await close();
+  });
+
   it('does not pass over a message that was committed late', async () => {
     const queue = await declareQueue(broker, 'late');
     const { outbox, transactions, relay, close } = await openOutboxApp(database, broker, {

@@ -17,13 +17,20 @@ export function encodeHeaders(headers: Headers): string | null {
   );
 }
 
+/** Rows may be written by others: what is no header value is left out rather than keeping the message, and its key, back. */
 export function decodeHeaders(text: string | null): Record<string, HeaderValue> {
-  if (text === null) return {};
-  const headers = JSON.parse(text) as Record<string, HeaderValue | { base64: string }>;
-  for (const [name, value] of Object.entries(headers)) {
-    if (typeof value === 'object' && 'base64' in value) {
-      headers[name] = Buffer.from(value.base64, 'base64');
-    }
-  }
-  return headers as Record<string, HeaderValue>;
+  const stored: unknown = text === null ? null : JSON.parse(text);
+  if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) return {};
+  return Object.fromEntries(
+    Object.entries(stored)
+      .map(([name, value]) => [name, decodeValue(value)] as const)
+      .filter((entry): entry is readonly [string, HeaderValue] => entry[1] !== undefined),
+  );
+}
+
+function decodeValue(value: unknown): HeaderValue | undefined {
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  const base64 = (value as { base64?: unknown } | null)?.base64;
+  return typeof base64 === 'string' ? Buffer.from(base64, 'base64') : undefined;
 }

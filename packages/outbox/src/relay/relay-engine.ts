@@ -1,8 +1,9 @@
+import { inspect } from 'node:util';
 import type { Publisher, PublishOutcome } from '@acme/nest-message-context';
 import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
 import { Breaker } from '../core/breaker.js';
 import { MessageBook } from '../core/message-book.js';
-import { pickProbe, type RetryPolicy, type Verdict } from '../core/settle-plan.js';
+import { pickProbe, type Failure, type RetryPolicy, type Verdict } from '../core/settle-plan.js';
 import { toOutbound } from '../message/to-outbound.js';
 import { LaneKeeper } from './lane-keeper.js';
 import { Settler, type SettlerEvents } from './settler.js';
@@ -26,6 +27,9 @@ export interface EngineEvents extends Pick<SettlerEvents, 'heldBack' | 'parked' 
   /** There may be something to do: `step()` again. */
   wake(): void;
 }
+
+/** `unpublishable`: thrown before the broker was asked, so it says nothing about the broker. */
+type Outcome = PublishOutcome | { readonly status: 'unpublishable'; readonly error: unknown };
 
 const BREAKER = { initialMs: 100, maxMs: 5_000 };
 const MIN_POLL_MS = 20;
@@ -136,17 +140,31 @@ export class RelayEngine {
       return this.#drop(row.lane);
     }
     const index = ++this.#index;
-    this.publisher.publish([toOutbound(row)]).then(
-      ([outcome]) => this.#onOutcome(row, index, outcome ?? noOutcome()),
-      (error: Error) => this.#onOutcome(row, index, { status: 'unknown', error }),
-    );
+    this.#ask(row)
+      .then((outcome) => this.#onOutcome(row, index, outcome))
+      .catch((error: unknown) => this.events.failed(error));
   }
 
-  #onOutcome(row: StoredMessage, index: number, outcome: PublishOutcome): void {
+  async #ask(row: StoredMessage): Promise<Outcome> {
+    let asked: ReturnType<Publisher['publish']>;
+    try {
+      asked = this.publisher.publish([toOutbound(row)]);
+    } catch (error) {
+      return { status: 'unpublishable', error };
+    }
+    try {
+      const [outcome] = await asked;
+      return outcome ?? noOutcome();
+    } catch (error) {
+      return { status: 'unknown', error: error as Error };
+    }
+  }
+
+  #onOutcome(row: StoredMessage, index: number, outcome: Outcome): void {
     if (outcome.status === 'unknown') {
       this.#doubtful = true;
       this.#lastError = outcome.error;
-    } else if (this.#breaker.close()) {
+    } else if (outcome.status !== 'unpublishable' && this.#breaker.close()) {
       this.events.brokerUp();
       this.events.wake();
     }
@@ -265,11 +283,7 @@ export class RelayEngine {
   }
 }
 
-function toVerdict(
-  row: StoredMessage,
-  index: number,
-  outcome: PublishOutcome,
-): Verdict<StoredMessage> {
+function toVerdict(row: StoredMessage, index: number, outcome: Outcome): Verdict<StoredMessage> {
   switch (outcome.status) {
     case 'confirmed':
       return { row, index, result: 'confirmed' };
@@ -279,15 +293,18 @@ function toVerdict(
       return { row, index, result: 'failed', failure: { code: 'UNROUTABLE', message } };
     }
     case 'rejected':
+    case 'unpublishable':
       return { row, index, result: 'failed', failure: failureOf(outcome.error, 'REJECTED') };
     default:
       return { row, index, result: 'unknown', failure: failureOf(outcome.error, 'NO_ANSWER') };
   }
 }
 
-function failureOf(error: Error, code: string) {
-  const reason = (error as { reason?: unknown }).reason;
-  return { code: typeof reason === 'string' ? reason : code, message: error.message };
+/** Of whatever a publisher has given or thrown. */
+function failureOf(error: unknown, code: string): Failure {
+  const reason = (error as { reason?: unknown } | null | undefined)?.reason;
+  const message = error instanceof Error ? error.message : inspect(error);
+  return { code: typeof reason === 'string' ? reason : code, message };
 }
 
 function noOutcome(): PublishOutcome {
