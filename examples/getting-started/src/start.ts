@@ -22,6 +22,7 @@ export async function start(pool: Pool, amqpUrl: string): Promise<INestMicroserv
     logger: ['error', 'warn'],
   });
   attachMessageContext(app);
+  app.enableShutdownHooks();
   await app.listen();
   // #endregion
   return app;

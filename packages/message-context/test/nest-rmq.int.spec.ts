@@ -225,7 +225,8 @@ describe('stock Nest RabbitMQ', () => {
     properties: Record<string, unknown> = {},
   ): Promise<void> {
     const channel = await broker.confirmChannel();
-    channel.sendToQueue(queue, Buffer.from(JSON.stringify(payload)), { type, ...properties });
+    const body = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
+    channel.sendToQueue(queue, body, { type, ...properties });
     await channel.waitForConfirms();
     await channel.close();
   }
@@ -310,6 +311,11 @@ describe('stock Nest RabbitMQ', () => {
   it('parks what a pipe refuses, although Nest hides the error', async () => {
     await expectParked('invalid', { n: 'not a number' });
     expect(times('invalid: handler ran')).toBe(0);
+  });
+
+  it('parks what is not JSON, without running the handler', async () => {
+    await expectParked('returns', Buffer.from('not json'));
+    expect(times('returns')).toBe(0);
   });
 
   it('opens the context before guards, and settles what they refuse', async () => {

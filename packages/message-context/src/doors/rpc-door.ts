@@ -3,7 +3,8 @@ import type { Contexts } from '../context/contexts.js';
 import { MessageContext } from '../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channel.js';
 import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
-import { signalOf } from '../delivery/outcome-signals.js';
+import { NonRetryableError, signalOf } from '../delivery/outcome-signals.js';
+import type { AmqpDeliveryLike } from '../facts/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
 import type { QueueDeclarationLike } from './dead-letter-check.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
@@ -126,12 +127,29 @@ async function settleByOutcome(
     rmq.context,
     guardedChannel(channel, rmq.delivery, context.message.delivery),
   );
-  const result = inContext(context, callback, [...args.slice(0, -1), guarded]);
+  const result = isUnreadable(rmq.delivery, context.message.payload)
+    ? Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }))
+    : inContext(context, callback, [...args.slice(0, -1), guarded]);
   const settle = {
     succeeded: () => driver.succeeded(context, rmq.delivery, channel),
     failed: (error: unknown) => driver.failed(error, context, rmq.delivery, channel),
   };
   return context.message.expectsReply ? settleRequest(result, settle) : settleEvent(result, settle);
+}
+
+const UNREADABLE =
+  'MESSAGE_UNREADABLE: the body is not JSON. Send JSON, or say by contentType what it is.';
+
+/** Nest hands over a body that it cannot parse as text, as if it had been a JSON string. */
+function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknown): boolean {
+  const { contentType } = properties;
+  if (typeof payload !== 'string' || (contentType && !contentType.includes('json'))) return false;
+  try {
+    JSON.parse(Buffer.from(content).toString());
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 interface Settlement {

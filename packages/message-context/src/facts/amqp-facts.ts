@@ -16,6 +16,7 @@ export interface AmqpDeliveryLike {
     readonly correlationId?: string | undefined;
     readonly replyTo?: string | undefined;
     readonly type?: string | undefined;
+    readonly contentType?: string | undefined;
   };
 }
 
