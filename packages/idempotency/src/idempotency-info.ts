@@ -4,6 +4,8 @@ import { derivedKey } from './core/identity.js';
 
 /** What the running handler may know about its claim. */
 export class IdempotencyInfo {
+  #ended = false;
+
   /** @internal */
   constructor(
     private readonly claim: ClaimInfo,
@@ -41,14 +43,24 @@ export class IdempotencyInfo {
     return derivedKey(this.id, label);
   }
 
-  /** @internal */
+  /**
+   * Whether the calling code is part of a call that is under way with this id. Timers, connections and listeners that a
+   * handler leaves behind see its info for ever; what they do later is not part of the call.
+   *
+   * @internal
+   */
   holds(id: string): boolean {
-    return this.id === id || (this.outer?.holds(id) ?? false);
+    return (!this.#ended && this.id === id) || (this.outer?.holds(id) ?? false);
   }
 
   /** @internal */
-  static run<R>(claim: ClaimInfo, fn: () => R): R {
-    return storage.run(new IdempotencyInfo(claim, storage.getStore()), fn);
+  static async run<R>(claim: ClaimInfo, fn: () => Promise<R>): Promise<R> {
+    const info = new IdempotencyInfo(claim, storage.getStore());
+    try {
+      return await storage.run(info, fn);
+    } finally {
+      info.#ended = true;
+    }
   }
 }
 

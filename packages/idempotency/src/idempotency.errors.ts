@@ -15,6 +15,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_LEASE_LOST'
   | 'IDEMPOTENCY_STREAM_UNSUPPORTED'
   | 'IDEMPOTENCY_RESULT_NOT_PLAIN'
+  | 'IDEMPOTENCY_REPLY_NOT_KEPT'
   | 'IDEMPOTENCY_CONFIGURATION'
   | 'TRANSACTION_UNUSED';
 
@@ -179,7 +180,26 @@ export class IdempotencyStreamUnsupportedError extends IdempotencyError {
   }
 }
 
-/** The result has a class that its stored copy would lose, and with it what a serializer leaves out. */
+/**
+ * The call is done, and what it returned then could not be kept: there is nothing to replay, and it is not run again. An
+ * event is acked instead.
+ */
+export class IdempotencyReplyNotKeptError extends IdempotencyError {
+  readonly code = 'IDEMPOTENCY_REPLY_NOT_KEPT';
+
+  constructor() {
+    super(
+      'IDEMPOTENCY_REPLY_NOT_KEPT',
+      'This call is done, its reply was not kept. Look up what it did; do not repeat it with another key. To have replies kept, let the handler return plain values, or give @Idempotent({ serialize }).',
+      { http: 409, grpc: 6 },
+    );
+  }
+}
+
+/**
+ * The result has a class that its stored copy would lose, and with it what a serializer leaves out. In lease mode the call
+ * counts as done all the same; in transaction mode it is undone.
+ */
 export class IdempotencyResultNotPlainError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_RESULT_NOT_PLAIN';
 

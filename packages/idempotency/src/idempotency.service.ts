@@ -44,6 +44,7 @@ export class IdempotencyService {
    * @throws {IdempotencyKeyRequiredError} or {IdempotencyKeyInvalidError} when the key is none
    * @throws {IdempotencyKeyInUseError} when the other call did not end in time
    * @throws {IdempotencyKeyReusedError} when the fingerprint differs from the first call's
+   * @throws {IdempotencyReplyNotKeptError} when `fn` ran before and its result could not be kept; it was not run again
    * @throws {IdempotencyStoreUnavailableError} when the store cannot be asked; `fn` was not run
    */
   async run<R>(

@@ -35,6 +35,7 @@ interface PlaceOrder {
 
 let runs = 0;
 let gate: Gate | undefined;
+let more: object | undefined;
 
 @Controller()
 class Orders {
@@ -46,7 +47,7 @@ class Orders {
     runs += 1;
     await this.ledger.charge(item);
     await gate?.passed;
-    return { id: `order-${runs}`, amount: '9007199254740993' };
+    return { id: `order-${runs}`, amount: '9007199254740993', ...more };
   }
 
   @Idempotent()
@@ -113,7 +114,7 @@ describe('@Idempotent() on gRPC, PostgreSQL, transaction mode', () => {
 
   beforeEach(() => {
     runs = 0;
-    gate = undefined;
+    gate = more = undefined;
     item = randomUUID();
   });
 
@@ -178,6 +179,16 @@ describe('@Idempotent() on gRPC, PostgreSQL, transaction mode', () => {
     await place();
     expect((await place({ item, amount: '2' })).error).toMatchObject({ code: 9 });
     expect((await place({ item }, { key: '' })).error).toMatchObject({ code: 3 });
+  });
+
+  it('says ALREADY_EXISTS where the call is done and its reply could not be kept', async () => {
+    more = { later: () => 1 };
+    expect((await place()).reply?.id).toBe('order-1');
+    const { error, initial } = await place();
+    expect(error).toMatchObject({ code: 6 });
+    expect(initial?.get('idempotent-replayed') ?? []).toEqual([]);
+    expect(error?.metadata.get('x-error-code')).toEqual(['IDEMPOTENCY_REPLY_NOT_KEPT']);
+    expect([runs, await chargesOf(database, item)]).toEqual([1, 1]);
   });
 
   it('says UNIMPLEMENTED where the reply is a stream, before anything is run', async () => {

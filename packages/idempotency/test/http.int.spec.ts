@@ -276,14 +276,21 @@ describe.each(['express', 'fastify'] as const)('@Idempotent() on HTTP, %s, Redis
       status: 500,
       json: { code: 'IDEMPOTENCY_RESULT_NOT_PLAIN' },
     });
+    expect(await post('raw-entity')).toMatchObject({
+      status: 409,
+      json: { code: 'IDEMPOTENCY_REPLY_NOT_KEPT' },
+    });
+    expect(times('raw-entity')).toBe(1);
   });
 
-  it('lets a file through, unprotected, and says so once', async () => {
-    const body = async () =>
-      (
-        await fetch(`${app.url}/file`, { method: 'POST', headers: { 'idempotency-key': key() } })
-      ).text();
-    expect([await body(), await body()]).toEqual(['file', 'file']);
+  it('lets a file through once, refuses its duplicates, and says so once', async () => {
+    const file = (name: string) =>
+      fetch(`${app.url}/file`, { method: 'POST', headers: { 'idempotency-key': name } });
+    expect(await (await file(key())).text()).toBe('file');
+    const duplicate = await file(key());
+    expect(duplicate.status).toBe(409);
+    expect(await duplicate.json()).toMatchObject({ code: 'IDEMPOTENCY_REPLY_NOT_KEPT' });
+    expect(await (await file(`${key()}-b`)).text()).toBe('file');
     expect(times('file')).toBe(2);
     const warnings = app.log.entries.filter(({ message }) => String(message).includes('a stream'));
     expect(warnings).toHaveLength(1);

@@ -86,6 +86,20 @@ class Billing {
   }
 
   @Idempotent('id')
+  async unkept({ id }: Order): Promise<{ later: () => number }> {
+    runs += 1;
+    await this.ledger.charge(id);
+    return { later: () => 1 };
+  }
+
+  @Idempotent('id')
+  async entity({ id }: Order): Promise<Gate> {
+    runs += 1;
+    await this.ledger.charge(id);
+    return new Gate();
+  }
+
+  @Idempotent('id')
   async outer({ id }: Order): Promise<string> {
     await this.ledger.charge(id);
     await this.charge({ id });
@@ -229,6 +243,21 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
       await other.close();
     },
   );
+
+  it('keeps the key of a result that cannot be kept, and never runs it again', async () => {
+    expect(await billing.unkept(order())).toHaveProperty('later');
+    await expect(billing.unkept(order())).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_REPLY_NOT_KEPT',
+    });
+    expect([runs, await charges()]).toEqual([1, 1]);
+  });
+
+  it('undoes everything where a result is refused', async () => {
+    const refused = { code: 'IDEMPOTENCY_RESULT_NOT_PLAIN' };
+    await expect(billing.entity(order())).rejects.toMatchObject(refused);
+    await expect(billing.entity(order())).rejects.toMatchObject(refused);
+    expect([runs, await charges()]).toEqual([2, 0]);
+  });
 
   it('joins an open transaction, and is undone with it', async () => {
     await expect(

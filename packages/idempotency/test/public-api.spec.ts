@@ -14,6 +14,7 @@ it('exports what is documented, and nothing else', () => {
     'IdempotencyModule',
     'IdempotencyPrincipalRequiredError',
     'IdempotencyRecordUnreadableError',
+    'IdempotencyReplyNotKeptError',
     'IdempotencyResultNotPlainError',
     'IdempotencyService',
     'IdempotencyStoreUnavailableError',
@@ -37,6 +38,7 @@ it.each([
   [new api.IdempotencyLeaseLostError('it ran out'), 503],
   [new api.IdempotencyStreamUnsupportedError('A.b'), 501],
   [new api.IdempotencyResultNotPlainError('A.b', 'an instance of C'), 500],
+  [new api.IdempotencyReplyNotKeptError(), 409],
   [new api.IdempotencyRecordUnreadableError('A.b', '00', new Error('no')), 500],
   [new api.TransactionUnusedError('A.b'), 500],
 ])('%s answers HTTP by itself', (error, status) => {

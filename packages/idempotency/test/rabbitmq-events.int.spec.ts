@@ -106,6 +106,14 @@ class Billing {
     await gate?.passed;
     return { run: runs, at: new Date(0), derived: IdempotencyInfo.current()?.deriveKey('card') };
   }
+
+  @Idempotent()
+  @MessagePattern('unkept')
+  async unkept(@Payload() { order }: OrderPlaced) {
+    runs += 1;
+    await this.ledger.charge(order);
+    return { run: runs, later: () => 1 };
+  }
 }
 
 describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
@@ -259,5 +267,19 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
     expect(first!.derived).toMatch(/^[0-9a-f]{64}$/);
     await expect(ask({})).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REQUIRED' });
     expect(await charges()).toBe(1);
+  });
+
+  it('tells who asks again that a reply was not kept, and acks an event of the same key', async () => {
+    const headers = { 'idempotency-key': order };
+    const ask = () => {
+      const record = new RmqRecordBuilder({ order }).setOptions({ headers }).build();
+      return lastValueFrom(client.send<object>('unkept', record));
+    };
+    expect(await ask()).toEqual({ run: 1 });
+    await expect(ask()).rejects.toMatchObject({ code: 'IDEMPOTENCY_REPLY_NOT_KEPT' });
+    publish('unkept', { headers });
+    await settled();
+    expect(await charges()).toBe(1);
+    expect(await broker.take(parked)).toEqual([]);
   });
 });

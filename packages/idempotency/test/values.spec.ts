@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable, Module } from '@nestjs/common';
 import { openContext } from '@acme/internal-testing';
 import {
@@ -10,7 +11,7 @@ import {
   isIdempotencyError,
 } from '@acme/nest-idempotency';
 import fc from 'fast-check';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 let service: IdempotencyService;
 let comparing: Comparing;
@@ -29,15 +30,23 @@ class Comparing {
   async sameId(_payload: { id: number; sentAt: number }, _key: string): Promise<void> {}
 }
 
-beforeAll(async () => {
+const open = async () => {
   @Module({
     imports: [
-      IdempotencyModule.forRoot({ namespace: 'values', store: new InMemoryIdempotencyStore() }),
+      IdempotencyModule.forRoot({
+        namespace: 'values',
+        store: new InMemoryIdempotencyStore(),
+        allowInMemoryStorage: true,
+      }),
     ],
     providers: [Comparing],
   })
   class Values {}
-  const { app } = await openContext(Values);
+  return openContext(Values);
+};
+
+beforeAll(async () => {
+  const { app } = await open();
   service = app.get(IdempotencyService);
   comparing = app.get(Comparing);
 });
@@ -49,6 +58,14 @@ beforeEach(() => {
 const replayed = async <T>(value: T, name = key): Promise<T> => {
   await service.run(name, async () => value, { name: 'values' });
   return service.run(name, async () => ({ ran: 'again' }) as T, { name: 'values' });
+};
+
+/** Runs it a second time under the same key, which must not happen. */
+const refusedAgain = async (by = service): Promise<void> => {
+  const again = vi.fn<() => Promise<string>>(async () => 'again');
+  const error = await by.run(key, again, { name: 'values' }).catch((thrown: unknown) => thrown);
+  expect(isIdempotencyError(error, 'IDEMPOTENCY_REPLY_NOT_KEPT')).toBe(true);
+  expect(again).not.toHaveBeenCalled();
 };
 
 describe('a stored result', () => {
@@ -104,7 +121,7 @@ describe('a stored result', () => {
   ])('is refused where it would lose its class: %s', async (_what, value) => {
     const refused = service.run(key, async () => value, { name: 'values' });
     await expect(refused).rejects.toMatchObject({ code: 'IDEMPOTENCY_RESULT_NOT_PLAIN' });
-    expect(await service.run(key, async () => 'next', { name: 'values' })).toBe('next');
+    await refusedAgain();
   });
 
   it.each([
@@ -121,7 +138,32 @@ describe('a stored result', () => {
     ['an async iterable', (async function* () {})()],
   ])('is not kept where it has no stored form: %s', async (_what, value) => {
     expect(await service.run(key, async () => value, { name: 'values' })).toBe(value);
-    expect(await service.run(key, async () => 'again', { name: 'values' })).toBe('again');
+    await refusedAgain();
+  });
+
+  it('is not kept where it cannot be serialized, and the call is done all the same', async () => {
+    const serialize = (): never => {
+      throw new RangeError('cannot serialize');
+    };
+    const first = service.run(key, async () => 1, { name: 'values', serialize });
+    const meanwhile = refusedAgain();
+    await expect(first).rejects.toThrow('cannot serialize');
+    await meanwhile;
+    await refusedAgain();
+  });
+
+  it('is not kept in production where it would lose its class, and the call is done', async () => {
+    vi.stubEnv('NODE_ENV', 'production');
+    try {
+      const { app, log } = await open();
+      const production = app.get(IdempotencyService);
+      const entity = new (class Entity {})();
+      expect(await production.run(key, async () => entity, { name: 'values' })).toBe(entity);
+      await refusedAgain(production);
+      expect(log.messages('warn').join()).toContain('IDEMPOTENCY_REPLY_NOT_KEPT');
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });
 
@@ -197,6 +239,31 @@ describe('IdempotencyInfo', () => {
     expect(await derive('mail')).not.toBe(card);
     expect(IdempotencyInfo.current()).toBeUndefined();
   });
+
+  it.each(['returned', 'failed'] as const)(
+    'lets nothing through that is left behind by a call that has %s',
+    async (how) => {
+      let leftBehind = (fn: () => Promise<void>): Promise<void> => fn();
+      const job = (fn: () => Promise<string>) => service.run(key, fn, { name: 'left' });
+      const effects: string[] = [];
+      const first = job(async () => {
+        leftBehind = AsyncLocalStorage.snapshot();
+        effects.push('first');
+        if (how === 'failed') throw new Error('first');
+        return 'first';
+      });
+      await first.catch(() => undefined);
+      const effect = async (): Promise<string> => {
+        effects.push('second');
+        return 'second';
+      };
+      await leftBehind(async () => {
+        const found = await job(effect);
+        expect(await job(effect)).toBe(found);
+      });
+      expect(effects).toEqual(how === 'failed' ? ['first', 'second'] : ['first']);
+    },
+  );
 
   it('keeps keys apart by name and principal, whatever they are made of', async () => {
     const run = (name: string, principal: string | undefined, k: string) =>

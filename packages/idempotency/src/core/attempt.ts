@@ -8,15 +8,15 @@ export interface ClaimInfo {
   readonly signal: AbortSignal;
 }
 
+/** The outcome of a call that is done and whose reply could not be kept. No kept reply looks like it: those are JSON. */
+export const UNKEPT = 'unkept';
+
 /** What is to become of a claim whose function has returned. */
 export interface Conclusion {
   readonly value: unknown;
-  /**
-   * `record`: done, with this reply. `undo`: it counts as failed although it returned; roll back, let the next attempt run.
-   * `forget`: the effect stays, but the reply cannot be kept, so neither is the claim.
-   */
-  readonly verdict: 'record' | 'undo' | 'forget';
-  /** The reply as it is stored; undefined when there is none. */
+  /** `record`: done, with this reply. `undo`: it counts as failed although it returned; roll back, let the next attempt run. */
+  readonly verdict: 'record' | 'undo';
+  /** The reply as it is stored, or `UNKEPT`; undefined when there is none. */
   readonly outcome?: string | undefined;
 }
 
@@ -28,6 +28,7 @@ export interface GuardedCall extends ClaimRequest {
   readonly maxLockHoldMs: number;
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
   run(info: ClaimInfo): Promise<unknown>;
+  /** May throw, but the effect has happened: where it cannot be undone, the call counts as done all the same. */
   conclude(value: unknown): Conclusion;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;

@@ -1,5 +1,5 @@
 import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
-import type { Attempt, Conclusion, GuardedCall, Runner } from './attempt.js';
+import { UNKEPT, type Attempt, type Conclusion, type GuardedCall, type Runner } from './attempt.js';
 import { Lease } from './lease.js';
 import type { Runtime } from './runtime.js';
 import type { Claim, LeaseState, LeaseStore } from './store.js';
@@ -28,14 +28,14 @@ export class LeaseRunner implements Runner {
     const { id, lockTtlMs, maxLockHoldMs } = call;
     const lease = new Lease(this.store, { id, token, lockTtlMs, maxLockHoldMs }, this.runtime);
     try {
-      const conclusion = await this.run(call, token, claim.fence, lease);
-      const recorded =
-        conclusion.verdict === 'record' && (await this.record(call, token, conclusion));
-      return {
-        state: 'ran',
-        value: conclusion.value,
-        recorded: recorded ? { outcome: conclusion.outcome } : undefined,
-      };
+      const result = await this.run(call, token, claim.fence, lease);
+      const { value, verdict, outcome } = await this.conclude(call, token, result);
+      if (verdict === 'undo') {
+        await this.release(id, token);
+        return { state: 'ran', value };
+      }
+      const recorded = await this.record(call, token, outcome);
+      return { state: 'ran', value, recorded: recorded ? { outcome } : undefined };
     } finally {
       lease.end();
     }
@@ -61,21 +61,28 @@ export class LeaseRunner implements Runner {
     token: string,
     fence: number,
     lease: Lease,
-  ): Promise<Conclusion> {
-    let recording = false;
+  ): Promise<unknown> {
     try {
-      const value = await call.run({
+      return await call.run({
         id: call.id,
         fence,
         get signal() {
           return lease.signal;
         },
       });
-      const conclusion = call.conclude(value);
-      recording = conclusion.verdict === 'record';
-      return conclusion;
-    } finally {
-      if (!recording) await this.release(call.id, token);
+    } catch (error) {
+      await this.release(call.id, token);
+      throw error;
+    }
+  }
+
+  /** A result that is refused changes nothing about the effect: given back, the key would let the repetition have another. */
+  private async conclude(call: GuardedCall, token: string, result: unknown): Promise<Conclusion> {
+    try {
+      return call.conclude(result);
+    } catch (error) {
+      await this.record(call, token, UNKEPT);
+      throw error;
     }
   }
 
@@ -83,7 +90,7 @@ export class LeaseRunner implements Runner {
   private async record(
     call: GuardedCall,
     token: string,
-    { outcome }: Conclusion,
+    outcome: string | undefined,
   ): Promise<boolean> {
     const complete = (): Promise<LeaseState> =>
       this.inTime(this.store.complete(call.id, token, outcome, call.ttlMs));

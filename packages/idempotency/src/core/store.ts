@@ -81,8 +81,6 @@ export interface TransactionalStore {
   claim(sql: SqlExecutor, request: ClaimRequest & { readonly ttlMs: number }): Promise<Claim>;
   /** Adds the reply to a claim of the same transaction. */
   record(sql: SqlExecutor, id: string, outcome: string): Promise<void>;
-  /** Takes back a claim of the same transaction; the rest of the transaction stays. */
-  forget(sql: SqlExecutor, id: string): Promise<void>;
   /** Creates or upgrades its tables. Additive, and safe when several processes do it at once. */
   migrate(transactions: Transactions): Promise<void>;
   /** What is missing for it to work, each with its remedy. Rejects when the database cannot be asked. */

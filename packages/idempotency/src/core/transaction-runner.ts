@@ -1,6 +1,6 @@
 import { isTransactionError, type Transactions } from '@acme/nest-transaction';
 import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
-import type { Attempt, Conclusion, GuardedCall, Runner } from './attempt.js';
+import type { Attempt, GuardedCall, Runner } from './attempt.js';
 import type { TransactionalStore } from './store.js';
 
 /** How often a transaction in which only the claim has run is begun anew after a serialization failure. */
@@ -42,23 +42,12 @@ export class TransactionRunner implements Runner {
     const claim = await this.store.claim(sql, call);
     if (claim.state !== 'claimed') return claim;
     starting();
-    const value = await call.run({ id: call.id, fence: claim.fence, signal: NEVER });
-    const conclusion = call.conclude(value);
-    if (conclusion.verdict === 'undo') throw new Undo(conclusion.value);
+    const result = await call.run({ id: call.id, fence: claim.fence, signal: NEVER });
+    const { value, verdict, outcome } = call.conclude(result);
+    if (verdict === 'undo') throw new Undo(value);
     if (this.transactions.touched === false) call.unused();
-    await this.write(call.id, conclusion);
-    const visible = conclusion.verdict === 'record' && !joined;
-    return {
-      state: 'ran',
-      value: conclusion.value,
-      recorded: visible ? { outcome: conclusion.outcome } : undefined,
-    };
-  }
-
-  /** The claim says "done, nothing to reply" already, so most events need no further statement. */
-  private async write(id: string, { verdict, outcome }: Conclusion): Promise<void> {
-    const sql = this.transactions.sql();
-    if (verdict === 'forget') await this.store.forget(sql, id);
-    else if (outcome !== undefined) await this.store.record(sql, id, outcome);
+    // The claim says "done, nothing to reply" already, so most events need no further statement.
+    if (outcome !== undefined) await this.store.record(this.transactions.sql(), call.id, outcome);
+    return { state: 'ran', value, recorded: joined ? undefined : { outcome } };
   }
 }

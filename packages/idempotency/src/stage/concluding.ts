@@ -1,7 +1,8 @@
 import { decode, encode } from '../core/codec.js';
-import type { Conclusion } from '../core/attempt.js';
+import { UNKEPT, type Conclusion } from '../core/attempt.js';
 import {
   IdempotencyRecordUnreadableError,
+  IdempotencyReplyNotKeptError,
   IdempotencyResultNotPlainError,
 } from '../idempotency.errors.js';
 import type { HttpReply, StoredHead } from './http-reply.js';
@@ -14,7 +15,10 @@ interface Kept {
   readonly reply: HttpReply | undefined;
 }
 
-/** Decides what is stored of a result that somebody may ask for again. */
+/**
+ * Decides what is stored of a result that somebody may ask for again.
+ * @throws {IdempotencyResultNotPlainError} outside of production, and whatever `serialize` throws
+ */
 export function conclude(result: unknown, kept: Kept, protection: Protection): Conclusion {
   const { name, serialize, reply } = kept;
   if (isStream(result)) return unkept(name, result, 'a stream', protection);
@@ -31,9 +35,9 @@ export function conclude(result: unknown, kept: Kept, protection: Protection): C
 function unkept(name: string, value: unknown, what: string, protection: Protection): Conclusion {
   protection.warnOnce(
     `unkept ${name}`,
-    `${name} returned ${what}, which cannot be kept for a replay: its calls are not protected, a repetition runs again. Return plain values, or give @Idempotent({ serialize }).`,
+    `${name} returned ${what}, which cannot be kept for a replay: a repetition is not run, and answered IDEMPOTENCY_REPLY_NOT_KEPT instead. Return plain values, or give @Idempotent({ serialize }).`,
   );
-  return { value, verdict: 'forget' };
+  return { value, verdict: 'record', outcome: UNKEPT };
 }
 
 interface StoredReply {
@@ -41,9 +45,14 @@ interface StoredReply {
   readonly head?: StoredHead | undefined;
 }
 
-/** What `conclude` stored. @throws {IdempotencyRecordUnreadableError} */
+/**
+ * What `conclude` stored.
+ * @throws {IdempotencyReplyNotKeptError} when the call is done and its reply could not be kept
+ * @throws {IdempotencyRecordUnreadableError} when somebody else has written there
+ */
 export function storedReply(outcome: string | undefined, name: string, id: string): StoredReply {
   if (outcome === undefined) return {};
+  if (outcome === UNKEPT) throw new IdempotencyReplyNotKeptError();
   try {
     return decode(outcome) as StoredReply;
   } catch (cause) {

@@ -108,8 +108,10 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       },
     });
     if (!execution.replayed) return execution.value;
-    if (kind === 'grpc') markReplayed(context.message.raw);
+    // Nobody waits for a reply: that it is done, kept reply or not, is all there is to know.
+    if (kind === 'event') return undefined;
     const stored = storedReply(execution.outcome, name, id);
+    if (kind === 'grpc') markReplayed(context.message.raw);
     reply?.replay(stored.head);
     return stored.body;
   }

@@ -73,8 +73,3 @@ export const recordSql = ({ records }: PostgresTables): string => `
 update ${records}
 set outcome = $2::text
 where id = $1::bytea`;
-
-/** $1 id. */
-export const forgetSql = ({ records }: PostgresTables): string => `
-delete from ${records}
-where id = $1::bytea`;

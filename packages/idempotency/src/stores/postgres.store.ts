@@ -3,7 +3,6 @@ import type { Claim, ClaimRequest, TransactionalStore } from '../core/store.js';
 import { IdempotencyConfigurationError } from '../idempotency.errors.js';
 import {
   claimSql,
-  forgetSql,
   lookupSql,
   MIGRATIONS,
   reclaimSql,
@@ -42,7 +41,7 @@ export class PostgresIdempotencyStore implements TransactionalStore {
   readonly dialect = 'postgres';
   readonly #table: string;
   readonly #tables: PostgresTables;
-  readonly #sql: Readonly<Record<'claim' | 'lookup' | 'reclaim' | 'record' | 'forget', string>>;
+  readonly #sql: Readonly<Record<'claim' | 'lookup' | 'reclaim' | 'record', string>>;
 
   /** @throws {IdempotencyConfigurationError} when a name is not made of lower-case letters, digits and underscores */
   constructor({ schema = 'idempotency', table = 'records' }: PostgresIdempotencyStoreOptions = {}) {
@@ -61,7 +60,6 @@ export class PostgresIdempotencyStore implements TransactionalStore {
       lookup: lookupSql(this.#tables),
       reclaim: reclaimSql(this.#tables),
       record: recordSql(this.#tables),
-      forget: forgetSql(this.#tables),
     };
   }
 
@@ -85,10 +83,6 @@ export class PostgresIdempotencyStore implements TransactionalStore {
 
   async record(sql: SqlExecutor, id: string, outcome: string): Promise<void> {
     await sql.query(this.#sql.record, [bytesOf(id), outcome]);
-  }
-
-  async forget(sql: SqlExecutor, id: string): Promise<void> {
-    await sql.query(this.#sql.forget, [bytesOf(id)]);
   }
 
   async migrate(transactions: Transactions): Promise<void> {
