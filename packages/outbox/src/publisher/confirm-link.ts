@@ -56,7 +56,13 @@ export class ConfirmLink {
   static async open(connection: AmqpConnectionLike, settings: LinkSettings): Promise<ConfirmLink> {
     // `close` follows and is dealt with; an `error` without a listener ends the process.
     connection.on('error', () => {});
-    return new ConfirmLink(connection, await connection.createConfirmChannel(), settings);
+    try {
+      return new ConfirmLink(connection, await connection.createConfirmChannel(), settings);
+    } catch (error) {
+      // Nobody else knows of it: each further try would leave one more behind.
+      connection.close().then(undefined, () => {});
+      throw error;
+    }
   }
 
   get isAlive(): boolean {

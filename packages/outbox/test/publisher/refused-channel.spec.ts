@@ -1,0 +1,28 @@
+import { RabbitMqPublisher, type RabbitMqPublisherOptions } from '@acme/nest-outbox';
+import { describe, expect, it, vi } from 'vitest';
+
+type Connection = Awaited<ReturnType<RabbitMqPublisherOptions['connect']>>;
+
+describe('a connection on which the broker refuses a channel', () => {
+  const connectionThatRefuses = (close: () => Promise<void>): Connection => ({
+    createConfirmChannel: () => Promise.reject(new Error('channel_max')),
+    createChannel: () => Promise.reject(new Error('channel_max')),
+    on: () => undefined,
+    close,
+  });
+
+  it.each([
+    ['is closed', async () => {}],
+    ['is given up when it cannot be closed either', () => Promise.reject(new Error('closing'))],
+  ])('%s', async (_what, closing) => {
+    const close = vi.fn<() => Promise<void>>(closing);
+    const publisher = new RabbitMqPublisher({ connect: async () => connectionThatRefuses(close) });
+    const [outcome] = await publisher.publish([{ type: 'a', payload: 1 }]);
+    expect(outcome).toMatchObject({
+      status: 'unknown',
+      error: { reason: 'NOT_CONNECTED', message: expect.stringContaining('channel_max') },
+    });
+    expect(close).toHaveBeenCalledTimes(1);
+    await publisher.close();
+  });
+});
