@@ -85,8 +85,10 @@ export abstract class OutboxStore {
     except: readonly number[],
     limit: number,
   ): Promise<StoredMessage[]>;
-  /** The blocks of these lanes that have failed and wait. */
-  abstract readBlocks(lanes: readonly number[]): Promise<string[]>;
+  /** The blocks of these lanes that have failed and wait, each with its lane. */
+  abstract readBlocks(
+    lanes: readonly number[],
+  ): Promise<{ readonly block: string; readonly lane: number }[]>;
   /** Messages of waiting blocks whose time has come, in insertion order within each block, without the blocks in `except`. */
   abstract readWaiting(
     lanes: readonly number[],

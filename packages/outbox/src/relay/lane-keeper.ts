@@ -48,6 +48,10 @@ export class LaneKeeper {
     return lease !== undefined && lease.until > now && !this.#leaving.has(lane);
   }
 
+  holds(lane: number): boolean {
+    return this.#held.has(lane);
+  }
+
   /** For the database, which decides whether they still are. */
   proofs(): HeldLane[] {
     return [...this.#held].map(([lane, { token }]) => ({ lane, token }));

@@ -47,7 +47,8 @@ const WAITING_BLOCKS = 50;
 export class RelayEngine {
   readonly lanes: LaneKeeper;
   readonly #book: MessageBook<StoredMessage>;
-  readonly #blocked = new Set<string>();
+  /** Blocks that have failed and wait, and the lane of each. */
+  readonly #blocked = new Map<string, number>();
   readonly #settler: Settler;
   readonly #breaker = new Breaker(BREAKER, Math.random);
   #index = 0;
@@ -202,12 +203,23 @@ export class RelayEngine {
     for (const lane of [...change.lost, ...this.lanes.leaving]) this.#drop(lane);
     const left = [...this.lanes.leaving].filter((lane) => !this.#hasLane(lane));
     if (left.length > 0) await this.#db(this.lanes.release(left));
+    this.#forgetBlocks(change.lost);
     if (change.takenOver > 0) this.events.takenOver(change.takenOver);
     if (change.gained.length === 0) return;
-    for (const block of await this.#db(this.store.readBlocks(change.gained))) {
-      this.#blocked.add(block);
+    for (const { block, lane } of await this.#db(this.store.readBlocks(change.gained))) {
+      this.#blocked.set(block, lane);
     }
     this.#epoch += 1;
+  }
+
+  /** They are the next owner's. Those that a message in memory may still be held back in go with a later look. */
+  #forgetBlocks(lost: readonly number[]): void {
+    const inUse = new Set<string>();
+    for (const { block } of this.#book.rows()) inUse.add(block);
+    for (const [block, lane] of this.#blocked) {
+      const isOurs = this.lanes.holds(lane) && !lost.includes(lane);
+      if (!isOurs && !inUse.has(block)) this.#blocked.delete(block);
+    }
   }
 
   #hasLane(lane: number): boolean {
@@ -257,7 +269,7 @@ export class RelayEngine {
     if (epoch !== this.#epoch) return [];
     if (found.empty.length > 0) await this.#settler.unblock(found.empty);
     // A lane taken over a moment ago, by a relay that had them blocked.
-    for (const { block } of found.messages) this.#blocked.add(block);
+    for (const { block, lane } of found.messages) this.#blocked.set(block, lane);
     return found.messages;
   }
 

@@ -49,8 +49,8 @@ export class Settler {
   constructor(
     private readonly store: OutboxStore,
     private readonly book: MessageBook<Row>,
-    /** Blocks of our lanes that have failed and wait. */
-    private readonly blocked: Set<string>,
+    /** Blocks of our lanes that have failed and wait, and the lane of each. */
+    private readonly blocked: Map<string, number>,
     private readonly proofs: () => HeldLane[],
     private readonly policy: RetryPolicy,
     private readonly timeoutMs: number,
@@ -127,7 +127,7 @@ export class Settler {
       now: new Date(),
       random: Math.random,
     });
-    for (const { row } of plan.heldBack) this.#block(row.block);
+    for (const { row } of plan.heldBack) this.#block(row);
     const diverts = this.#diverts.splice(0);
     for (const row of plan.unanswered) this.book.forget(row);
     if (plan.unanswered.length > 0) this.events.outage();
@@ -135,8 +135,8 @@ export class Settler {
   }
 
   /** What was read of this block must not pass the one that failed. */
-  #block(block: string): void {
-    this.blocked.add(block);
+  #block({ block, lane }: Row): void {
+    this.blocked.set(block, lane);
     for (const row of this.book.withdraw(block)) {
       if (row.place === 'pending') this.#diverts.push(row);
       else this.book.forget(row);

@@ -141,9 +141,12 @@ export class PostgresOutboxStore extends OutboxStore {
     return rows.map((row) => fromRow(row, 'pending'));
   }
 
-  async readBlocks(lanes: readonly number[]): Promise<string[]> {
-    const { rows } = await this.#db.query<{ block: string }>(sql.readBlocks(this.#t), [lanes]);
-    return rows.map(({ block }) => block);
+  async readBlocks(lanes: readonly number[]): Promise<{ block: string; lane: number }[]> {
+    const { rows } = await this.#db.query<{ block: string; lane: number }>(
+      sql.readBlocks(this.#t),
+      [lanes],
+    );
+    return rows.map(({ block, lane }) => ({ block, lane }));
   }
 
   async readWaiting(

@@ -50,7 +50,7 @@ order by m.seq
 limit $3`;
 
 export const readBlocks = (t: TableName): string => `
-select block
+select block, lane
 from ${t('outbox_blocks')}
 where lane = any($1::integer[])`;
 
