@@ -19,6 +19,7 @@ it('an idle relay looks ever more rarely, up to pollInterval, and at once when i
     claim: async () => [{ lane: 0, token: 1, takenOver: false }],
     leave: async () => {},
     readBlocks: async () => [],
+    readWaiting: async () => ({ messages: [], empty: [] }),
     readPending,
   } as unknown as OutboxStore;
   const relay = new OutboxRelay(store, new NullPublisher(), {

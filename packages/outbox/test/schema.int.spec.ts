@@ -1,4 +1,4 @@
-import { testDatabase, type TestDatabase } from '@acme/internal-testing';
+import { testDatabase, waitFor, type TestDatabase } from '@acme/internal-testing';
 import { OutboxSchemaError, PostgresOutboxStore } from '@acme/nest-outbox';
 import { sqlOf } from '@acme/nest-transaction';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -102,5 +102,69 @@ describe('PostgresOutboxStore', () => {
     await one.holdBack('pending', [entry], [mine!]);
     await one.park('pending', [{ ...entry, reason: { code: 'X', message: 'x' } }], [mine!]);
     await expect(one.readPending([0], [], 10)).resolves.toHaveLength(1);
+  });
+
+  describe('while a statement of the former owner is under way', () => {
+    const prepared = async () => {
+      const one = store();
+      await one.prepare(1);
+      const [mine] = await one.claim('a', 1, 0);
+      await database.pool.query(
+        `insert into outbox_messages (lane, message_id, type, key, occurred_at, payload) values (0, 'm', 'x', 'k', now(), '{}')`,
+      );
+      const [row] = await one.readPending([0], [], 10);
+      const entry = { row: row!, attempts: 1, tries: 1, history: [], delayMs: 0 };
+      return { one, mine: mine!, row: row!, entry };
+    };
+
+    it.each(['holdBack', 'divert', 'park', 'remove', 'unblock'] as const)(
+      '%s keeps the lane from being claimed, but not from being renewed',
+      async (statement) => {
+        const { one, mine, row, entry } = await prepared();
+        const client = await database.pool.connect();
+        await client.query('begin');
+        const former = store({ database: sqlOf(client) });
+        if (statement === 'unblock') {
+          // A lane without blocks has nothing to protect.
+          await client.query(
+            "insert into outbox_blocks (block, lane, available_at) values ('=gone', 0, now())",
+          );
+          await former.unblock(['=gone'], [mine]);
+        } else if (statement === 'holdBack') await former.holdBack('pending', [entry], [mine]);
+        else if (statement === 'divert') await former.divert([row], [mine]);
+        else if (statement === 'remove') await former.remove('pending', [row.seq], [mine]);
+        else {
+          const reason = { code: 'X', message: 'x' };
+          await former.park('pending', [{ ...entry, reason }], [mine]);
+        }
+        await expect(one.claim('b', 1, 60_000)).resolves.toEqual([]);
+        await expect(one.tend('a', [mine], 0)).resolves.toMatchObject({ renewed: [0] });
+        await client.query('commit');
+        client.release();
+        await expect(one.claim('b', 1, 60_000)).resolves.toHaveLength(1);
+      },
+    );
+
+    it('changes nothing once the claim was first', async () => {
+      const { one, mine, entry } = await prepared();
+      const client = await database.pool.connect();
+      await client.query('begin');
+      const { rows } = await client.query('select pg_backend_pid() as pid');
+      const blocker: unknown = rows[0].pid;
+      await store({ database: sqlOf(client) }).claim('b', 1, 60_000);
+      const late = one.holdBack('pending', [entry], [mine]);
+      await waitFor(async () => {
+        const { rowCount } = await database.pool.query(
+          'select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))',
+          [blocker],
+        );
+        return rowCount === 1;
+      });
+      await client.query('commit');
+      client.release();
+      await late;
+      await expect(one.readBlocks([0])).resolves.toEqual([]);
+      await expect(one.readPending([0], [], 10)).resolves.toHaveLength(1);
+    });
   });
 });

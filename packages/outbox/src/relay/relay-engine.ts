@@ -54,7 +54,7 @@ export class RelayEngine {
   #index = 0;
   #epoch = 0;
   #pollMs = MIN_POLL_MS;
-  #waitingDueAt = 0;
+  #waitingReadAt = -Infinity;
   #caughtUp = false;
   #draining = false;
   /** A message got no answer; whose fault that is shows when it is settled. */
@@ -254,8 +254,10 @@ export class RelayEngine {
 
   async #readWaiting(): Promise<void> {
     const now = performance.now();
-    if (this.#blocked.size === 0 || now < this.#waitingDueAt) return;
-    this.#waitingDueAt = now + WAITING_POLL_MS;
+    // Also where none is known: what is in the database counts.
+    const pause = this.#blocked.size > 0 ? WAITING_POLL_MS : this.settings.pollIntervalMs;
+    if (now < this.#waitingReadAt + pause) return;
+    this.#waitingReadAt = now;
     for (const row of await this.#readDue()) this.#book.add(row);
   }
 
@@ -279,7 +281,7 @@ export class RelayEngine {
     if (wait > 0) return wait;
     if (!this.isIdle) return Infinity;
     const pending = await this.#readPending(this.settings.batchSize);
-    const due = this.#blocked.size > 0 ? await this.#readDue() : [];
+    const due = await this.#readDue();
     const free = pending.filter(({ block }) => !this.#blocked.has(block));
     const probe = pickProbe([...free, ...due], this.#breaker.failedProbes);
     if (!probe) return this.settings.pollIntervalMs;

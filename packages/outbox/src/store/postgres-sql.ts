@@ -8,13 +8,15 @@ const MOVED = `created_at, occurred_at, lane, message_id, type, key, exchange, r
   payload_bytes`;
 
 /**
- * The lanes that the relay still holds. No lock on them: what a lane's former owner does within the same instant only removes
- * what the broker has confirmed, or moves what the new owner has not read yet.
+ * The lanes that the relay still holds, and keeps until the statement has ended: `claimLanes` passes them by, so that a new
+ * owner never reads before what its predecessor still moves. The weakest lock that does so, because it lets renewals through:
+ * those lock in an order of their own, and waiting for them could be a deadlock.
  */
 const held = (t: TableName, lanes: string, tokens: string): string => `held as materialized (
   select l.lane
   from unnest(${lanes}::integer[], ${tokens}::bigint[]) as h(lane, token)
   join ${t('outbox_lanes')} l on l.lane = h.lane and l.token = h.token
+  for key share of l
 )`;
 
 /** One message, by far the most frequent case: `unnest` of arrays with one element each takes 1.7 times as long. */

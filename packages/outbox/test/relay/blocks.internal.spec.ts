@@ -80,4 +80,18 @@ describe('blocks that wait', () => {
     expect(await looksPerMinute(readWaiting)).toBeLessThanOrEqual(1);
     await relay.stop();
   });
+
+  it('are looked for once per pollInterval where none is known', async () => {
+    const { store, readWaiting, keep } = storeWithBlock();
+    keep();
+    const relay = relayOf({ ...store, readBlocks: async () => [] });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    const before = readWaiting.mock.calls.length;
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    const looks = readWaiting.mock.calls.length - before;
+    expect(looks).toBeGreaterThanOrEqual(5);
+    expect(looks).toBeLessThanOrEqual(11);
+    await relay.stop();
+  });
 });
