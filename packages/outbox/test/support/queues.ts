@@ -19,8 +19,16 @@ export async function takeAll(broker: TestBroker, queue: string): Promise<Consum
   const expected = (await broker.queue(queue))?.messages ?? 0;
   const channel = await broker.channel();
   const taken: ConsumeMessage[] = [];
-  await channel.consume(queue, (message) => message && taken.push(message), { noAck: true });
+  const { consumerTag } = await channel.consume(
+    queue,
+    (message) => message && taken.push(message),
+    {
+      noAck: true,
+    },
+  );
   await waitFor(() => taken.length >= expected, { what: `${expected} messages of ${queue}` });
+  // First this: a closing channel throws away what is delivered to it, and with noAck that is lost.
+  await channel.cancel(consumerTag);
   await channel.close();
   return taken;
 }
