@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { attachMessageContext } from '@acme/nest-message-context';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { ServiceLogger } from '@shop/platform';
@@ -12,6 +11,5 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule,
   ...rmqOptions,
   logger: new ServiceLogger('billing'),
 });
-attachMessageContext(app);
 app.enableShutdownHooks();
 await app.listen();

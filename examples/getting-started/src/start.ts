@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import type { INestMicroservice } from '@nestjs/common';
-import { attachMessageContext, PlainJsonDeserializer } from '@acme/nest-message-context';
+import { PlainJsonDeserializer } from '@acme/nest-message-context';
 import type { Pool } from 'pg';
 import { BillingModule } from './billing.module.js';
 
@@ -21,7 +21,6 @@ export async function start(pool: Pool, amqpUrl: string): Promise<INestMicroserv
     },
     logger: ['error', 'warn'],
   });
-  attachMessageContext(app);
   app.enableShutdownHooks();
   await app.listen();
   // #endregion

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { attachMessageContext } from '@acme/nest-message-context';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { ServiceLogger } from '@shop/platform';
@@ -15,7 +14,6 @@ async function main(): Promise<void> {
     ...grpcOptions(health),
     logger: new ServiceLogger('orders'),
   });
-  attachMessageContext(app);
   app.enableShutdownHooks();
   await app.listen();
   health.set('SERVING');

@@ -11,7 +11,6 @@ import {
   type TestDatabase,
 } from '@acme/internal-testing';
 import { Idempotent, IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
-import { attachMessageContext } from '@acme/nest-message-context';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import {
   credentials,
@@ -100,8 +99,7 @@ describe('@Idempotent() on gRPC, PostgreSQL, transaction mode', () => {
       class OrdersModule {}
       const url = `127.0.0.1:${await freePort()}`;
       const options = { package: 'orders', protoPath, url, loader: { longs: String } };
-      const configure = attachMessageContext;
-      await openMicroservice(OrdersModule, { transport: Transport.GRPC, options }, { configure });
+      await openMicroservice(OrdersModule, { transport: Transport.GRPC, options });
       return new orders.Orders(url, credentials.createInsecure());
     };
     // Both migrate, at once.

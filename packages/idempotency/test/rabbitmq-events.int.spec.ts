@@ -27,7 +27,7 @@ import {
   IdempotencyModule,
   PostgresIdempotencyStore,
 } from '@acme/nest-idempotency';
-import { attachMessageContext, PlainJsonDeserializer } from '@acme/nest-message-context';
+import { PlainJsonDeserializer } from '@acme/nest-message-context';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import type { Channel } from 'amqplib';
 import { lastValueFrom } from 'rxjs';
@@ -162,8 +162,7 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
       transport: Transport.RMQ,
       options: { ...options, noAck: false, deserializer: new PlainJsonDeserializer() },
     };
-    const configure = attachMessageContext;
-    openConsumer = () => openMicroservice(BillingModule, transport, { configure });
+    openConsumer = () => openMicroservice(BillingModule, transport);
     await openConsumer();
     client = ClientProxyFactory.create({ transport: Transport.RMQ, options });
     return () => client.close();

@@ -1,7 +1,6 @@
 // For services
 export { MessageContextModule } from './message-context.module.js';
 export type { MessageContextModuleOptions } from './message-context.options.js';
-export { attachMessageContext, type AttachableApp } from './attach-message-context.js';
 export { MessageContext } from './context/message-context.js';
 export type { InboundMessage, Transport } from './context/inbound-message.js';
 export type { InboundHeaders } from './context/inbound-headers.js';
@@ -24,6 +23,7 @@ export {
   isMessageContextError,
   MessageContextConfigurationError,
   MessageContextError,
+  MessageContextLostError,
   MessageContextMissingError,
   StageNotInjectedError,
 } from './message-context.errors.js';

@@ -23,8 +23,20 @@ export class MessageContextMissingError extends MessageContextError {
   constructor() {
     super(
       'No message is being handled here. Call this from a handler (HTTP, gRPC, RabbitMQ) of an application that imports ' +
-        'MessageContextModule, and for a Nest microservice calls attachMessageContext(app) in main.ts; in a callback that ' +
-        'somebody else calls, wrap the function with MessageContext.bind(fn).',
+        'MessageContextModule; in a callback that somebody else calls, wrap the function with MessageContext.bind(fn).',
+    );
+  }
+}
+
+/** Between the door and the handler a middleware went on in another async context, so the message is not known any more. */
+export class MessageContextLostError extends MessageContextError {
+  readonly code = 'MESSAGE_CONTEXT_LOST';
+
+  constructor(className: string, methodName: string) {
+    super(
+      `The message of this request was lost before ${className}.${methodName}: a middleware has called next() from a callback ` +
+        'of somebody else (a pool, a socket, an event emitter), where no message or another one is being handled. In that ' +
+        'middleware call MessageContext.bind(next) instead of next, or register it with app.use() before the application initialises.',
     );
   }
 }

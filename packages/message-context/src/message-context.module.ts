@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, Global, Inject, Logger, Module } from '@nestjs/common';
-import type { DynamicModule, MiddlewareConsumer, NestModule } from '@nestjs/common';
+import type { DynamicModule, NestModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Contexts } from './context/contexts.js';
 import { Doors } from './doors/doors.js';
@@ -34,8 +34,9 @@ const logger = new Logger('MessageContext');
 export class MessageContextCoreModule implements NestModule {
   constructor(@Inject(Doors) private readonly doors: Doors) {}
 
-  configure(consumer: MiddlewareConsumer): void {
-    this.doors.configureHttp(consumer);
+  /** Called when an HTTP application initialises: after its middleware and body parsers, before its routes. */
+  configure(): void {
+    this.doors.beforeRoutes();
   }
 }
 

@@ -14,7 +14,6 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { freePort, testBroker } from '@acme/internal-testing';
 import {
-  attachMessageContext,
   MessageContext,
   MessageContextModule,
   NonRetryableError,
@@ -105,7 +104,6 @@ describe('an error that carries a status', () => {
       { transport: Transport.RMQ, options: { ...queue, noAck: false } },
       deferred,
     );
-    attachMessageContext(app);
     await app.startAllMicroservices();
     client = new Client(url, credentials.createInsecure());
     rmq = ClientProxyFactory.create({ transport: Transport.RMQ, options: queue });

@@ -57,21 +57,13 @@ describe('at boot', () => {
     );
   });
 
-  it('a RabbitMQ server without a door is refused, with the remedy', async () => {
-    await expect(
-      open({ controllers: [Consumer], server: new FakeServer({ noAck: false }), door: false }),
-    ).rejects.toThrow(
-      /Consumer\.placed, .* no door, .* Call attachMessageContext\(app\) in main\.ts/s,
-    );
-  });
-
-  it('neither is asked of other transports, nor of applications with nothing to protect', async () => {
+  it('is not asked of other transports, nor of applications with nothing to protect', async () => {
     @Controller()
     class Unprotected {
       @EventPattern('unprotected')
       handle(): void {}
     }
-    await open({ controllers: [Consumer], door: false });
+    await open({ controllers: [Consumer] });
     await open({ controllers: [Unprotected], server: new FakeServer({ noAck: true }) });
     const right = await open({ controllers: [Consumer], server: new FakeServer({ noAck: false }) });
     expect(right.trace.checked).toHaveLength(2);

@@ -197,7 +197,7 @@ describe('MessageContext.bind', () => {
 
   it('require() says what to do where there is no message', () => {
     expect(() => MessageContext.require()).toThrow(
-      /No message is being handled here\..*attachMessageContext/,
+      /No message is being handled here\..*MessageContextModule/,
     );
   });
 

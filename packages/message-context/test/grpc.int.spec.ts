@@ -21,11 +21,7 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { Test } from '@nestjs/testing';
 import { freePort, waitFor } from '@acme/internal-testing';
-import {
-  attachMessageContext,
-  MessageContext,
-  MessageContextModule,
-} from '@acme/nest-message-context';
+import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
 import { finalize, lastValueFrom, map, Observable, Subject, tap, timer, toArray } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Body, BodyProbe, currentId, Edge, EdgeProbe, ProbeModule } from './support/probe.js';
@@ -156,7 +152,7 @@ type ProbeClient = Client & Record<string, Unary & Stream>;
 let app: INestMicroservice;
 let client: ProbeClient;
 
-async function start(attached: boolean): Promise<void> {
+async function start(): Promise<void> {
   const protoPath = fileURLToPath(new URL('./support/probe.proto', import.meta.url));
   const url = `127.0.0.1:${await freePort()}`;
   const module = await Test.createTestingModule({ imports: [ProbeAppModule] }).compile();
@@ -165,7 +161,6 @@ async function start(attached: boolean): Promise<void> {
     options: { package: 'probe.v1', protoPath, url },
     logger: false,
   });
-  if (attached) attachMessageContext(app);
   await app.listen();
   const { probe } = loadPackageDefinition(loadSync(protoPath)) as never as {
     probe: { v1: { Probe: new (url: string, security: unknown) => ProbeClient } };
@@ -248,8 +243,8 @@ const paces = [
 
 const abc = ['a', 'b', 'c'].map((id) => ({ id, correlation: 'call-1' }));
 
-describe('gRPC with attachMessageContext', () => {
-  beforeAll(() => start(true));
+describe('gRPC', () => {
+  beforeAll(start);
   afterAll(stop);
   beforeEach(forget);
 
@@ -336,34 +331,5 @@ describe('gRPC with attachMessageContext', () => {
 
   it('leaves errors to Nest', async () => {
     await expect(unary('Fails', 'x')).rejects.toMatchObject({ code: 2 });
-  });
-});
-
-describe('gRPC with the fallback alone, on decorated methods', () => {
-  beforeAll(() => start(false));
-  afterAll(stop);
-  beforeEach(forget);
-
-  it('runs a unary handler in the context of the call', async () => {
-    expect(await unary('Unary', 'x')).toEqual({ id: 'x', correlation: 'call-1' });
-    expect(app.get(BodyProbe).seen).toEqual([
-      {
-        stage: 'idempotency',
-        handler: 'ProbeController.unary',
-        correlationId: 'call-1',
-        role: 'handler',
-      },
-    ]);
-  });
-
-  it('tears a server stream down inside the context when the caller cancels', async () => {
-    await cancelledServerStream();
-    expect(seen.at(-1)).toBe('torn down in call-1');
-  });
-
-  // Nest loses the messages of a stream that ends while an async guard runs; only the transport door is early enough to keep them.
-  it('enters the context for each message of a client stream', async () => {
-    expect(await clientStream('ClientStream', true)).toEqual({ id: '3', correlation: 'call-1' });
-    expect(seen.slice(-3)).toEqual(['a call-1', 'b call-1', 'c call-1']);
   });
 });

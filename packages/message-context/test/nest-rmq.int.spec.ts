@@ -18,7 +18,6 @@ import type { INestMicroservice } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import {
-  attachMessageContext,
   DeadLetter,
   Discard,
   MessageContext,
@@ -189,20 +188,18 @@ describe('stock Nest RabbitMQ', () => {
     await channel.bindQueue(broker.name('parked'), broker.name('dead'), '');
     await channel.close();
     const module = await Test.createTestingModule({ imports: [ConsumerModule] }).compile();
-    app = attachMessageContext(
-      module.createNestMicroservice({
-        transport: Transport.RMQ,
-        options: {
-          urls: [broker.url],
-          queue,
-          queueOptions: { durable: true, deadLetterExchange: broker.name('dead') },
-          noAck: false,
-          prefetchCount: 1,
-          deserializer: new PlainJsonDeserializer(),
-        },
-        logger: false,
-      }),
-    );
+    app = module.createNestMicroservice({
+      transport: Transport.RMQ,
+      options: {
+        urls: [broker.url],
+        queue,
+        queueOptions: { durable: true, deadLetterExchange: broker.name('dead') },
+        noAck: false,
+        prefetchCount: 1,
+        deserializer: new PlainJsonDeserializer(),
+      },
+      logger: false,
+    });
     await app.listen();
   });
 

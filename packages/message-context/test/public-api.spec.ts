@@ -1,6 +1,5 @@
 import * as api from '@acme/nest-message-context';
 import type {
-  AttachableApp,
   BodyCall,
   BodySlot,
   BodyStage,
@@ -32,7 +31,6 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 
 /** Every exported type: a type that is taken away does not compile here. */
 interface Types {
-  AttachableApp: AttachableApp;
   BodyCall: BodyCall;
   BodySlot: BodySlot;
   BodyStage: BodyStage;
@@ -75,6 +73,7 @@ describe('the public API', () => {
         "MessageContextConfigurationError",
         "MessageContextCoreModule",
         "MessageContextError",
+        "MessageContextLostError",
         "MessageContextMissingError",
         "MessageContextModule",
         "NonRetryableError",
@@ -86,7 +85,6 @@ describe('the public API', () => {
         "SIGNAL",
         "STATUS",
         "StageNotInjectedError",
-        "attachMessageContext",
         "bodyStage",
         "decisionFor",
         "edgeStage",

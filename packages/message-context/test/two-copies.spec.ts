@@ -100,7 +100,6 @@ describe('two copies of this package in one process', () => {
       .compile();
     const app = module.createNestApplication();
     app.connectMicroservice({ strategy: server });
-    imported.attachMessageContext(required.attachMessageContext(app));
     await app.init();
     handlers = app.get(Handlers);
     close = () => app.close();

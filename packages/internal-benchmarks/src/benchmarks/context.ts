@@ -6,8 +6,6 @@ import type { ContextSamples } from './context/program.js';
 const figures = {
   doorsOverBareMicros:
     'µs of CPU that the transport, edge and body doors with idle stages add to a message; the worse Nest',
-  fallbackVsNoopInterceptor:
-    'CPU of a message with the fallback interceptor over one with an empty interceptor; the worse Nest',
   fiveDecoratorsVsFiveInterceptors:
     'CPU that five of our decorators add over what five empty interceptors add to a bare message; the worse Nest',
   outboundHeadersMicros:
@@ -61,7 +59,6 @@ async function measureOn(major: NestMajor, { quick, row, progress }: Run) {
   }
   return {
     doorsOverBareMicros: median(micros.doors) - bare,
-    fallbackVsNoopInterceptor: median(micros.fallback) / median(micros.oneInterceptor),
     fiveDecoratorsVsFiveInterceptors:
       (median(micros.fiveDecorators) - bare) / (median(micros.fiveInterceptors) - bare),
     outboundHeadersMicros: median(samples.outboundHeadersMicros),

@@ -18,7 +18,7 @@ export interface OpenAppOptions {
   readonly adapter?: AbstractHttpAdapter;
   /** Transports that are connected and started before HTTP listens: a hybrid application. */
   readonly microservices?: readonly MicroserviceOptions[];
-  /** Called before anything is started: global pipes, `attachMessageContext(app)`. */
+  /** Called before anything is started: global pipes, middleware. */
   configure?(app: INestApplication): unknown;
   /** Records what Nest logs; a new one by default. Nest has one logger per process: the application opened last gets all. */
   readonly log?: RecordingLogger;

@@ -54,6 +54,7 @@ export class InboundMessage {
   #replace: ((payload: unknown) => void) | undefined;
   #cancellation: Cancellation | undefined;
   #ended = false;
+  #onEnd: (() => void) | undefined;
   #isTaken = false;
 
   /** @internal */
@@ -137,10 +138,16 @@ export class InboundMessage {
     this.#replace = replace;
   }
 
+  /** @internal Calls back when the handling has ended, however. */
+  onEnd(callback: () => void): void {
+    this.#onEnd = callback;
+  }
+
   /** @internal */
   end(): void {
     this.#ended = true;
     this.#cancellation?.end();
+    this.#onEnd?.();
   }
 }
 

@@ -17,6 +17,8 @@ export class RecordedDelivery implements Delivery {
   #decision: SettleDecision | undefined;
   /** The error as it was thrown: what leaves a Nest RPC handler has been through the exception filters. */
   thrown: { readonly error: unknown } | undefined;
+  /** Handlers of the same event besides the first. */
+  readonly #others: Promise<void>[] = [];
 
   constructor(
     readonly settles: boolean,
@@ -25,6 +27,15 @@ export class RecordedDelivery implements Delivery {
 
   get decision(): SettleDecision | undefined {
     return this.#decision;
+  }
+
+  /** Settling has to wait for this handler of the event, too. */
+  await(handler: Promise<void>): void {
+    this.#others.push(handler);
+  }
+
+  async ended(): Promise<void> {
+    if (this.#others.length > 0) await Promise.all(this.#others);
   }
 
   settle(decision: SettleDecision): boolean {

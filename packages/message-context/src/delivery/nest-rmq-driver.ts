@@ -56,7 +56,11 @@ export class NestRmqDriver {
       decision,
       {
         reject: () => safely(() => channel.reject(delivery, false)),
-        requeue: () => safely(() => channel.reject(delivery, true)),
+        // From RabbitMQ 4.3 on quorum queues count what is rejected, not what is nacked; before, they count both.
+        requeue: (counts) =>
+          safely(() =>
+            counts ? channel.reject(delivery, true) : channel.nack(delivery, false, true),
+          ),
       },
       this.hold,
     );

@@ -4,7 +4,8 @@ import type { SettleDecision } from './decision.js';
 export interface Refusals {
   /** To the broker's dead-letter place, or dropped where the queue has none. */
   reject(): void;
-  requeue(): void;
+  /** `counts`: whether this brings the message nearer to the broker's delivery limit, where the broker can tell. */
+  requeue(counts: boolean): void;
 }
 
 /** Nothing is held longer than this: a held message fills a prefetch slot. */
@@ -57,9 +58,9 @@ export function refuse(
 ): void {
   switch (decision.action) {
     case 'requeue':
-      return refusals.requeue();
+      return refusals.requeue(false);
     case 'retry':
-      return hold.for(decision.afterMs, () => refusals.requeue());
+      return hold.for(decision.afterMs, () => refusals.requeue(decision.countAttempt));
     case 'reject':
     case 'park':
       return refusals.reject();

@@ -1,13 +1,12 @@
 import { isObservable, lastValueFrom } from 'rxjs';
 import { Contexts, defaultContexts } from '../context/contexts.js';
 import { handlerName } from '../context/handler-ref.js';
-import type { Transport } from '../context/inbound-message.js';
 import { MessageContext } from '../context/message-context.js';
 import { storage, type Frame } from '../context/storage.js';
 import { signalOf } from '../delivery/outcome-signals.js';
 import { StageNotInjectedError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
-import { isDeliveredTo } from './handler-kinds.js';
+import { markEntrance } from './entrance.js';
 import { injectedInto, injectInto, serviceProperty } from './injection.js';
 import {
   addBodyStage,
@@ -17,7 +16,6 @@ import {
   type MethodPlan,
 } from './method-plan.js';
 import type { BodyCall, BodyStage, BodyStageService } from './slots.js';
-import { prependFallback } from './fallback.interceptor.js';
 import { dressAs } from './wrap-method.js';
 
 type Method = (...args: unknown[]) => unknown;
@@ -60,7 +58,7 @@ function wrap(plan: MethodPlan, original: Method, overridden: MethodPlan | undef
   };
   dressAs(original, wrapped);
   markWithPlan(wrapped, plan);
-  prependFallback(wrapped);
+  markEntrance(wrapped);
   plan.outermost = wrapped;
   return wrapped;
 }
@@ -146,26 +144,15 @@ function enter(
 ): Omit<BodyCall, 'options'> {
   const { handler } = plan;
   const open = MessageContext.current();
-  const role = open && isHandling(open, plan, instance) ? 'handler' : 'method';
+  const role = open && isHandling(open, plan) ? 'handler' : 'method';
   const contexts = injectedInto<Contexts>(instance, CONTEXTS) ?? defaultContexts;
   const context = open ?? contexts.open(methodFacts(plan, args), false);
   return { context, role, handler, args, instance: instance as object };
 }
 
-/** Whether this call is the one that handles the message, and not one that its handling makes. */
-function isHandling({ message }: MessageContext, plan: MethodPlan, instance: unknown): boolean {
-  if (message.isTaken) return false;
-  if (message.handler === undefined && isReachedBy(message.transport, plan, instance))
-    message.handledBy(plan.handler);
-  return message.handler === plan.handler;
-}
-
-function isReachedBy(transport: Transport, plan: MethodPlan, instance: unknown): boolean {
-  if (plan.outermost && isDeliveredTo(plan.outermost, transport)) return true;
-  // As the class has it: a decorator of somebody else may have replaced our function, and carry the pattern.
-  const present = (instance as Record<string | symbol, unknown> | undefined)?.[plan.key];
-  return typeof present === 'function' && isDeliveredTo(present, transport);
-}
+/** Whether this call is the one that handles the message (`entrance` was told), and not one that its handling makes. */
+const isHandling = ({ message }: MessageContext, { handler }: MethodPlan): boolean =>
+  message.handler === handler && !message.isTaken;
 
 const methodFacts = ({ handler }: MethodPlan, args: readonly unknown[]) => ({
   transport: 'method' as const,

@@ -4,6 +4,7 @@ import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { MODULE_OPTIONS } from '../message-context.tokens.js';
 import { methodsOf } from './decorate.js';
 import { hasEdgeGuard } from './edge-door.js';
+import { hasEntrance } from './entrance.js';
 import {
   bindStaticObjects,
   classesOf,
@@ -15,7 +16,7 @@ import {
 import { handlerKindsOf, isMessageHandler } from './handler-kinds.js';
 import { injectedInto, serviceProperty } from './injection.js';
 import { overriddenPlan, planOfMember } from './method-plan.js';
-import { hasRpcDoor, type RpcServerLike } from './rpc-door.js';
+import type { RpcServerLike } from './rpc-door.js';
 import type { BodyStage, BodyStageService, EdgeStage, EdgeStageService } from './slots.js';
 
 type Method = (...args: never[]) => unknown;
@@ -23,13 +24,15 @@ type Method = (...args: never[]) => unknown;
 interface Application {
   readonly discovery: DiscoveryService;
   readonly servers: ReadonlySet<RpcServerLike>;
+  /** Type of Nest's HTTP adapter, where there is one. */
+  readonly httpAdapter: string | undefined;
 }
 
 /**
  * Looks at every decorated method of the application before the first message arrives. What would leave a message
  * unprotected or unsettled is reported, all of it in one error.
  */
-export function checkAtBoot({ discovery, servers }: Application): void {
+export function checkAtBoot({ discovery, servers, httpAdapter }: Application): void {
   const classes = classesOf(discovery);
   const methods = classes.flatMap(decoratedMethodsOf);
   bindStaticObjects(discovery, methods);
@@ -38,9 +41,10 @@ export function checkAtBoot({ discovery, servers }: Application): void {
     ...methods.flatMap(({ plan }) => plan.problems),
     ...classes.flatMap(unprotectedOverrides),
     ...methods.flatMap(edgesOutOfPlace),
+    ...methods.flatMap(hiddenHandlers),
+    ...methods.flatMap((method) => handlersBehindUnknownAdapter(method, httpAdapter)),
     ...methods.flatMap((method) => problemsOfStages(method, discovery)),
-    ...problemsOfServers(servers, methods),
-    ...unattachedServers(servers),
+    ...[...servers].flatMap((server) => problemsOfHandlers(server, methods)),
   ];
   if (problems.length > 0) throw new MessageContextConfigurationError([...new Set(problems)]);
 }
@@ -96,6 +100,27 @@ function edgesOutOfPlace({ plan, method }: FoundMethod): string[] {
   });
 }
 
+/** Nest reads guards from the function it finds: behind one that lost them nobody knows which method handles the message. */
+function hiddenHandlers({ plan, method }: FoundMethod): string[] {
+  const [stage] = plan.body;
+  if (!stage || !isMessageHandler(method) || hasEntrance(method)) return [];
+  return [
+    `${stage.decorator} on ${handlerName(plan.handler)} would not know its message: a decorator above it replaces the method and drops its metadata. Put ${stage.decorator} above that decorator.`,
+  ];
+}
+
+function handlersBehindUnknownAdapter(
+  { plan, method }: FoundMethod,
+  httpAdapter: string | undefined,
+): string[] {
+  const kinds = handlerKindsOf(method);
+  if (!httpAdapter || ['express', 'fastify'].includes(httpAdapter)) return [];
+  if (!kinds.has('http') && !kinds.has('sse')) return [];
+  return [
+    `${handlerName(plan.handler)}: the HTTP adapter "${httpAdapter}" has no door, so its requests cannot be protected. Use Express or Fastify.`,
+  ];
+}
+
 function problemsOfStages(found: FoundMethod, discovery: DiscoveryService): string[] {
   const { plan, method, owner, instances } = found;
   const common = { handler: plan.handler, kinds: handlerKindsOf(method), method, owner };
@@ -118,39 +143,22 @@ function problemsOfStages(found: FoundMethod, discovery: DiscoveryService): stri
   return [...body, ...edge];
 }
 
-/** A server that came after the others were attached has neither a door nor the fallback, which was dropped then. */
-function unattachedServers(servers: ReadonlySet<RpcServerLike>): string[] {
-  const attached = [...servers].filter(hasRpcDoor).length;
-  if (attached === 0 || attached === servers.size) return [];
-  return [
-    `${servers.size - attached} of ${servers.size} microservices have no door: they were connected after attachMessageContext(app). ` +
-      'Call it after every connectMicroservice() and before startAllMicroservices().',
-  ];
+/** What is wrong with a server, given what is to be handled in this application. */
+export function problemsOfServer(server: RpcServerLike, discovery: DiscoveryService): string[] {
+  return problemsOfHandlers(server, classesOf(discovery).flatMap(decoratedMethodsOf));
 }
 
-function problemsOfServers(
-  servers: ReadonlySet<RpcServerLike>,
-  methods: readonly FoundMethod[],
-): string[] {
+function problemsOfHandlers(server: RpcServerLike, methods: readonly FoundMethod[]): string[] {
+  if (!isRmqServer(server) || server.noAck === false) return [];
   const handlers = methods.filter(
     ({ method, plan }) => plan.body.length > 0 && hasAmqpKind(method),
   );
   if (handlers.length === 0) return [];
   const names = [...new Set(handlers.map(({ plan }) => handlerName(plan.handler)))].join(', ');
-  return [...servers].filter(isRmqServer).flatMap((server) => {
-    if (server.noAck !== false) {
-      return [
-        `${names}: the RabbitMQ microservice has noAck: true (Nest's default), so the broker forgets a message before it is ` +
-          'handled and nothing can protect it. Set noAck: false in its options.',
-      ];
-    }
-    return hasRpcDoor(server)
-      ? []
-      : [
-          `${names}: the RabbitMQ microservice has no door, so nobody would settle its messages. Call attachMessageContext(app) in ` +
-            'main.ts before listen() or startAllMicroservices(), and after every connectMicroservice().',
-        ];
-  });
+  return [
+    `${names}: the RabbitMQ microservice has noAck: true (Nest's default), so the broker forgets a message before it is ` +
+      'handled and nothing can protect it. Set noAck: false in its options.',
+  ];
 }
 
 const hasAmqpKind = (method: Method): boolean => {

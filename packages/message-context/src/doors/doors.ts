@@ -1,78 +1,60 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { BeforeApplicationShutdown, MiddlewareConsumer, OnModuleInit } from '@nestjs/common';
+import type {
+  BeforeApplicationShutdown,
+  OnApplicationBootstrap,
+  OnModuleInit,
+} from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Contexts } from '../context/contexts.js';
 import { GolevelupDriver } from '../delivery/golevelup-driver.js';
 import { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { LocalHold } from '../delivery/settle-driver.js';
+import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
 import { deadLetterWarning } from './dead-letter-check.js';
-import { checkAtBoot } from './boot-check.js';
-import { isFallback } from './fallback.interceptor.js';
+import { checkAtBoot, problemsOfServer } from './boot-check.js';
+import { Gate } from './gate.js';
 import {
   installGolevelupDoor,
   isGolevelupConnection,
   type GolevelupConnectionLike,
 } from './golevelup-door.js';
-import { installHttpDoor, type HttpAdapterLike } from './http-door.js';
+import { installHttpDoor, reenterBeforeRoutes, type HttpAdapterLike } from './http-door.js';
 import { hasRpcDoor, installRpcDoor, type RpcServerLike } from './rpc-door.js';
+import { observeThrownErrors } from './thrown-error-observer.js';
 
 /** Puts the transport doors of one application in place. */
 @Injectable()
-export class Doors implements OnModuleInit, BeforeApplicationShutdown {
-  readonly #hold = new LocalHold();
+export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger('MessageContext');
+  readonly #hold = new LocalHold();
+  readonly #gate = new Gate((text) => this.#logger.warn(text));
   /** Every microservice server of this application, as Nest announces them. */
   readonly #servers = new Set<RpcServerLike>();
+  #checked = false;
 
   constructor(
     @Inject(Contexts) private readonly contexts: Contexts,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedMessageContextOptions,
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
-    // Nest announces servers since 11.1; before, only those given to attachMessageContext are known.
-    this.modules
-      .getRpcTargetRegistry?.<RpcServerLike>()
-      .subscribe((server) => this.#servers.add(server));
+    if (typeof modules.getRpcTargetRegistry !== 'function')
+      throw new MessageContextConfigurationError([
+        'This version of @nestjs/core does not announce its microservices, so their messages would be unprotected. Update Nest to 11.1.4 or later.',
+      ]);
+    // Each is announced when it is created, and that is before its handlers are registered.
+    modules.getRpcTargetRegistry<RpcServerLike>().subscribe((server) => this.openRpc(server));
     this.openHttp();
   }
 
-  /** The HTTP door, at the earliest moment there is an adapter: before body parsers, so that a 400 of theirs carries the id. */
-  openHttp(): void {
-    const adapter = this.http.httpAdapter as HttpAdapterLike | undefined;
-    if (adapter && ['express', 'fastify'].includes(adapter.getType())) {
-      installHttpDoor(adapter, {
-        contexts: this.contexts,
-        echoCorrelationId: this.options.echoCorrelationId,
-      });
-    }
-  }
-
-  /** Called while the HTTP application initialises, before its routes are registered. */
-  configureHttp(_consumer: MiddlewareConsumer): void {
+  /** Called while an HTTP application initialises, when only its routes are missing. */
+  beforeRoutes(): void {
     this.openHttp();
-    if ([...this.#servers].every(hasRpcDoor)) this.dropFallback();
-  }
-
-  /**
-   * The door of one microservice; must be in place before its listeners are registered. Returns false when it was there.
-   */
-  openRpc(server: RpcServerLike): boolean {
-    this.#servers.add(server);
-    if (hasRpcDoor(server)) return false;
-    const driver = new NestRmqDriver(this.#hold, this.#logger);
-    installRpcDoor(server, { contexts: this.contexts, driver });
-    return true;
-  }
-
-  /** Where every transport has a door the fallback would only cost. Other applications of the process keep theirs. */
-  dropFallback(): void {
-    for (const { injectables } of this.modules.values()) {
-      for (const token of injectables.keys()) if (isFallback(token)) injectables.delete(token);
-    }
+    const adapter = this.httpAdapter;
+    if (adapter) reenterBeforeRoutes(adapter, this.httpParts);
   }
 
   async onModuleInit(): Promise<void> {
@@ -81,12 +63,53 @@ export class Doors implements OnModuleInit, BeforeApplicationShutdown {
       .map(({ instance }) => instance as unknown)
       .filter(isGolevelupConnection);
     if (connections.length > 0) await this.openGolevelup(connections);
-    checkAtBoot({ discovery: this.discovery, servers: this.#servers });
+    checkAtBoot({
+      discovery: this.discovery,
+      servers: this.#servers,
+      httpAdapter: (this.http.httpAdapter as HttpAdapterLike | undefined)?.getType(),
+    });
+    this.#checked = true;
     for (const server of this.#servers) this.warnAboutDeadLetters(server);
   }
 
+  /** All modules have initialised. */
+  onApplicationBootstrap(): void {
+    this.#gate.open();
+  }
+
   beforeApplicationShutdown(): void {
+    this.#gate.close();
     this.#hold.release();
+  }
+
+  /** The HTTP door, at the earliest moment there is an adapter: before body parsers, so that a 400 of theirs carries the id. */
+  private openHttp(): void {
+    const adapter = this.httpAdapter;
+    if (adapter) installHttpDoor(adapter, this.httpParts);
+  }
+
+  /** Of a kind that has a door; handlers behind another one are refused at boot. */
+  private get httpAdapter(): HttpAdapterLike | undefined {
+    const adapter = this.http.httpAdapter as HttpAdapterLike | undefined;
+    return adapter && HTTP_ADAPTERS.includes(adapter.getType()) ? adapter : undefined;
+  }
+
+  private get httpParts() {
+    return { contexts: this.contexts, echoCorrelationId: this.options.echoCorrelationId };
+  }
+
+  private openRpc(server: RpcServerLike): void {
+    this.#servers.add(server);
+    if (hasRpcDoor(server)) return;
+    for (const { metatype } of this.discovery.getControllers())
+      if (metatype) observeThrownErrors(metatype);
+    installRpcDoor(server, {
+      contexts: this.contexts,
+      driver: new NestRmqDriver(this.#hold, this.#logger),
+      gate: this.#gate,
+      // At boot all servers are checked together; this is for those that come later.
+      problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
+    });
   }
 
   private warnAboutDeadLetters({ noAck, queue, queueOptions }: RpcServerLike): void {
@@ -111,3 +134,5 @@ export class Doors implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 }
+
+const HTTP_ADAPTERS: readonly string[] = ['express', 'fastify'];

@@ -1,10 +1,9 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
-import { Contexts } from '../context/contexts.js';
+import { MessageContext } from '../context/message-context.js';
 import { MessageContextMissingError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
-import { contextOfExecution } from './execution.js';
-import { prependFallback } from './fallback.interceptor.js';
+import { isEntrance, markEntrance } from './entrance.js';
 import { addEdgeStage, markWithPlan, planFor, type MethodPlan } from './method-plan.js';
 import { EDGE_SLOTS, type EdgeStage, type EdgeStageService } from './slots.js';
 
@@ -29,7 +28,7 @@ export function edgeStage<Options>(stage: EdgeStage<Options>): StageDecorator {
       const plan = planFor(prototype, key);
       addEdgeStage(plan, stage as EdgeStage, level);
       markWithPlan(method, plan);
-      prependFallback(method);
+      markEntrance(method);
       Reflect.defineMetadata(GUARDS, guardsFor(plan, [...guardsOf(method), guard]), method);
       return method;
     },
@@ -43,10 +42,12 @@ export const hasEdgeGuard = (method: object, stage: EdgeStage): boolean =>
 const guardsOf = (method: object): BrandedGuard[] =>
   (Reflect.getMetadata(GUARDS, method) ?? []) as BrandedGuard[];
 
-/** Those of the plan's stages in slot order, then the method's own. */
+/** The entrance, those of the plan's stages in slot order, then the method's own. */
 function guardsFor({ edge }: MethodPlan, guards: readonly BrandedGuard[]): BrandedGuard[] {
-  const position = (guard: BrandedGuard): number =>
-    guard[STAGE] ? EDGE_SLOTS.indexOf(guard[STAGE].slot) : EDGE_SLOTS.length;
+  const position = (guard: BrandedGuard): number => {
+    if (isEntrance(guard)) return -1;
+    return guard[STAGE] ? EDGE_SLOTS.indexOf(guard[STAGE].slot) : EDGE_SLOTS.length;
+  };
   return guards
     .filter((guard) => !guard[STAGE] || edge.includes(guard[STAGE]))
     .sort((a, b) => position(a) - position(b));
@@ -57,14 +58,11 @@ function guardFor(stage: EdgeStage): Type<CanActivate> & BrandedGuard {
   class EdgeStageGuard implements CanActivate {
     static readonly [STAGE] = stage;
 
-    constructor(
-      @Inject(stage.service) private readonly service: EdgeStageService,
-      @Optional() @Inject(Contexts) private readonly contexts?: Contexts,
-    ) {}
+    constructor(@Inject(stage.service) private readonly service: EdgeStageService) {}
 
     /** Waits only for a stage that waits: every `await` costs as much as the rest of this guard. */
     canActivate(execution: ExecutionContext): boolean | Promise<boolean> {
-      const context = contextOfExecution(execution, this.contexts);
+      const context = MessageContext.current();
       if (!context?.message.handler) throw new MessageContextMissingError();
       const { message } = context;
       bindPayload(execution, message);

@@ -1,4 +1,3 @@
-import type { Transport } from '../context/inbound-message.js';
 import type { HandlerKind } from './slots.js';
 
 // Metadata keys of Nest and golevelup, stable since their first versions. Neither exports all of them, and golevelup is
@@ -17,15 +16,6 @@ interface RabbitConfig {
   readonly batchOptions?: unknown;
 }
 
-const known = new WeakMap<object, ReadonlySet<HandlerKind>>();
-
-/** The same as `handlerKindsOf`, for every message: read once, when all decorators have been applied. */
-export function handlerKindsAtRuntime(method: object): ReadonlySet<HandlerKind> {
-  let kinds = known.get(method);
-  if (!kinds) known.set(method, (kinds = handlerKindsOf(method)));
-  return kinds;
-}
-
 /** By which doors messages reach a method, read from the metadata its decorators left. */
 export function handlerKindsOf(method: object): ReadonlySet<HandlerKind> {
   const kinds = new Set<HandlerKind>();
@@ -41,26 +31,6 @@ export function handlerKindsOf(method: object): ReadonlySet<HandlerKind> {
 
 /** Whether some transport delivers messages to this method. */
 export const isMessageHandler = (method: object): boolean => !handlerKindsOf(method).has('method');
-
-const TRANSPORTS: Readonly<Record<HandlerKind, readonly Transport[]>> = {
-  http: ['http'],
-  sse: ['http'],
-  grpc: ['grpc', 'rpc'],
-  'grpc-stream': ['grpc', 'rpc'],
-  event: ['rmq', 'rpc'],
-  request: ['rmq', 'rpc'],
-  'golevelup-subscribe': ['golevelup'],
-  'golevelup-rpc': ['golevelup'],
-  'golevelup-batch': ['golevelup'],
-  method: [],
-};
-
-/** Whether messages of this transport can be delivered to the method. */
-export function isDeliveredTo(method: object, transport: Transport): boolean {
-  for (const kind of handlerKindsAtRuntime(method))
-    if (TRANSPORTS[kind].includes(transport)) return true;
-  return false;
-}
 
 function rpcKindsOf(method: object): HandlerKind[] {
   const handlerType: unknown = Reflect.getMetadata(PATTERN_HANDLER, method);

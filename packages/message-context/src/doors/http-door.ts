@@ -47,6 +47,15 @@ export function installHttpDoor(adapter: HttpAdapterLike, parts: HttpDoorParts):
   else adapter.use(expressMiddleware(parts));
 }
 
+/**
+ * Enters the context again where routes begin: what the application's own middleware waited for (a session store, a body
+ * parser) may have continued in another context. Fastify's second hook does the same.
+ */
+export function reenterBeforeRoutes(adapter: HttpAdapterLike, parts: HttpDoorParts): void {
+  if (adapter.getType() !== 'express') return;
+  adapter.use((request, response, next) => open(request, response, parts).run(next));
+}
+
 function expressMiddleware(parts: HttpDoorParts) {
   return (request: ExpressRequest, response: ExpressResponse, next: () => void): void => {
     const context = open(request, response, parts);

@@ -4,15 +4,18 @@ import { MessageContext } from '../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channel.js';
 import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
 import { NonRetryableError, signalOf } from '../delivery/outcome-signals.js';
+import type { RecordedDelivery } from '../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../facts/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
+import { MessageContextConfigurationError } from '../message-context.errors.js';
 import type { QueueDeclarationLike } from './dead-letter-check.js';
+import type { Gate } from './gate.js';
 import { reenterRequestStream } from './grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
 import { endingWith, scoped } from './scoped.js';
 
 /** What a Nest server calls for a message; `next` chains further handlers of one event. */
-export interface RpcCallback {
+interface RpcCallback {
   (...args: unknown[]): unknown;
   next?: RpcCallback;
   isEventHandler?: boolean;
@@ -27,7 +30,6 @@ export interface RpcServerLike {
     isEventHandler?: boolean,
     extras?: Record<string, unknown>,
   ): void;
-  getHandlers?(): Map<string, RpcCallback>;
   readonly noAck?: boolean;
   readonly queue?: string;
   readonly queueOptions?: QueueDeclarationLike;
@@ -37,6 +39,9 @@ export interface RpcServerLike {
 export interface RpcDoorParts {
   readonly contexts: Contexts;
   readonly driver: NestRmqDriver;
+  readonly gate: Gate;
+  /** What keeps this server from being used, asked when it is given a handler. */
+  readonly problems: () => readonly string[];
 }
 
 const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
@@ -44,11 +49,15 @@ const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
 /**
  * Puts the transport door on a Nest microservice server: every handler registered from now on runs in the context of its
  * message, guards and filters included. `addHandler` is where all transports meet, and it sees arguments and outcome.
+ *
+ * @throws {MessageContextConfigurationError} out of `addHandler`, where the server may not be used
  */
 export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void {
   Object.defineProperty(server, DOOR, { value: true });
   const addHandler = server.addHandler.bind(server);
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
+    const problems = parts.problems();
+    if (problems.length > 0) throw new MessageContextConfigurationError(problems);
     const name = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
     addHandler(
       pattern,
@@ -72,11 +81,11 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
     const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
     if (!call) return callback(...args);
-    const { contexts } = entrance;
+    const { contexts, gate } = entrance;
     const current = MessageContext.current();
-    // A further handler of an event under way: the first one settles for both.
     if (current?.key === call.key)
-      return inContext(contexts.sibling(current, call.facts()), callback, args);
+      return besides(current, contexts.sibling(current, call.facts()), callback, args);
+    const handle = gate.isOpen ? callback : behind(gate, callback);
     const settles = call.rmq !== undefined && entrance.settles;
     const context = call.isOfOneMessage
       ? contexts.openOrJoin(call.key, call.facts, settles)
@@ -87,8 +96,8 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
         context,
       );
     }
-    if (!call.rmq || !settles) return inContext(context, callback, args);
-    return settleByOutcome(context, callback, args, { ...entrance, rmq: call.rmq });
+    if (!call.rmq || !settles) return inContext(context, handle, args);
+    return settleByOutcome(context, handle, args, { ...entrance, rmq: call.rmq });
   };
   // Nest chains several handlers of one event through this property of the callback it made itself.
   Object.defineProperty(entered, 'next', {
@@ -98,6 +107,25 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
     },
   });
   return entered;
+}
+
+/** The handler waits until the application is ready; its message is known and can be settled meanwhile. */
+const behind =
+  (gate: Gate, handle: RpcCallback): RpcCallback =>
+  async (...args) => {
+    await gate.pass();
+    return handle(...args);
+  };
+
+/** A further handler of an event under way: the first one settles for both, when both have ended. */
+function besides(
+  { message: { delivery } }: MessageContext,
+  sibling: MessageContext,
+  callback: RpcCallback,
+  args: unknown[],
+): Promise<unknown> {
+  (delivery as RecordedDelivery).await(new Promise((end) => sibling.message.onEnd(end)));
+  return inContext(sibling, callback, args);
 }
 
 async function inContext(
@@ -130,9 +158,11 @@ async function settleByOutcome(
   const result = isUnreadable(rmq.delivery, context.message.payload)
     ? Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }))
     : inContext(context, callback, [...args.slice(0, -1), guarded]);
+  const { delivery } = context.message;
   const settle = {
     succeeded: () => driver.succeeded(context, rmq.delivery, channel),
     failed: (error: unknown) => driver.failed(error, context, rmq.delivery, channel),
+    ended: () => (delivery as RecordedDelivery).ended(),
   };
   return context.message.expectsReply ? settleRequest(result, settle) : settleEvent(result, settle);
 }
@@ -153,6 +183,8 @@ function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknow
 }
 
 interface Settlement {
+  /** Resolves when every further handler of the event has ended, too. */
+  readonly ended: () => Promise<unknown>;
   readonly succeeded: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -160,16 +192,19 @@ interface Settlement {
 /** Runs the event to its end, then settles. Nest itself would neither await nor notice a failure. */
 async function settleEvent(
   running: Promise<unknown>,
-  { succeeded, failed }: Settlement,
+  { succeeded, failed, ended }: Settlement,
 ): Promise<void> {
   try {
     const result = await running;
     const value: unknown = isObservable(result)
       ? await lastValueFrom(result, { defaultValue: undefined })
       : result;
-    if (signalOf(value)) return failed(value);
+    if (signalOf(value)) throw value as Error;
+    await ended();
     succeeded();
   } catch (error) {
+    // Given back while the other one still runs, the message would be handled twice at once.
+    await ended();
     failed(error);
   }
 }

@@ -2,6 +2,9 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { MessageContext } from '../context/message-context.js';
 import type { RecordedDelivery } from '../delivery/delivery.js';
 
+const FILTERS = '__exceptionFilters__';
+const BRAND = Symbol.for('@acme/nest-message-context:thrown-error-observer');
+
 /**
  * Matches no exception, but sees each one: Nest asks `exception instanceof SeenException` while it looks for a filter.
  *
@@ -17,10 +20,23 @@ class SeenException {
   }
 }
 
-/** A global filter that only looks: remembers what was thrown while a message is handled. */
+/** A filter that only looks: remembers what was thrown while a message is handled. */
 @Catch(SeenException)
-export class ThrownErrorObserver implements ExceptionFilter {
+class ThrownErrorObserver implements ExceptionFilter {
+  readonly [BRAND] = true;
+
   catch(exception: unknown): never {
     throw exception;
   }
+}
+
+/**
+ * Puts the observer on a controller, before its other filters. On the class, because a microservice of a hybrid application
+ * has global filters of its own that nobody else can reach. Other applications that share the class have no message there
+ * that it could see, so it does nothing to them.
+ */
+export function observeThrownErrors(controller: object): void {
+  const present = (Reflect.getMetadata(FILTERS, controller) ?? []) as Record<symbol, unknown>[];
+  if (present.some((filter) => filter[BRAND])) return;
+  Reflect.defineMetadata(FILTERS, [...present, new ThrownErrorObserver()], controller);
 }

@@ -4,7 +4,6 @@ import { Test } from '@nestjs/testing';
 import type { INestApplication } from '@nestjs/common';
 import { RecordingLogger } from '@acme/internal-testing';
 import {
-  attachMessageContext,
   bodyStage,
   edgeStage,
   MessageContextCoreModule,
@@ -80,20 +79,17 @@ interface TracedOptions {
   readonly controllers?: Type<unknown>[];
   readonly providers?: Exclude<DynamicModule['providers'], undefined>;
   readonly imports?: Exclude<DynamicModule['imports'], undefined>;
-  /** Without it the context is opened by the fallback. */
-  readonly door?: boolean;
   readonly server?: FakeServer;
   readonly log?: RecordingLogger;
   /** Takes the place of the trace. */
   readonly traceClass?: Type<Trace>;
 }
 
-/** An application with a transport door (or without) and the trace; whoever opens it closes it. */
+/** A hybrid application with a transport and the trace; whoever opens it closes it. */
 export async function openTraced({
   controllers = [],
   providers = [],
   imports = [],
-  door = true,
   server = new FakeServer(),
   log = new RecordingLogger(),
   traceClass = Trace,
@@ -109,7 +105,6 @@ export async function openTraced({
     .compile();
   const app = module.createNestApplication();
   app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
-  if (door) attachMessageContext(app);
   try {
     await app.startAllMicroservices();
     await app.init();

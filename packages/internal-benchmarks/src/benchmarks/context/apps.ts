@@ -1,18 +1,8 @@
 import { Controller, Injectable, Module, UseInterceptors } from '@nestjs/common';
-import type {
-  CallHandler,
-  ExecutionContext,
-  INestMicroservice,
-  NestInterceptor,
-} from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern } from '@nestjs/microservices';
-import {
-  attachMessageContext,
-  HeaderNames,
-  MessageContext,
-  MessageContextModule,
-} from '@acme/nest-message-context';
+import { HeaderNames, MessageContext, MessageContextModule } from '@acme/nest-message-context';
 import type { Observable } from 'rxjs';
 import { InProcessServer } from '../../nest/in-process-server.js';
 import { Body, Edge, IdleStagesModule } from './stages.js';
@@ -94,22 +84,14 @@ export interface RunningApp {
 }
 
 /** Nest alone. */
-export const bareApp = () => start(BareModule, (app) => app);
+export const bareApp = () => start(BareModule);
 
-/** With the transport door, as `main.ts` opens it. */
-export const appWithDoors = () => start(DecoratedModule, attachMessageContext);
+/** With the transport door. */
+export const appWithDoors = () => start(DecoratedModule);
 
-/** Without that line: the fallback interceptor opens the context. */
-export const appWithFallback = () => start(DecoratedModule, (app) => app);
-
-async function start(
-  module: new () => object,
-  prepare: (app: INestMicroservice) => INestMicroservice,
-): Promise<RunningApp> {
+async function start(module: new () => object): Promise<RunningApp> {
   const server = new InProcessServer();
-  const app = prepare(
-    await NestFactory.createMicroservice(module, { strategy: server, logger: false }),
-  );
+  const app = await NestFactory.createMicroservice(module, { strategy: server, logger: false });
   await app.listen();
   return { server, close: () => app.close() };
 }

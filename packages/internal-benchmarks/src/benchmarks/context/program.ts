@@ -3,14 +3,14 @@ import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { cpuMicros, heapMiB } from '../../measure/cost.js';
 import { interleave } from '../../measure/interleave.js';
-import { appWithDoors, appWithFallback, bareApp, type RunningApp } from './apps.js';
+import { appWithDoors, bareApp, type RunningApp } from './apps.js';
 
 /** What the program prints: CPU in µs per operation, by subject and round. */
 export interface ContextSamples {
   readonly nest: string;
   readonly micros: Readonly<
     Record<
-      'bare' | 'doors' | 'fiveDecorators' | 'fallback' | 'oneInterceptor' | 'fiveInterceptors',
+      'bare' | 'doors' | 'fiveDecorators' | 'oneInterceptor' | 'fiveInterceptors',
       readonly number[]
     >
   >;
@@ -31,13 +31,12 @@ const costOf = (app: RunningApp, pattern: string) => {
 };
 
 async function measure(): Promise<ContextSamples> {
-  const [bare, doors, fallback] = await Promise.all([bareApp(), appWithDoors(), appWithFallback()]);
+  const [bare, doors] = await Promise.all([bareApp(), appWithDoors()]);
   const micros = await interleave(
     {
       bare: costOf(bare, 'bare'),
       doors: costOf(doors, 'doors'),
       fiveDecorators: costOf(doors, 'five decorators'),
-      fallback: costOf(fallback, 'doors'),
       oneInterceptor: costOf(bare, 'one interceptor'),
       fiveInterceptors: costOf(bare, 'five interceptors'),
     },
@@ -49,7 +48,7 @@ async function measure(): Promise<ContextSamples> {
     { rounds, warmup: 2 },
   );
   const heapGrowthMiB = await heapGrowth(doors);
-  await Promise.all([bare.close(), doors.close(), fallback.close()]);
+  await Promise.all([bare.close(), doors.close()]);
   return { nest: nestVersion(), micros, outboundHeadersMicros: headers, heapGrowthMiB };
 }
 
