@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deadLetterWarning } from '../src/doors/dead-letter-check.js';
+import { deadLetterWarning } from '../src/transports/amqp/dead-letter-check.js';
 
 describe('the warning about a queue that drops what is parked', () => {
   it.each([

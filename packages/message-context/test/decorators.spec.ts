@@ -39,6 +39,7 @@ import {
   decorate,
   openTraced,
   permutations,
+  Trace,
   type TracedApp,
 } from './support/trace.js';
 
@@ -815,6 +816,22 @@ describe('the role of a call', () => {
     const app = await open({ controllers: [Handlers] });
     await app.server.ask('repeated');
     expect(rolesOf(app)).toEqual(['repeated: handler', 'repeated: handler']);
+  });
+
+  it('does not matter to a stage that throws instead of rejecting: the call rejects, and is handled again', async () => {
+    let fails = true;
+    class ThrowsOnce extends Trace {
+      override around(...args: Parameters<Trace['around']>): Promise<unknown> {
+        if (fails) throw new Error('thrown, not rejected');
+        return super.around(...args);
+      }
+    }
+    const app = await open({ controllers: [Handlers], traceClass: ThrowsOnce });
+    const call = app.get(Handlers).inner();
+    await expect(call).rejects.toThrow('thrown, not rejected');
+    fails = false;
+    await app.server.ask('inner');
+    expect(rolesOf(app)).toEqual(['inner: handler']);
   });
 
   it('is "method" for a handler that is called outside of any message', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Gate } from '../src/doors/gate.js';
+import { Gate } from '../src/transports/rpc/gate.js';
 
 describe('the gate', () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
-import { guardedChannel } from '../src/delivery/guarded-channel.js';
+import { guardedChannel } from '../src/transports/amqp/guarded-channel.js';
 import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
 
 class Channel extends EventEmitter {

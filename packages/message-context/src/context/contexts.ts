@@ -5,7 +5,7 @@ import { textOf, writeSafely } from '../read-safely.js';
 import { isAcceptableId } from './correlation.js';
 import { InboundMessage, type InboundFacts } from './inbound-message.js';
 import { MessageContext, type ContextSettings } from './message-context.js';
-import { storage } from './storage.js';
+import { openedFor, remember } from './storage.js';
 
 /** Opens the contexts of one application. */
 export class Contexts {
@@ -20,17 +20,10 @@ export class Contexts {
 
   /** Opens a context, or joins the one that is open for this transport object already. */
   openOrJoin(key: object, facts: () => InboundFacts, settles = false): MessageContext {
-    const open = storage.open.get(key);
+    const open = openedFor(key);
     if (open) return open;
     const context = this.open(facts(), settles, key);
-    storage.open.set(key, context);
-    return context;
-  }
-
-  /** Opens a context for a transport object that may have served another message before. */
-  openAnew(key: object, facts: InboundFacts): MessageContext {
-    const context = this.open(facts, false, key);
-    storage.open.set(key, context);
+    remember(key, context);
     return context;
   }
 
@@ -65,14 +58,17 @@ function guarded(
   warn: (text: string) => void,
 ): ContextSettings {
   return {
-    generateId: () => {
-      const id = attempt(generateId);
-      if (typeof id.value === 'string' && isAcceptableId(id.value)) return id.value;
-      warn(
-        `generateId ${toldBy(id)}, which cannot be a correlation id (1 to 128 printable ASCII characters): a UUID is used instead. Correct generateId.`,
-      );
-      return randomUUID();
-    },
+    generateId:
+      generateId === randomUUID
+        ? generateId
+        : () => {
+            const id = attempt(generateId);
+            if (typeof id.value === 'string' && isAcceptableId(id.value)) return id.value;
+            warn(
+              `generateId ${toldBy(id)}, which cannot be a correlation id (1 to 128 printable ASCII characters): a UUID is used instead. Correct generateId.`,
+            );
+            return randomUUID();
+          },
     trustIdentity: (message) => {
       const trusted = attempt(() => trustIdentity(message));
       if (typeof trusted.value === 'boolean') return trusted.value;

@@ -16,7 +16,11 @@ export class InboundHeaders {
 
   /** The first value as text. Numbers and booleans are written out, bytes are read as UTF-8, tables are not text. */
   get(name: string): string | undefined {
-    return this.getAll(name)[0];
+    for (const value of this.values(name)) {
+      const text = asText(value);
+      if (text !== undefined) return text;
+    }
+    return undefined;
   }
 
   /** Every value of this name as text, in the order received. */
@@ -58,9 +62,11 @@ export class InboundHeaders {
   }
 
   private values(name: string): readonly unknown[] {
-    return this.#values.get(name.toLowerCase()) ?? [];
+    return this.#values.get(name.toLowerCase()) ?? NONE;
   }
 }
+
+const NONE: readonly unknown[] = [];
 
 function asText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;

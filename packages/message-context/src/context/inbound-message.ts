@@ -32,6 +32,8 @@ export interface InboundFacts {
   readonly response?: unknown;
 }
 
+const NO_HEADERS = new InboundHeaders();
+
 /** The message being handled: one shape, whatever door it came in by. */
 export class InboundMessage {
   readonly transport: Transport;
@@ -65,7 +67,7 @@ export class InboundMessage {
     this.transport = facts.transport;
     this.name = facts.name;
     this.messageId = facts.messageId === '' ? undefined : facts.messageId;
-    this.headers = facts.headers ?? new InboundHeaders();
+    this.headers = facts.headers ?? NO_HEADERS;
     this.#facts = facts;
     this.redelivered = facts.redelivered ?? false;
     this.attempt = attemptOf(this.headers, facts);
@@ -122,15 +124,8 @@ export class InboundMessage {
     return this.#isTaken;
   }
 
-  /** @internal */
-  async whileHandling<T>(handler: () => Promise<T>): Promise<T> {
-    this.#isTaken = true;
-    try {
-      return await handler();
-    } catch (error) {
-      this.#isTaken = false;
-      throw error;
-    }
+  set isTaken(isTaken: boolean) {
+    this.#isTaken = isTaken;
   }
 
   /** @internal Where a replaced payload has to be written so that pipes and handler see it. */

@@ -17,8 +17,6 @@ export interface Frame {
 interface Shared {
   readonly frame: AsyncLocalStorage<Frame>;
   readonly current: AsyncLocalStorage<MessageContext>;
-  /** Contexts by the transport's own object: whoever sees a delivery second joins the context instead of opening another. */
-  readonly open: WeakMap<object, MessageContext>;
 }
 
 // On globalThis under a versioned key, so that two installed copies of this package share one context. Nothing else is global.
@@ -28,5 +26,17 @@ const registry = globalThis as unknown as Record<symbol, Shared | undefined>;
 export const storage: Shared = (registry[KEY] ??= {
   frame: new AsyncLocalStorage<Frame>(),
   current: new AsyncLocalStorage<MessageContext>(),
-  open: new WeakMap(),
 });
+
+const CONTEXT = Symbol.for('@acme/nest-message-context:context:v1');
+
+/**
+ * The context that was opened for this transport object: whoever sees it second joins instead of opening another. Kept on
+ * the object itself: entries of a WeakMap made the garbage collection of short-lived messages dearer than all doors.
+ */
+export const openedFor = (key: object): MessageContext | undefined =>
+  (key as Record<symbol, MessageContext | undefined>)[CONTEXT];
+
+export function remember(key: object, context: MessageContext): void {
+  Object.defineProperty(key, CONTEXT, { value: context, configurable: true });
+}

@@ -95,46 +95,61 @@ function runStages(
   frame: Pick<Frame, 'isInside'> | undefined,
 ): Promise<unknown> {
   let call: Omit<BodyCall, 'options'>;
-  let chain: Next;
+  let stages: Next;
   try {
     call = enter(plan, instance, args);
-    chain = stagesAround(plan, call, () => outcomeOf(method));
+    stages = stagesAround(plan, call, () => outcomeOf(method, call));
   } catch (error) {
     return Promise.reject(error as Error);
   }
-  const { context, role } = call;
+  const chain: Next = () => {
+    try {
+      return stages();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  };
+  const { context } = call;
   const inFrame: Next = frame
     ? () => storage.frame.run({ ...frame, plan, instance, context }, chain)
     : chain;
   if (MessageContext.current() !== context)
     return context.run(() => inFrame().finally(() => context.message.end()));
-  return role === 'handler' ? context.message.whileHandling(inFrame) : inFrame();
+  return inFrame();
 }
 
-function stagesAround(
-  { body, handler }: MethodPlan,
-  call: Omit<BodyCall, 'options'>,
-  method: Next,
-): Next {
+function stagesAround({ body }: MethodPlan, call: Omit<BodyCall, 'options'>, method: Next): Next {
+  const { context, role, handler, args, instance } = call;
+  // Every promise costs as much as a stage, so nothing here is async that need not be.
   let next = method;
   for (let index = body.length - 1; index >= 0; index -= 1) {
     const stage = body[index]!;
     const inner = next;
-    const service = injectedInto<BodyStageService>(call.instance, serviceProperty(stage));
+    const service = injectedInto<BodyStageService>(instance, serviceProperty(stage));
     if (!service) throw new StageNotInjectedError(stage.decorator, handlerName(handler));
-    next = async () => service.around({ ...call, options: stage.options }, inner);
+    const { options } = stage;
+    next = () => service.around({ context, role, handler, args, instance, options }, inner);
   }
   return next;
 }
 
-async function outcomeOf(method: () => unknown): Promise<unknown> {
-  const returned = method();
-  const result: unknown = isObservable(returned)
-    ? await lastValueFrom(returned, { defaultValue: undefined })
-    : await returned;
-  // A returned signal is a failure like a thrown one: no stage may take it for a result worth keeping.
-  if (signalOf(result)) throw result as Error;
-  return result;
+async function outcomeOf(
+  method: () => unknown,
+  { role, context: { message } }: Omit<BodyCall, 'options'>,
+): Promise<unknown> {
+  if (role === 'handler') message.isTaken = true;
+  try {
+    const returned = method();
+    const result: unknown = isObservable(returned)
+      ? await lastValueFrom(returned, { defaultValue: undefined })
+      : await returned;
+    // A returned signal is a failure like a thrown one: no stage may take it for a result worth keeping.
+    if (signalOf(result)) throw result as Error;
+    return result;
+  } catch (error) {
+    if (role === 'handler') message.isTaken = false;
+    throw error;
+  }
 }
 
 function enter(

@@ -16,7 +16,7 @@ import {
 import { handlerKindsOf, isMessageHandler } from './handler-kinds.js';
 import { injectedInto, serviceProperty } from './injection.js';
 import { overriddenPlan, planOfMember } from './method-plan.js';
-import type { RpcServerLike } from './rpc-door.js';
+import type { RpcServerLike } from '../transports/rpc/rpc-door.js';
 import type { BodyStage, BodyStageService, EdgeStage, EdgeStageService } from './slots.js';
 
 type Method = (...args: never[]) => unknown;

@@ -6,23 +6,27 @@ import type {
 } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Contexts } from '../context/contexts.js';
-import { GolevelupDriver } from '../delivery/golevelup-driver.js';
-import { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
+import { GolevelupDriver } from '../transports/golevelup/golevelup-driver.js';
+import { NestRmqDriver } from '../transports/rpc/nest-rmq-driver.js';
 import { LocalHold } from '../delivery/settle-driver.js';
 import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
-import { deadLetterWarning } from './dead-letter-check.js';
+import { deadLetterWarning } from '../transports/amqp/dead-letter-check.js';
 import { checkAtBoot, problemsOfServer } from './boot-check.js';
-import { Gate } from './gate.js';
+import { Gate } from '../transports/rpc/gate.js';
 import {
   installGolevelupDoor,
   isGolevelupConnection,
   type GolevelupConnectionLike,
-} from './golevelup-door.js';
-import { installHttpDoor, reenterBeforeRoutes, type HttpAdapterLike } from './http-door.js';
-import { hasRpcDoor, installRpcDoor, type RpcServerLike } from './rpc-door.js';
-import { observeThrownErrors } from './thrown-error-observer.js';
+} from '../transports/golevelup/golevelup-door.js';
+import {
+  installHttpDoor,
+  reenterBeforeRoutes,
+  type HttpAdapterLike,
+} from '../transports/http/http-door.js';
+import { hasRpcDoor, installRpcDoor, type RpcServerLike } from '../transports/rpc/rpc-door.js';
+import { observeThrownErrors } from '../transports/rpc/thrown-error-observer.js';
 
 /** Puts the transport doors of one application in place. */
 @Injectable()

@@ -1,6 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { MessageContext } from '../context/message-context.js';
-import { httpKey, isHttpRequest } from '../facts/http-facts.js';
+import { httpKey, isHttpRequest } from '../transports/http/http-facts.js';
 import { MessageContextLostError, MessageContextMissingError } from '../message-context.errors.js';
 import { planOf } from './method-plan.js';
 

@@ -1,6 +1,6 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
-import { MessageContext } from '../context/message-context.js';
-import type { RecordedDelivery } from '../delivery/delivery.js';
+import { MessageContext } from '../../context/message-context.js';
+import type { RecordedDelivery } from '../../delivery/delivery.js';
 
 const FILTERS = '__exceptionFilters__';
 const BRAND = Symbol.for('@acme/nest-message-context:thrown-error-observer');

@@ -1,5 +1,5 @@
 import { Observable, type Observer, type Subscriber } from 'rxjs';
-import type { MessageContext } from '../context/message-context.js';
+import type { MessageContext } from '../../context/message-context.js';
 
 type Notification<T> = (observer: Observer<T>) => void;
 

@@ -1,11 +1,11 @@
-import type { MessageContext } from '../context/message-context.js';
-import { decisionFor } from './decide.js';
-import type { SettleDecision } from './decision.js';
-import type { AmqpChannelLike } from './guarded-channel.js';
-import { signalOf } from './outcome-signals.js';
-import { reportFailure, type FailureLog } from './report-failure.js';
-import { holdAfterFailureMs, refuse, type LocalHold } from './settle-driver.js';
-import { writeSafely } from '../read-safely.js';
+import type { MessageContext } from '../../context/message-context.js';
+import { decisionFor } from '../../delivery/decide.js';
+import type { SettleDecision } from '../../delivery/decision.js';
+import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
+import { signalOf } from '../../delivery/outcome-signals.js';
+import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
+import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
+import { writeSafely } from '../../read-safely.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
 export type GolevelupErrorHandler = (channel: never, delivery: never, error: unknown) => unknown;

@@ -1,12 +1,7 @@
-import type { Contexts } from '../context/contexts.js';
-import type { MessageContext } from '../context/message-context.js';
-import {
-  httpFacts,
-  httpKey,
-  type HttpRequestLike,
-  type HttpResponseLike,
-} from '../facts/http-facts.js';
-import { HeaderNames } from '../wire/header-names.js';
+import type { Contexts } from '../../context/contexts.js';
+import type { MessageContext } from '../../context/message-context.js';
+import { httpFacts, httpKey, type HttpRequestLike, type HttpResponseLike } from './http-facts.js';
+import { HeaderNames } from '../../wire/header-names.js';
 
 /** Nest's HTTP adapter, as far as this door needs it. */
 export interface HttpAdapterLike {

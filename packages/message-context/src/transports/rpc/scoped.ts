@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs';
-import type { MessageContext } from '../context/message-context.js';
+import type { MessageContext } from '../../context/message-context.js';
 
 /**
  * The same stream with its subscription, everything it does and its teardown inside the context. The *subscription* is

@@ -1,5 +1,5 @@
-import { InboundHeaders } from '../context/inbound-headers.js';
-import type { InboundFacts } from '../context/inbound-message.js';
+import { InboundHeaders } from '../../context/inbound-headers.js';
+import type { InboundFacts } from '../../context/inbound-message.js';
 
 /** A server call of grpc-js, as far as it is read here. */
 export interface GrpcCallLike {

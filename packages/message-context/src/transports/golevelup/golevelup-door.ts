@@ -1,7 +1,7 @@
-import type { Contexts } from '../context/contexts.js';
-import type { GolevelupDriver, GolevelupErrorHandler } from '../delivery/golevelup-driver.js';
-import { golevelupFactsOf } from '../facts/amqp-facts.js';
-import { deadLetterWarning, type QueueDeclarationLike } from './dead-letter-check.js';
+import type { Contexts } from '../../context/contexts.js';
+import type { GolevelupDriver, GolevelupErrorHandler } from './golevelup-driver.js';
+import { golevelupFactsOf } from '../amqp/amqp-facts.js';
+import { deadLetterWarning, type QueueDeclarationLike } from '../amqp/dead-letter-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
 

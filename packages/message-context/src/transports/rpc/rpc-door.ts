@@ -1,16 +1,16 @@
 import { finalize, isObservable, lastValueFrom, type Observable } from 'rxjs';
-import type { Contexts } from '../context/contexts.js';
-import { MessageContext } from '../context/message-context.js';
-import { guardedChannel, type AmqpChannelLike } from '../delivery/guarded-channel.js';
-import type { NestRmqDriver } from '../delivery/nest-rmq-driver.js';
-import { NonRetryableError, signalOf } from '../delivery/outcome-signals.js';
-import type { RecordedDelivery } from '../delivery/delivery.js';
-import type { AmqpDeliveryLike } from '../facts/amqp-facts.js';
-import { rpcCallOf, type RmqContextLike, type RpcCall } from '../facts/rpc-facts.js';
-import { MessageContextConfigurationError } from '../message-context.errors.js';
-import type { QueueDeclarationLike } from './dead-letter-check.js';
+import type { Contexts } from '../../context/contexts.js';
+import { MessageContext } from '../../context/message-context.js';
+import { guardedChannel, type AmqpChannelLike } from '../amqp/guarded-channel.js';
+import type { NestRmqDriver } from './nest-rmq-driver.js';
+import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
+import type { RecordedDelivery } from '../../delivery/delivery.js';
+import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
+import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
+import { MessageContextConfigurationError } from '../../message-context.errors.js';
+import type { QueueDeclarationLike } from '../amqp/dead-letter-check.js';
 import type { Gate } from './gate.js';
-import { reenterRequestStream } from './grpc-request-stream.js';
+import { reenterRequestStream } from '../grpc/grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
 import { endingWith, scoped } from './scoped.js';
 
@@ -87,9 +87,7 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
       return besides(current, contexts.sibling(current, call.facts()), callback, args);
     const handle = gate.isOpen ? callback : behind(gate, callback);
     const settles = call.rmq !== undefined && entrance.settles;
-    const context = call.isOfOneMessage
-      ? contexts.openOrJoin(call.key, call.facts, settles)
-      : contexts.openAnew(call.key, call.facts());
+    const context = contexts.open(call.facts(), settles, call.key);
     if (call.hasRequestStream) {
       args[call.payloadIndex] = reenterRequestStream(
         args[call.payloadIndex] as Observable<unknown>,

@@ -1,4 +1,4 @@
-import { Requeue } from '../delivery/outcome-signals.js';
+import { Requeue } from '../../delivery/outcome-signals.js';
 
 /** After so many milliseconds somebody is told why messages wait. */
 const PATIENCE_MS = 10_000;

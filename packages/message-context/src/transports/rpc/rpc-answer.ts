@@ -1,9 +1,9 @@
 import { catchError, throwError, type Observable } from 'rxjs';
-import type { MessageContext } from '../context/message-context.js';
-import type { RecordedDelivery } from '../delivery/delivery.js';
-import type { GrpcCallLike } from '../facts/grpc-facts.js';
-import { HeaderNames } from '../wire/header-names.js';
-import { statusOf, type ErrorStatus } from '../wire/status.js';
+import type { MessageContext } from '../../context/message-context.js';
+import type { RecordedDelivery } from '../../delivery/delivery.js';
+import type { GrpcCallLike } from '../grpc/grpc-facts.js';
+import { HeaderNames } from '../../wire/header-names.js';
+import { statusOf, type ErrorStatus } from '../../wire/status.js';
 
 /**
  * Answers an RPC caller with the status that the thrown error carries, where no exception filter mapped it: Nest's own

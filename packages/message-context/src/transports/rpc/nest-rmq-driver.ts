@@ -1,12 +1,12 @@
-import type { MessageContext } from '../context/message-context.js';
-import type { AmqpDeliveryLike } from '../facts/amqp-facts.js';
-import { decisionFor } from './decide.js';
-import type { SettleDecision } from './decision.js';
-import type { RecordedDelivery } from './delivery.js';
-import type { AmqpChannelLike } from './guarded-channel.js';
-import { reportFailure, type FailureLog } from './report-failure.js';
-import { holdAfterFailureMs, refuse, type LocalHold } from './settle-driver.js';
-import { writeSafely } from '../read-safely.js';
+import type { MessageContext } from '../../context/message-context.js';
+import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
+import { decisionFor } from '../../delivery/decide.js';
+import type { SettleDecision } from '../../delivery/decision.js';
+import type { RecordedDelivery } from '../../delivery/delivery.js';
+import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
+import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
+import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
+import { writeSafely } from '../../read-safely.js';
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
 export class NestRmqDriver {

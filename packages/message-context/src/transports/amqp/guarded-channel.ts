@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.js';
+import type { Delivery } from '../../delivery/delivery.js';
 
 /** The settling half of an amqplib channel. */
 export interface AmqpChannelLike {

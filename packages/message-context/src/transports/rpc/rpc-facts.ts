@@ -1,7 +1,7 @@
 import { isObservable } from 'rxjs';
-import type { InboundFacts } from '../context/inbound-message.js';
-import { amqpFacts, isAmqpDelivery, type AmqpDeliveryLike } from './amqp-facts.js';
-import { grpcFacts, isGrpcCall } from './grpc-facts.js';
+import type { InboundFacts } from '../../context/inbound-message.js';
+import { amqpFacts, isAmqpDelivery, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
+import { grpcFacts, isGrpcCall } from '../grpc/grpc-facts.js';
 
 /** Nest's `RmqContext`, as far as it is read here. */
 export interface RmqContextLike {
@@ -14,8 +14,6 @@ export interface RmqContextLike {
 export interface RpcCall {
   /** The transport's own object, by which doors find one another. */
   readonly key: object;
-  /** Some strategies hand over the same context object with every message. */
-  readonly isOfOneMessage: boolean;
   /** Where the payload stands in the arguments. */
   readonly payloadIndex: number;
   /** The gRPC call hands over a stream of requests as its first argument. */
@@ -34,19 +32,19 @@ export function rpcCallOf(
   pattern: string,
   expectsReply: boolean,
 ): RpcCall | undefined {
-  const call = args.find(isGrpcCall);
+  const last = args[args.length - 1];
+  const call = isGrpcCall(last) ? last : isGrpcCall(args[0]) && args[0];
   if (call) {
-    const payloadIndex = args.indexOf(call) === 0 ? -1 : args.indexOf(call) - 2;
+    const payloadIndex = call === args[0] ? -1 : args.length - 3;
     const payload = args[payloadIndex];
     return {
       key: call,
-      isOfOneMessage: true,
       payloadIndex,
       hasRequestStream: isObservable(payload),
       facts: () => grpcFacts(call, payload),
     };
   }
-  const context = args.at(-1);
+  const context = last;
   if (typeof context !== 'object' || context === null) return undefined;
   // A custom strategy may hand over the data alone.
   const payloadIndex = Math.max(0, args.length - 2);
@@ -62,7 +60,6 @@ export function rpcCallOf(
       return {
         ...common,
         key: delivery,
-        isOfOneMessage: true,
         rmq: { context, delivery },
         facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply: isRequest }),
       };
@@ -71,7 +68,6 @@ export function rpcCallOf(
   return {
     ...common,
     key: context,
-    isOfOneMessage: false,
     facts: () => ({
       transport: 'rpc',
       name: pattern,

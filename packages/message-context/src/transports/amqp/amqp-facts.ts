@@ -1,5 +1,5 @@
-import { InboundHeaders } from '../context/inbound-headers.js';
-import type { InboundFacts, Transport } from '../context/inbound-message.js';
+import { InboundHeaders } from '../../context/inbound-headers.js';
+import type { InboundFacts, Transport } from '../../context/inbound-message.js';
 
 /** What amqplib hands to a consumer, as far as it is read here. */
 export interface AmqpDeliveryLike {
