@@ -45,6 +45,19 @@ export abstract class IdempotencyError extends HttpException {
     this[STATUS] = { http, grpc, retryAfterMs, reason: code };
     this[SIGNAL] = decision;
   }
+
+  /** For logs. The cause is not part of the message, because callers are shown that. */
+  override toString(): string {
+    const { cause } = this;
+    return cause === undefined ? super.toString() : `${super.toString()} Cause: ${textOf(cause)}`;
+  }
+}
+
+/** Node reports that it reached no address of a host in an error without a message; it has a code. */
+function textOf(cause: unknown): string {
+  const { message, code } = (cause ?? {}) as { message?: unknown; code?: unknown };
+  const said = [message, code].find((text) => typeof text === 'string' && text !== '');
+  return said === undefined ? String(cause) : String(said);
 }
 
 /** True for an error of this package, also of another installed copy of it; `code` narrows it to one kind. */
@@ -217,8 +230,9 @@ export class IdempotencyResultNotPlainError extends IdempotencyError {
 export class TransactionUnusedError extends IdempotencyError {
   readonly code = 'TRANSACTION_UNUSED';
 
-  constructor(name: string) {
-    const message = `${name} ran in a transaction that it never used, so what it did is neither undone on failure nor protected by its key. Use Transactions.current() or a transactionAware() client, or say @Idempotent({ effect: 'none' }) if there is nothing to write.`;
+  constructor(name: string, transactions = 'default') {
+    const which = transactions === 'default' ? '' : ` "${transactions}"`;
+    const message = `${name} ran in a transaction that it never used, so what it did is neither undone on failure nor protected by its key. Use Transactions${which}.current() or a transactionAware() client, or say @Idempotent({ effect: 'none' }) if there is nothing to write.`;
     super('TRANSACTION_UNUSED', message, {
       http: 500,
       grpc: 13,

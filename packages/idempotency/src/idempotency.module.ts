@@ -7,8 +7,17 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { MessageContextCoreModule } from '@acme/nest-message-context';
+import {
+  DEFAULT_TRANSACTIONS,
+  getTransactionsToken,
+  type Transactions,
+} from '@acme/nest-transaction';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
-import { resolveModuleOptions, type IdempotencyModuleOptions } from './idempotency.options.js';
+import {
+  resolveModuleOptions,
+  type IdempotencyModuleOptions,
+  type ResolvedModuleOptions,
+} from './idempotency.options.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
@@ -16,6 +25,12 @@ import { Protection } from './stage/protection.js';
 
 /** Options that must be known before any factory runs, because they decide what the module provides. */
 export interface IdempotencyModuleExtras {
+  /**
+   * Name of the `Transactions` that `transaction` mode claims in: that of the `TransactionModule` of the store's database,
+   * for applications that have several. Not used by a lease store.
+   * @default 'default'
+   */
+  readonly transactions?: string;
   /**
    * Whether `@Idempotent()` works in every module without importing this one.
    * @default true
@@ -27,8 +42,10 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
   optionsInjectionToken: MODULE_OPTIONS,
 })
   .setClassMethodName('forRoot')
-  .setExtras<IdempotencyModuleExtras>({ isGlobal: true }, (definition, { isGlobal = true }) =>
-    provide(definition, isGlobal),
+  .setExtras<IdempotencyModuleExtras>(
+    { transactions: DEFAULT_TRANSACTIONS, isGlobal: true },
+    (definition, { transactions = DEFAULT_TRANSACTIONS, isGlobal = true }) =>
+      provide(definition, transactions, isGlobal),
   )
   .build();
 
@@ -56,8 +73,9 @@ export class IdempotencyModule extends ConfigurableModuleClass implements OnModu
 
   private async prepareStore(): Promise<void> {
     const { store, transactions, options, logger } = this.protection;
-    // Without transactions there are no handlers, or each of them has been reported.
-    if (store.kind !== 'transaction' || transactions?.dialect !== store.dialect) return;
+    if (store.kind !== 'transaction') return;
+    const missing = this.protection.problemsOfTransactions();
+    if (!transactions || missing.length > 0) throw new IdempotencyConfigurationError(missing);
     if (options.migrate) return store.migrate(transactions);
     const problems = await store.check(transactions).catch((error: unknown) => {
       logger.warn(`The idempotency store could not be checked at boot: ${String(error)}`);
@@ -67,7 +85,11 @@ export class IdempotencyModule extends ConfigurableModuleClass implements OnModu
   }
 }
 
-function provide(definition: DynamicModule, isGlobal: boolean): DynamicModule {
+function provide(
+  definition: DynamicModule,
+  transactions: string,
+  isGlobal: boolean,
+): DynamicModule {
   return {
     ...definition,
     global: isGlobal,
@@ -80,7 +102,12 @@ function provide(definition: DynamicModule, isGlobal: boolean): DynamicModule {
         useFactory: (options?: IdempotencyModuleOptions) =>
           resolveModuleOptions(options, process.env['NODE_ENV'] === 'production'),
       },
-      Protection,
+      {
+        provide: Protection,
+        inject: [RESOLVED_OPTIONS, { token: getTransactionsToken(transactions), optional: true }],
+        useFactory: (options: ResolvedModuleOptions, open?: Transactions) =>
+          new Protection(options, transactions, open),
+      },
       IdempotencyStage,
       IdempotencyService,
     ],

@@ -1,6 +1,15 @@
 import 'reflect-metadata';
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Controller, Injectable, Module, Post, Res, Sse, type Type } from '@nestjs/common';
+import {
+  Controller,
+  Injectable,
+  Module,
+  Post,
+  Res,
+  Sse,
+  type DynamicModule,
+  type Type,
+} from '@nestjs/common';
 import { openContext, openApp } from '@acme/internal-testing';
 import {
   Idempotent,
@@ -10,9 +19,11 @@ import {
   InMemoryIdempotencyStore,
   PostgresIdempotencyStore,
   RedisIdempotencyStore,
+  type IdempotencyModuleExtras,
   type IdempotencyModuleOptions,
   type IdempotencyStore,
 } from '@acme/nest-idempotency';
+import { TransactionModule, type TransactionAdapter } from '@acme/nest-transaction';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 afterEach(() => {
@@ -23,6 +34,21 @@ const lease = new RedisIdempotencyStore({} as never);
 
 function appWith(options: IdempotencyModuleOptions, ...classes: Type[]): Type {
   @Module({ imports: [IdempotencyModule.forRoot(options)], controllers: classes })
+  class App {}
+  return App;
+}
+
+const adapterOf = (dialect: 'postgres' | 'mysql'): TransactionAdapter => ({
+  library: 'none',
+  dialect,
+  transaction: (work) => work({}),
+  sql: () => ({ dialect, query: async () => ({ rows: [], rowCount: 0 }) }),
+});
+
+function sqlApp(extras: IdempotencyModuleExtras, ...imports: DynamicModule[]): Type {
+  const store = new PostgresIdempotencyStore();
+  const idempotency = IdempotencyModule.forRoot({ namespace: 'x', store, ...extras });
+  @Module({ imports: [...imports, idempotency] })
   class App {}
   return App;
 }
@@ -169,7 +195,38 @@ describe('a handler that cannot be protected', () => {
     expect(text).toMatch(/cannot be had from a store in Redis/);
     expect(text).toMatch(/plain method, which has no header/);
     const noTransactions = await refusalOf(Jobs, { store: new PostgresIdempotencyStore() });
-    expect(noTransactions).toMatch(/Import TransactionModule\.forRoot/);
+    expect(noTransactions).toContain("forRoot({ transactions: 'name' })");
+  });
+
+  it.each<[string, Type, string]>([
+    [
+      'without any TransactionModule',
+      sqlApp({}),
+      'needs the transactions of TransactionModule.forRoot({ adapter }), and there are none. Import that',
+    ],
+    [
+      'without the one that is named',
+      sqlApp(
+        { transactions: 'billing' },
+        TransactionModule.forRoot({ adapter: adapterOf('postgres') }),
+      ),
+      "needs the transactions of TransactionModule.forRoot({ adapter, name: 'billing' }), and there are none",
+    ],
+    [
+      'where only a named one is there, and is not named',
+      sqlApp({}, TransactionModule.forRoot({ adapter: adapterOf('postgres'), name: 'billing' })),
+      "where it has a name, say which: IdempotencyModule.forRoot({ transactions: 'name' })",
+    ],
+    [
+      'of another database',
+      sqlApp({}, TransactionModule.forRoot({ adapter: adapterOf('mysql') })),
+      'the "mysql" transactions of TransactionModule.forRoot({ adapter }) are not one database',
+    ],
+  ])('has no transactions, %s: refused at boot even where nothing is decorated', async (...row) => {
+    const [, module, text] = row;
+    const [problem, ...more] = await problemsOf(module);
+    expect(problem).toContain(text);
+    expect(more).toEqual([]);
   });
 
   it('names the module when that is missing', async () => {

@@ -7,7 +7,12 @@ import {
   PostgresIdempotencyStore,
   type IdempotencyModuleOptions,
 } from '@acme/nest-idempotency';
-import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import {
+  fromPg,
+  getTransactionsToken,
+  TransactionModule,
+  Transactions,
+} from '@acme/nest-transaction';
 import pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -101,6 +106,43 @@ describe('PostgresIdempotencyStore', () => {
       .run('k', async () => 1, { name: 'n', mode: 'lease' });
     await expect(running).rejects.toThrow(/mode: "lease" cannot be had from a store in PostgreSQL/);
   });
+
+  it.each(['forRoot', 'forRootAsync'] as const)(
+    'claims in the transactions it is told to, %s, and says whose were not used',
+    async (how) => {
+      const options = {
+        namespace: 'pg',
+        store: new PostgresIdempotencyStore({ schema }),
+        migrate: true,
+      };
+      // The default transactions lead nowhere.
+      const nowhere = new pg.Pool({ host: '127.0.0.1', port: await freePort(), max: 1 });
+      @Module({
+        imports: [
+          TransactionModule.forRoot({ adapter: fromPg(nowhere) }),
+          TransactionModule.forRoot({ adapter: fromPg(database.pool), name: 'billing' }),
+          how === 'forRoot'
+            ? IdempotencyModule.forRoot({ ...options, transactions: 'billing' })
+            : IdempotencyModule.forRootAsync({
+                useFactory: () => options,
+                transactions: 'billing',
+              }),
+        ],
+      })
+      class App {}
+      const { app } = await openContext(App);
+      const service = app.get(IdempotencyService);
+      const billing = app.get<Transactions<pg.PoolClient>>(getTransactionsToken('billing'));
+      const own = (): Promise<boolean> =>
+        service.run('k', async () => Boolean(billing.current()), { name: 'named' });
+      expect([await own(), await own()]).toEqual([true, true]);
+      const { rows } = await database.pool.query(`select name from ${schema}.records`);
+      expect(rows).toEqual([{ name: 'named' }]);
+      const unused = service.run('unused', async () => 1, { name: 'named' });
+      await expect(unused).rejects.toThrow('Transactions "billing".current()');
+      await nowhere.end();
+    },
+  );
 
   it('only warns in production about a transaction that was never used, once', async () => {
     process.env['NODE_ENV'] = 'production';

@@ -1,5 +1,6 @@
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { Transactions } from '@acme/nest-transaction';
+import { Logger } from '@nestjs/common';
+import { MessageContext, statusOf } from '@acme/nest-message-context';
+import { DEFAULT_TRANSACTIONS, type Transactions } from '@acme/nest-transaction';
 import type { Conclusion, GuardedCall, Runner } from '../core/attempt.js';
 import { Engine, type Execution } from '../core/engine.js';
 import { LeaseRunner } from '../core/lease-runner.js';
@@ -9,6 +10,7 @@ import { IdempotencyInfo } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyLeaseLostError,
+  isIdempotencyError,
   TransactionUnusedError,
 } from '../idempotency.errors.js';
 import type {
@@ -16,7 +18,6 @@ import type {
   IdempotentOptions,
   ResolvedModuleOptions,
 } from '../idempotency.options.js';
-import { RESOLVED_OPTIONS } from '../idempotency.tokens.js';
 import { InMemoryIdempotencyStore } from '../stores/in-memory.store.js';
 import type { CallSettings } from './call-settings.js';
 import { nodeRuntime } from './node-runtime.js';
@@ -35,8 +36,7 @@ export interface ProtectedCall {
   conclude(value: unknown): Conclusion;
 }
 
-/** The engine, wired to the store and the transactions of this application. */
-@Injectable()
+/** The engine, wired to the store and the transactions of this application. Made by `IdempotencyModule`. */
 export class Protection {
   readonly logger = new Logger('Idempotency');
   readonly production = process.env['NODE_ENV'] === 'production';
@@ -44,10 +44,13 @@ export class Protection {
   readonly #engine = new Engine(nodeRuntime);
   readonly #runners: Partial<Record<IdempotencyMode, Runner>>;
   readonly #warned = new Set<string>();
+  /** Errors pass through every protected call that they leave. */
+  readonly #reported = new WeakSet<object>();
 
   constructor(
-    @Inject(RESOLVED_OPTIONS) readonly options: ResolvedModuleOptions,
-    @Optional() @Inject(Transactions) readonly transactions?: Transactions,
+    readonly options: ResolvedModuleOptions,
+    private readonly transactionsName: string,
+    readonly transactions: Transactions | undefined,
   ) {
     this.store = options.store ?? new InMemoryIdempotencyStore();
     this.#runners = this.runners();
@@ -90,13 +93,41 @@ export class Protection {
       return [
         `mode: "${mode}" cannot be had from a store in ${label}. Give a store that can (transaction: PostgresIdempotencyStore, lease: RedisIdempotencyStore).`,
       ];
-    return this.transactions
-      ? [
-          `store: ${label} and the "${this.transactions.dialect}" transactions of TransactionModule are not one database. Give the store of the database that the transactions are made in.`,
-        ]
-      : [
-          `mode: "transaction" needs transactions. Import TransactionModule.forRoot({ adapter }), globally or with forRootAsync({ imports }).`,
-        ];
+    return this.problemsOfTransactions();
+  }
+
+  /** Why a store that needs transactions cannot work; nothing for a store that does without. */
+  problemsOfTransactions(): string[] {
+    const { store, transactions } = this;
+    if (store.kind !== 'transaction' || transactions?.dialect === store.dialect) return [];
+    const isDefault = this.transactionsName === DEFAULT_TRANSACTIONS;
+    const module = isDefault
+      ? 'TransactionModule.forRoot({ adapter })'
+      : `TransactionModule.forRoot({ adapter, name: '${this.transactionsName}' })`;
+    if (transactions)
+      return [
+        `store: ${store.label} and the "${transactions.dialect}" transactions of ${module} are not one database. Give the store of the database that the transactions are made in, or name that one's: IdempotencyModule.forRoot({ transactions: 'name' }).`,
+      ];
+    const orName = isDefault
+      ? "; where it has a name, say which: IdempotencyModule.forRoot({ transactions: 'name' })"
+      : `, or correct transactions: '${this.transactionsName}'`;
+    return [
+      `mode: "transaction" needs the transactions of ${module}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}.`,
+    ];
+  }
+
+  /**
+   * Writes down what no caller can cure, once, where nobody else does: Nest is silent about every `HttpException`, while the
+   * drivers that settle deliveries write down each one that failed, this error included.
+   */
+  report(error: unknown, name: string): void {
+    const status = isIdempotencyError(error) ? statusOf(error) : undefined;
+    if (!status || status.http < 500 || this.#reported.has(error as object)) return;
+    this.#reported.add(error as object);
+    const message = MessageContext.current()?.message;
+    const writtenDown =
+      message?.delivery.settles && (!message.expectsReply || message.transport === 'golevelup');
+    if (!writtenDown) this.logger.error(`${name}: ${status.reason}: ${String(error)}`);
   }
 
   /** Says something once for every subject, not once for every message. */
@@ -126,7 +157,7 @@ export class Protection {
 
   private unused(name: string, effect: IdempotentOptions['effect']): void {
     if (effect === 'none') return;
-    const error = new TransactionUnusedError(name);
+    const error = new TransactionUnusedError(name, this.transactionsName);
     if (!this.production) throw error;
     this.warnOnce(`unused ${name}`, error.message);
   }
