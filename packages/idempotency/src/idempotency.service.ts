@@ -52,6 +52,19 @@ export class IdempotencyService {
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
   ): Promise<R> {
+    try {
+      return await this.protect(key, fn, options);
+    } catch (error) {
+      this.protection.report(error, options.name);
+      throw error;
+    }
+  }
+
+  private async protect<R>(
+    key: string | number | bigint,
+    fn: () => Promise<R>,
+    options: RunIdempotentOptions,
+  ): Promise<R> {
     const { name, principal, fingerprint, serialize, ...rest } = options;
     const problems = [...problemsOfDefaults(rest), ...this.protection.problemsOfMode(rest)];
     if (typeof name !== 'string' || name === '')

@@ -1,6 +1,13 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { Controller, Inject, Module, UseGuards, type CanActivate } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  Module,
+  UseGuards,
+  type CanActivate,
+  type INestMicroservice,
+} from '@nestjs/common';
 import {
   ClientProxyFactory,
   Ctx,
@@ -18,6 +25,8 @@ import {
   testBroker,
   testDatabase,
   waitFor,
+  type Opened,
+  type RecordingLogger,
   type TestBroker,
   type TestDatabase,
 } from '@acme/internal-testing';
@@ -99,6 +108,18 @@ class Billing {
   }
 
   @Idempotent()
+  @EventPattern('unused')
+  async unused(): Promise<void> {
+    runs += 1;
+  }
+
+  @Idempotent()
+  @MessagePattern('ask-unused')
+  async askUnused(): Promise<void> {
+    runs += 1;
+  }
+
+  @Idempotent()
   @MessagePattern('ask')
   async ask(@Payload() { order }: OrderPlaced) {
     runs += 1;
@@ -121,7 +142,8 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
   let broker: TestBroker;
   let channel: Channel;
   let client: ClientProxy;
-  let openConsumer: () => Promise<{ close(): Promise<void> }>;
+  let openConsumer: () => Promise<Opened<INestMicroservice>>;
+  let log: RecordingLogger;
   let queue: string;
   let parked: string;
   let order: string;
@@ -163,7 +185,7 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
       options: { ...options, noAck: false, deserializer: new PlainJsonDeserializer() },
     };
     openConsumer = () => openMicroservice(BillingModule, transport);
-    await openConsumer();
+    ({ log } = await openConsumer());
     client = ClientProxyFactory.create({ transport: Transport.RMQ, options });
     return () => client.close();
   });
@@ -234,6 +256,18 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
     expect(await charges()).toBe(1);
     await waitFor(() => broker.queue(parked).then((state) => state?.messages === 2));
     await broker.take(parked);
+  });
+
+  it('says once that a transaction was not used, whoever says it: a driver of events, nobody of requests', async () => {
+    const lines = (): string[] => log.messages().filter((text) => text.includes('never used'));
+    publish('unused');
+    await waitFor(() => broker.queue(parked).then((state) => state?.messages === 1));
+    expect(lines()).toEqual([expect.stringMatching(/"unused" .* failed: TransactionUnusedError/)]);
+    await broker.take(parked);
+    const record = new RmqRecordBuilder({}).setOptions({ headers: { 'idempotency-key': order } });
+    const asking = lastValueFrom(client.send('ask-unused', record.build()));
+    await expect(asking).rejects.toMatchObject({ code: 'TRANSACTION_UNUSED' });
+    expect(lines().slice(1)).toEqual([expect.stringMatching(/^Billing.askUnused: TRANSACTION_/)]);
   });
 
   it('gives a duplicate of a running event back, and acks it only when the first one is done', async () => {

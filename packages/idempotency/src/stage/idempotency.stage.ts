@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
   handlerName,
-  STATUS,
+  statusOf,
   type BodyCall,
   type BodyStageService,
   type StageHandler,
@@ -10,7 +10,6 @@ import { fingerprintOf } from '../core/fingerprint.js';
 import { recordIdOf } from '../core/identity.js';
 import { IdempotencyInfo } from '../idempotency-info.js';
 import {
-  IdempotencyError,
   IdempotencyPrincipalRequiredError,
   IdempotencyStreamUnsupportedError,
   isIdempotencyError,
@@ -50,7 +49,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     try {
       return await this.protect(call, kind, reply, next);
     } catch (error) {
-      if (isIdempotencyError(error)) this.report(error as IdempotencyError, call, reply);
+      const retryAfterMs = isIdempotencyError(error) && statusOf(error)?.retryAfterMs;
+      if (retryAfterMs) reply?.retryAfter(retryAfterMs);
+      this.protection.report(error, nameOf(call));
       throw error;
     }
   }
@@ -129,16 +130,6 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     if (typeof principal !== 'string' || principal === '')
       throw new IdempotencyPrincipalRequiredError();
     return principal;
-  }
-
-  /** Nest logs nothing about an error that it answers by its status. */
-  private report(error: IdempotencyError, call: Call, reply: HttpReply | undefined): void {
-    const { http, retryAfterMs } = error[STATUS];
-    if (retryAfterMs !== undefined) reply?.retryAfter(retryAfterMs);
-    if (http < 500) return;
-    const { cause } = error;
-    const why = cause instanceof Error ? ` Cause: ${cause.message}` : '';
-    this.protection.logger.error(`${nameOf(call)}: ${error.code}: ${error.message}${why}`);
   }
 }
 
