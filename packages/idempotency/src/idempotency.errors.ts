@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { SIGNAL, STATUS, type ErrorStatus, type SettleDecision } from '@acme/nest-message-context';
+import { textOf } from './core/text-of.js';
 
 const BRAND = Symbol.for('@acme/nest-idempotency:error');
 
@@ -51,13 +52,6 @@ export abstract class IdempotencyError extends HttpException {
     const { cause } = this;
     return cause === undefined ? super.toString() : `${super.toString()} Cause: ${textOf(cause)}`;
   }
-}
-
-/** Node reports that it reached no address of a host in an error without a message; it has a code. */
-function textOf(cause: unknown): string {
-  const { message, code } = (cause ?? {}) as { message?: unknown; code?: unknown };
-  const said = [message, code].find((text) => typeof text === 'string' && text !== '');
-  return said === undefined ? String(cause) : String(said);
 }
 
 /** True for an error of this package, also of another installed copy of it; `code` narrows it to one kind. */
@@ -246,8 +240,11 @@ export class IdempotencyConfigurationError extends Error {
   readonly code = 'IDEMPOTENCY_CONFIGURATION';
   readonly [BRAND] = true;
 
-  constructor(readonly problems: readonly string[]) {
-    super(`IdempotencyModule is not configured correctly:\n- ${problems.join('\n- ')}`);
+  constructor(
+    readonly problems: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`IdempotencyModule is not configured correctly:\n- ${problems.join('\n- ')}`, options);
     this.name = new.target.name;
   }
 }

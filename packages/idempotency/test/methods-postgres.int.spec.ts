@@ -17,7 +17,7 @@ import {
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { chargesOf, createCharges, Gate, Ledger } from './support/ledger.js';
 
 interface Order {
@@ -26,6 +26,8 @@ interface Order {
 }
 
 let gate: Gate | undefined;
+/** Holds up what a look at a record has found. */
+let lookups: Gate | undefined;
 let runs = 0;
 
 @Injectable()
@@ -106,6 +108,10 @@ class Billing {
     return 'outer';
   }
 
+  apart<R>(fn: () => Promise<R>): Promise<R> {
+    return this.transactions.outside(fn);
+  }
+
   inTransaction<R>(fn: () => Promise<R>): Promise<R> {
     return this.transactions.run(fn);
   }
@@ -129,9 +135,11 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
         const client = await connect();
         const query = client.query.bind(client) as (...args: unknown[]) => unknown;
         return Object.assign(Object.create(client) as PoolClient, {
-          query: (...args: unknown[]) => {
+          query: async (...args: unknown[]) => {
             statements.push(String(args[0]).trim());
-            return query(...args);
+            const result = await query(...args);
+            if (String(args[0]).trim().startsWith('select fingerprint')) await lookups?.passed;
+            return result;
           },
         });
       },
@@ -156,7 +164,7 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
   });
 
   beforeEach(() => {
-    gate = undefined;
+    gate = lookups = undefined;
     runs = 0;
     statements = [];
     last += 1;
@@ -270,6 +278,36 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
     expect([runs, await charges()]).toEqual([1, 0]);
     await billing.charge(order());
     expect([runs, await charges()]).toEqual([2, 1]);
+  });
+
+  it('tells nobody outside of what an open transaction has found in itself', async () => {
+    const seen = vi.fn<(found: unknown) => void>();
+    let elsewhere: Promise<unknown> | undefined;
+    await expect(
+      billing.inTransaction(async () => {
+        await billing.charge(order());
+        lookups = new Gate();
+        const again = billing.charge(order());
+        await waitFor(
+          () => statements.filter((sql) => sql.startsWith('select fingerprint')).length,
+        );
+        elsewhere = billing.apart(() => billing.charge(order())).then(seen);
+        lookups.open();
+        await again;
+        throw new Error('outer');
+      }),
+    ).rejects.toThrow('outer');
+    await elsewhere;
+    expect(seen).toHaveBeenCalledWith(expect.objectContaining({ run: 2 }));
+    expect(await charges()).toBe(1);
+  });
+
+  it('gives each call a signal of its own, so that listeners go with it', async () => {
+    const signals = new Set<AbortSignal>();
+    const look = async (): Promise<void> => void signals.add(IdempotencyInfo.current()!.signal);
+    await service.run(`${order().id}-a`, look, { name: 'signal', effect: 'none' });
+    await service.run(`${order().id}-b`, look, { name: 'signal', effect: 'none' });
+    expect([...signals].map(({ aborted }) => aborted)).toEqual([false, false]);
   });
 
   it('protects a method that a protected method calls, each under its own name', async () => {

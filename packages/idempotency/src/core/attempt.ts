@@ -32,24 +32,26 @@ export interface GuardedCall extends ClaimRequest {
   conclude(value: unknown): Conclusion;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
+  /** Told that the claim may be somebody else's although the function still runs. */
+  lost?(): void;
   /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */
   unrecorded(cause: unknown): void;
 }
 
-/** What came of one attempt. */
+/** What came of one attempt. `recorded` is present when the outcome stands for everybody: not in an open transaction. */
 export type Attempt =
-  | {
-      readonly state: 'ran';
-      readonly value: unknown;
-      /** Present when the outcome is recorded for everybody to see. */
-      readonly recorded?: { readonly outcome: string | undefined } | undefined;
-    }
+  | { readonly state: 'ran'; readonly value: unknown; readonly recorded: Recorded | undefined }
   | { readonly state: 'running'; readonly fingerprint: string | undefined }
   | {
       readonly state: 'done';
       readonly fingerprint: string | undefined;
       readonly outcome: string | undefined;
+      readonly recorded: Recorded | undefined;
     };
+
+interface Recorded {
+  readonly outcome: string | undefined;
+}
 
 /** Claims, runs and records, in one of the two modes. */
 export interface Runner {

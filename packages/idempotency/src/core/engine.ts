@@ -16,10 +16,35 @@ export type Execution =
   | { readonly replayed: false; readonly value: unknown }
   | { readonly replayed: true; readonly outcome: string | undefined };
 
-interface Running {
-  readonly fingerprint: string | undefined;
-  /** The outcome, where this process knows it; never rejects. */
-  readonly end: Promise<{ readonly outcome: string | undefined } | undefined>;
+/** The call of this process that asks the store, or runs, on behalf of all that have its key. */
+class Leader {
+  /** What the key is used for, once the store has answered and as far as that tells. */
+  fingerprint: string | undefined;
+  /** The store has answered, or never will. Before, nobody knows whether anything is under way. */
+  readonly answered: Promise<void>;
+  /** The outcome, where it stands for everybody; undefined: ask the store. */
+  readonly ended: Promise<Known | undefined>;
+  #answer!: () => void;
+  #end!: (known: Known | undefined) => void;
+
+  constructor() {
+    this.answered = new Promise((done) => (this.#answer = done));
+    this.ended = new Promise((done) => (this.#end = done));
+  }
+
+  answer(fingerprint: string | undefined): void {
+    this.fingerprint = fingerprint;
+    this.#answer();
+  }
+
+  end(known: Known | undefined): void {
+    this.#answer();
+    this.#end(known);
+  }
+}
+
+interface Known {
+  readonly outcome: string | undefined;
 }
 
 /**
@@ -27,7 +52,7 @@ interface Running {
  * there are; duplicates elsewhere are waited for by looking again.
  */
 export class Engine {
-  readonly #running = new Map<string, Running>();
+  readonly #leaders = new Map<string, Leader>();
 
   constructor(private readonly runtime: Runtime) {}
 
@@ -38,13 +63,15 @@ export class Engine {
    */
   async execute(call: GuardedCall, conflict: Conflict, runner: Runner): Promise<Execution> {
     const patience = new Patience(conflict.waitMs, this.runtime);
-    for (;;) {
-      const other = this.#running.get(call.id);
-      if (!other) return this.lead(call, conflict, runner, patience);
-      refuseReuse(call, other.fingerprint);
-      if (!(await patience.await(other.end)))
-        throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
-      const known = await other.end;
+    for (let looks = 0; ; looks += 1) {
+      const leader = this.#leaders.get(call.id);
+      if (!leader) return this.lead(call, conflict, runner, patience);
+      // Once, and however short its patience: it would have to ask the store itself. With every further leader of a store
+      // that hangs, the last of many duplicates would wait for all of them.
+      if (looks === 0) await leader.answered;
+      refuseReuse(call, leader.fingerprint);
+      const known = await patience.await(leader.ended);
+      if (known === 'late') throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
       if (known) return { replayed: true, outcome: known.outcome };
     }
   }
@@ -56,26 +83,36 @@ export class Engine {
     runner: Runner,
     patience: Patience,
   ): Promise<Execution> {
-    let announce!: (outcome: { readonly outcome: string | undefined } | undefined) => void;
-    const end: Running['end'] = new Promise((done) => (announce = done));
-    let known: { readonly outcome: string | undefined } | undefined;
-    this.#running.set(call.id, { fingerprint: call.fingerprint, end });
+    const leader = new Leader();
+    const leave = (known?: Known): void => {
+      if (this.#leaders.get(call.id) === leader) this.#leaders.delete(call.id);
+      leader.end(known);
+    };
+    this.#leaders.set(call.id, leader);
+    const led: GuardedCall = {
+      ...call,
+      run: (claim) => {
+        leader.answer(call.fingerprint);
+        return call.run(claim);
+      },
+      // A handler that hangs must not keep the key from this process, when it no longer keeps it from others.
+      lost: () => leave(),
+    };
+    let known: Known | undefined;
     try {
-      const attempt = await this.attempt(call, conflict, runner, patience);
-      if (attempt.state === 'done') {
-        known = { outcome: attempt.outcome };
-        return { replayed: true, outcome: attempt.outcome };
-      }
+      const attempt = await this.attempt(led, leader, conflict, runner, patience);
       known = attempt.recorded;
-      return { replayed: false, value: attempt.value };
+      return attempt.state === 'done'
+        ? { replayed: true, outcome: attempt.outcome }
+        : { replayed: false, value: attempt.value };
     } finally {
-      this.#running.delete(call.id);
-      announce(known);
+      leave(known);
     }
   }
 
   private async attempt(
     call: GuardedCall,
+    leader: Leader,
     conflict: Conflict,
     runner: Runner,
     patience: Patience,
@@ -85,6 +122,7 @@ export class Engine {
       if (attempt.state === 'ran') return attempt;
       refuseReuse(call, attempt.fingerprint);
       if (attempt.state === 'done') return attempt;
+      leader.answer(attempt.fingerprint);
       if (!(await patience.pause())) throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
     }
   }

@@ -2,7 +2,8 @@ import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
 import { UNKEPT, type Attempt, type Conclusion, type GuardedCall, type Runner } from './attempt.js';
 import { Lease } from './lease.js';
 import type { Runtime } from './runtime.js';
-import type { Claim, LeaseState, LeaseStore } from './store.js';
+import { textOf } from './text-of.js';
+import type { Claim, ClaimRequest, LeaseState, LeaseStore } from './store.js';
 
 /** Pauses before an outcome that could not be recorded is recorded again; the lease is renewed meanwhile. */
 const COMPLETE_PAUSES_MS = [50, 200, 1_000];
@@ -23,16 +24,21 @@ export class LeaseRunner implements Runner {
 
   async attempt(call: GuardedCall): Promise<Attempt> {
     const token = this.runtime.token();
+    const since = this.runtime.now();
     const claim = await this.claim(call, token);
-    if (claim.state !== 'claimed') return claim;
+    if (claim.state === 'done') return { ...claim, recorded: { outcome: claim.outcome } };
+    if (claim.state === 'running') return claim;
     const { id, lockTtlMs, maxLockHoldMs } = call;
-    const lease = new Lease(this.store, { id, token, lockTtlMs, maxLockHoldMs }, this.runtime);
+    if (this.runtime.now() - since >= lockTtlMs) return this.tooLate(call, token);
+    const onLost = (): void => call.lost?.();
+    const parts = { id, token, lockTtlMs, maxLockHoldMs, since, onLost };
+    const lease = new Lease(this.store, parts, this.runtime);
     try {
       const result = await this.run(call, token, claim.fence, lease);
       const { value, verdict, outcome } = await this.conclude(call, token, result);
       if (verdict === 'undo') {
-        await this.release(id, token);
-        return { state: 'ran', value };
+        await this.release(call, token);
+        return { state: 'ran', value, recorded: undefined };
       }
       const recorded = await this.record(call, token, outcome);
       return { state: 'ran', value, recorded: recorded ? { outcome } : undefined };
@@ -42,18 +48,25 @@ export class LeaseRunner implements Runner {
   }
 
   private async claim(call: GuardedCall, token: string): Promise<Claim> {
-    const { id, name, fingerprint, lockTtlMs } = call;
-    const claiming = this.store.claim({ id, name, fingerprint, token, lockTtlMs });
+    const { lockTtlMs } = call;
+    const claiming = this.store.claim({ ...requestOf(call), token, lockTtlMs });
     try {
       return await this.inTime(claiming);
     } catch (error) {
       // It may be ours without our knowing it; nobody else could run before it runs out.
       void claiming.then(
-        () => this.release(id, token),
+        () => this.release(call, token),
         () => undefined,
       );
       throw new IdempotencyStoreUnavailableError(this.store.label, error);
     }
+  }
+
+  /** A slow line or a frozen process: by now somebody else may hold the key, and nothing has been run. */
+  private async tooLate(call: GuardedCall, token: string): Promise<never> {
+    await this.release(call, token);
+    const cause = new Error(`the claim took longer than lockTtl, ${call.lockTtlMs} ms`);
+    throw new IdempotencyStoreUnavailableError(this.store.label, cause);
   }
 
   private async run(
@@ -71,7 +84,7 @@ export class LeaseRunner implements Runner {
         },
       });
     } catch (error) {
-      await this.release(call.id, token);
+      await this.release(call, token);
       throw error;
     }
   }
@@ -93,7 +106,7 @@ export class LeaseRunner implements Runner {
     outcome: string | undefined,
   ): Promise<boolean> {
     const complete = (): Promise<LeaseState> =>
-      this.inTime(this.store.complete(call.id, token, outcome, call.ttlMs));
+      this.inTime(this.store.complete({ ...requestOf(call), token }, outcome, call.ttlMs));
     const { state, cause } = await this.tryHard(complete);
     if (state !== 'held') call.unrecorded(cause);
     return state === 'held';
@@ -115,12 +128,12 @@ export class LeaseRunner implements Runner {
     );
   }
 
-  private async release(id: string, token: string): Promise<void> {
+  private async release({ id, name, lockTtlMs }: GuardedCall, token: string): Promise<void> {
     try {
       await this.inTime(this.store.release(id, token));
     } catch (error) {
       this.settings.warn(
-        `A claim could not be given back (${String(error)}): the next attempt has to wait until it runs out.`,
+        `${name}: the claim ${id} could not be given back (${textOf(error)}), so the next attempt has to wait until it runs out, ${lockTtlMs} ms at most.`,
       );
     }
   }
@@ -139,3 +152,9 @@ export class LeaseRunner implements Runner {
     }
   }
 }
+
+const requestOf = ({ id, name, fingerprint }: GuardedCall): ClaimRequest => ({
+  id,
+  name,
+  fingerprint,
+});

@@ -7,6 +7,10 @@ interface LeaseParts {
   readonly token: string;
   readonly lockTtlMs: number;
   readonly maxLockHoldMs: number;
+  /** From before the store was asked for it: the store counted from some moment after that. */
+  readonly since: number;
+  /** Told when it is lost. */
+  readonly onLost: () => void;
 }
 
 /** A held lease: renewed while the handler runs, and given up when that no longer works. */
@@ -14,7 +18,6 @@ export class Lease {
   #controller: AbortController | undefined;
   #lost: Error | undefined;
   readonly #stop: () => void;
-  readonly #heldSince: number;
   #renewedAt: number;
   #renewing = false;
 
@@ -23,7 +26,7 @@ export class Lease {
     private readonly parts: LeaseParts,
     private readonly runtime: Runtime,
   ) {
-    this.#heldSince = this.#renewedAt = runtime.now();
+    this.#renewedAt = parts.since;
     // A third, so that one renewal may fail and another be late before the lease runs out.
     this.#stop = runtime.every(parts.lockTtlMs / 3, () => void this.beat());
   }
@@ -42,9 +45,9 @@ export class Lease {
   }
 
   private async beat(): Promise<void> {
-    const { id, token, lockTtlMs, maxLockHoldMs } = this.parts;
+    const { id, token, lockTtlMs, maxLockHoldMs, since } = this.parts;
     const now = this.runtime.now();
-    if (now - this.#heldSince > maxLockHoldMs) return this.lose('it was held for maxLockHold');
+    if (now - since > maxLockHoldMs) return this.lose('it was held for maxLockHold');
     if (now - this.#renewedAt > lockTtlMs) return this.lose('it could not be renewed in time');
     // One at a time: against a store that hangs, beats would pile up.
     if (this.#renewing) return;
@@ -52,7 +55,7 @@ export class Lease {
     try {
       const state = await this.store.extend(id, token, lockTtlMs);
       if (state === 'lost') this.lose('it ran out');
-      // From before the question: the store counted from some moment after it.
+      // From before the question, as in the beginning.
       else this.#renewedAt = now;
     } catch {
       // The next beat tries again; when none succeeds in time, the lease counts as lost.
@@ -65,5 +68,6 @@ export class Lease {
     this.end();
     this.#lost = new IdempotencyLeaseLostError(why);
     this.#controller?.abort(this.#lost);
+    this.parts.onLost();
   }
 }

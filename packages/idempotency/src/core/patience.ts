@@ -15,21 +15,16 @@ export class Patience {
     this.#end = runtime.now() + waitMs;
   }
 
-  /** Whether `event` came in time. Never rejects. */
-  async await(event: Promise<unknown>): Promise<boolean> {
+  /** What `event` brings, if it comes in time; it must not reject. */
+  async await<T>(event: Promise<T>): Promise<T | 'late'> {
     const left = this.#end - this.runtime.now();
-    if (left <= 0) return false;
-    const timeout = this.runtime.sleep(left);
+    // With no time left, what has come already is still taken.
+    const timeout = left > 0 ? this.runtime.sleep(left) : undefined;
+    const late = (timeout?.done ?? Promise.resolve()).then(() => 'late' as const);
     try {
-      return await Promise.race([
-        event.then(
-          () => true,
-          () => true,
-        ),
-        timeout.done.then(() => false),
-      ]);
+      return await Promise.race([event, late]);
     } finally {
-      timeout.stop();
+      timeout?.stop();
     }
   }
 

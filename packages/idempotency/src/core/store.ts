@@ -45,11 +45,10 @@ export interface LeaseStore {
   claim(request: ClaimRequest & LeaseTerms): Promise<Claim>;
   /**
    * Records the outcome for `ttlMs`. A lease that ran out without a successor may still be completed: nothing would be
-   * gained by forgetting what has happened.
+   * gained by forgetting what has happened. It is then written anew, with name and fingerprint of the request.
    */
   complete(
-    id: string,
-    token: string,
+    request: ClaimRequest & Pick<LeaseTerms, 'token'>,
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<LeaseState>;

@@ -42,15 +42,13 @@ export class InMemoryIdempotencyStore implements LeaseStore {
   }
 
   async complete(
-    id: string,
-    token: string,
+    { id, token, fingerprint }: ClaimRequest & Pick<LeaseTerms, 'token'>,
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<LeaseState> {
     const entry = this.live(id);
     if (entry && entry.token !== token) return 'lost';
     const fence = entry?.fence ?? 0;
-    const fingerprint = entry?.fingerprint;
     const expiresAt = this.now() + ttlMs;
     this.#entries.set(id, { token, fingerprint, fence, done: true, outcome, expiresAt });
     return 'held';

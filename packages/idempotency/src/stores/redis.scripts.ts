@@ -11,7 +11,7 @@ const script = (source: string): RedisScript => ({
   sha: createHash('sha1').update(source).digest('hex'),
 });
 
-// One hash per record, so that every script works on a cluster: s state, t token, f fingerprint, n fence, o outcome.
+// One hash per record, so that every script works on a cluster: s state, t token, f fingerprint, n fence, h name, o outcome.
 // A lease is the time to live of the key; Redis counts it, so no clock but its own matters.
 
 /**
@@ -32,15 +32,16 @@ return { 'claimed', fence }
 `);
 
 /**
- * KEYS record. ARGV token, ttlMs, has outcome ('1' | '0'), outcome. Returns 1 when it stands, 0 when the
- * record is somebody else's. A record that ran out and was not taken by anybody is written anew.
+ * KEYS record. ARGV token, fingerprint ('' = none), ttlMs, name, has outcome ('1' | '0'), outcome. Returns 1 when it stands,
+ * 0 when the record is somebody else's. A record that ran out and was not taken by anybody is written anew, as a whole.
  */
 export const COMPLETE = script(`
 local token = redis.call('hget', KEYS[1], 't')
 if token and token ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[1], 's', 'done', 't', ARGV[1])
-if ARGV[3] == '1' then redis.call('hset', KEYS[1], 'o', ARGV[4]) end
-redis.call('pexpire', KEYS[1], ARGV[2])
+redis.call('hset', KEYS[1], 's', 'done', 't', ARGV[1], 'h', ARGV[4])
+if ARGV[2] ~= '' then redis.call('hset', KEYS[1], 'f', ARGV[2]) end
+if ARGV[5] == '1' then redis.call('hset', KEYS[1], 'o', ARGV[6]) end
+redis.call('pexpire', KEYS[1], ARGV[3])
 return 1
 `);
 

@@ -1,4 +1,5 @@
 import type { Claim, ClaimRequest, LeaseState, LeaseStore, LeaseTerms } from '../core/store.js';
+import { IdempotencyConfigurationError } from '../idempotency.errors.js';
 import { CLAIM, COMPLETE, EXTEND, RELEASE, type RedisScript } from './redis.scripts.js';
 
 /** The part of an ioredis client (or cluster) that is used. */
@@ -27,10 +28,16 @@ export class RedisIdempotencyStore implements LeaseStore {
   readonly label = 'Redis';
   readonly #prefix: string;
 
+  /** @throws {IdempotencyConfigurationError} when the client is none of ioredis */
   constructor(
     private readonly client: RedisLike,
     { prefix = 'idempotency:' }: RedisIdempotencyStoreOptions = {},
   ) {
+    const given = client as Partial<RedisLike> | undefined;
+    if (typeof given?.eval !== 'function' || typeof given.evalsha !== 'function')
+      throw new IdempotencyConfigurationError([
+        'RedisIdempotencyStore: the client has no eval() and evalsha(). Give a client of ioredis: new Redis(url), or new Redis.Cluster(nodes).',
+      ]);
     this.#prefix = prefix;
   }
 
@@ -51,12 +58,12 @@ export class RedisIdempotencyStore implements LeaseStore {
   }
 
   async complete(
-    id: string,
-    token: string,
+    { id, name, token, fingerprint }: ClaimRequest & Pick<LeaseTerms, 'token'>,
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<LeaseState> {
-    const args = [token, ttlMs, outcome === undefined ? '0' : '1', outcome ?? ''];
+    const kept = outcome === undefined ? ['0', ''] : ['1', outcome];
+    const args = [token, fingerprint ?? '', ttlMs, name, ...kept];
     return leaseState(await this.run(COMPLETE, id, args));
   }
 

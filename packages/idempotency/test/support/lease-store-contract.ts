@@ -16,6 +16,13 @@ export function leaseStoreContract(open: () => LeaseStore): void {
       lockTtlMs: 60_000,
       ...more,
     });
+  const complete = (
+    key: string,
+    token: string,
+    outcome: string | undefined,
+    ttlMs: number,
+    fingerprint?: string,
+  ) => open().complete({ id: key, name: 'contract', fingerprint, token }, outcome, ttlMs);
   const fenceOf = async (key: string, token: string): Promise<number> => {
     const claimed = await claim(key, token);
     if (claimed.state !== 'claimed') throw new Error(`is ${claimed.state}`);
@@ -39,15 +46,15 @@ export function leaseStoreContract(open: () => LeaseStore): void {
     await claim(key, 'a', { fingerprint: 'print' });
     expect(await claim(key, 'b')).toEqual({ state: 'running', fingerprint: 'print' });
     const outcome = `{"text":"\u0000 ü € 😀","long":"${'x'.repeat(100_000)}"}`;
-    expect(await open().complete(key, 'a', outcome, 60_000)).toBe('held');
+    expect(await complete(key, 'a', outcome, 60_000, 'print')).toBe('held');
     expect(await claim(key, 'b')).toEqual({ state: 'done', fingerprint: 'print', outcome });
   });
 
   it('tells nothing from an empty reply', async () => {
     const [one, other] = [id(), id()];
     await Promise.all([claim(one, 'a'), claim(other, 'a')]);
-    await open().complete(one, 'a', undefined, 60_000);
-    await open().complete(other, 'a', '', 60_000);
+    await complete(one, 'a', undefined, 60_000);
+    await complete(other, 'a', '', 60_000);
     expect(await claim(one, 'b')).toMatchObject({ state: 'done', outcome: undefined });
     expect(await claim(other, 'b')).toMatchObject({ state: 'done', outcome: '' });
   });
@@ -55,9 +62,9 @@ export function leaseStoreContract(open: () => LeaseStore): void {
   it('completes twice for the same token, and never for another', async () => {
     const key = id();
     await claim(key, 'a');
-    expect(await open().complete(key, 'b', 'b', 60_000)).toBe('lost');
-    expect(await open().complete(key, 'a', 'a', 60_000)).toBe('held');
-    expect(await open().complete(key, 'a', 'a', 60_000)).toBe('held');
+    expect(await complete(key, 'b', 'b', 60_000)).toBe('lost');
+    expect(await complete(key, 'a', 'a', 60_000)).toBe('held');
+    expect(await complete(key, 'a', 'a', 60_000)).toBe('held');
     expect(await claim(key, 'c')).toMatchObject({ outcome: 'a' });
   });
 
@@ -68,7 +75,7 @@ export function leaseStoreContract(open: () => LeaseStore): void {
     expect(await claim(key, 'b')).toMatchObject({ state: 'running' });
     await open().release(key, 'a');
     expect(await claim(key, 'b')).toMatchObject({ state: 'claimed' });
-    await open().complete(key, 'b', undefined, 60_000);
+    await complete(key, 'b', undefined, 60_000);
     await open().release(key, 'b');
     expect(await claim(key, 'c')).toMatchObject({ state: 'done' });
   });
@@ -79,24 +86,24 @@ export function leaseStoreContract(open: () => LeaseStore): void {
     const second = await waitFor(() => fenceOf(key, 'b'));
     expect(second).toBeGreaterThan((first as { fence: number }).fence);
     expect(await open().extend(key, 'a', 60_000)).toBe('lost');
-    expect(await open().complete(key, 'a', 'zombie', 60_000)).toBe('lost');
+    expect(await complete(key, 'a', 'zombie', 60_000)).toBe('lost');
     await open().release(key, 'a');
-    expect(await open().complete(key, 'b', 'winner', 60_000)).toBe('held');
+    expect(await complete(key, 'b', 'winner', 60_000)).toBe('held');
   });
 
-  it('lets a lease that ran out without a successor be completed, but not be extended', async () => {
+  it('lets a lease that ran out without a successor be completed, fingerprint and all, but not be extended', async () => {
     const key = id();
-    await claim(key, 'a', { lockTtlMs: 5 });
+    await claim(key, 'a', { lockTtlMs: 5, fingerprint: 'print' });
     await waitFor(async () => (await open().extend(key, 'a', 5)) === 'lost');
-    expect(await open().complete(key, 'a', 'late', 60_000)).toBe('held');
-    expect(await claim(key, 'b')).toMatchObject({ state: 'done', outcome: 'late' });
+    expect(await complete(key, 'a', 'late', 60_000, 'print')).toBe('held');
+    expect(await claim(key, 'b')).toEqual({ state: 'done', fingerprint: 'print', outcome: 'late' });
   });
 
   it('keeps a lease that is extended, and forgets an outcome in time', async () => {
     const key = id();
     await claim(key, 'a', { lockTtlMs: 50 });
     expect(await open().extend(key, 'a', 60_000)).toBe('held');
-    await open().complete(key, 'a', undefined, 20);
+    await complete(key, 'a', undefined, 20);
     await waitFor(async () => (await claim(key, 'b')).state === 'claimed');
   });
 

@@ -1,0 +1,133 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { openContext, waitFor } from '@acme/internal-testing';
+import {
+  IdempotencyInfo,
+  IdempotencyModule,
+  IdempotencyService,
+  InMemoryIdempotencyStore,
+  type IdempotencyModuleOptions,
+} from '@acme/nest-idempotency';
+import { beforeEach, expect, it } from 'vitest';
+import { Gate } from './support/ledger.js';
+
+/** A store whose answers can be held up, after it has done what it was asked. */
+class SlowStore extends InMemoryIdempotencyStore {
+  claims = 0;
+  releases = 0;
+  answers: Promise<unknown> = Promise.resolve();
+
+  override async claim(...args: Parameters<InMemoryIdempotencyStore['claim']>) {
+    this.claims += 1;
+    const claim = await super.claim(...args);
+    await this.answers;
+    return claim;
+  }
+
+  override async release(...args: Parameters<InMemoryIdempotencyStore['release']>) {
+    this.releases += 1;
+    return super.release(...args);
+  }
+}
+
+let store: SlowStore;
+let gate: Gate;
+
+beforeEach(() => {
+  store = new SlowStore();
+  gate = new Gate();
+});
+
+const open = async (options: Partial<IdempotencyModuleOptions> = {}) => {
+  @Module({ imports: [IdempotencyModule.forRoot({ namespace: 'lease', store, ...options })] })
+  class Root {}
+  const { app, log } = await openContext(Root);
+  const service = app.get(IdempotencyService);
+  const run = <R>(fn: () => Promise<R>, fingerprint?: unknown): Promise<R> =>
+    service.run('key', fn, { name: 'job', fingerprint });
+  return { run, log };
+};
+
+const codeOf = (running: Promise<unknown>): Promise<unknown> =>
+  running.catch(({ code }: { code?: unknown }) => code);
+
+it('replays what is done to duplicates that come at once, also where none of them may wait', async () => {
+  const { run } = await open({ waitTimeout: 0 });
+  expect(await run(async () => 'first')).toBe('first');
+  store.answers = gate.passed;
+  const duplicates = Promise.all([1, 2, 3].map(() => run(async () => 'again')));
+  await waitFor(() => store.claims === 2);
+  gate.open();
+  expect(await duplicates).toEqual(['first', 'first', 'first']);
+  expect(store.claims).toBe(2);
+});
+
+it('holds a duplicate against what was recorded, not against another duplicate', async () => {
+  const { run } = await open();
+  await run(async () => 'first', 'request');
+  store.answers = gate.passed;
+  const other = codeOf(run(async () => 'other', 'another request'));
+  await waitFor(() => store.claims === 2);
+  const same = run(async () => 'again', 'request');
+  gate.open();
+  expect(await other).toBe('IDEMPOTENCY_KEY_REUSED');
+  expect(await same).toBe('first');
+});
+
+it('does not let the duplicates of a store that hangs wait for one another', async () => {
+  const { run } = await open({ waitTimeout: 0, storeTimeout: '20ms' });
+  store.answers = gate.passed;
+  const codes = await Promise.all([1, 2, 3, 4, 5].map(() => codeOf(run(async () => 1))));
+  expect(store.claims).toBeLessThanOrEqual(2);
+  expect(new Set(codes)).toEqual(
+    new Set(['IDEMPOTENCY_STORE_UNAVAILABLE', 'IDEMPOTENCY_KEY_IN_USE']),
+  );
+  gate.open();
+});
+
+it('gives back a claim that was granted when nobody waited for it any more', async () => {
+  const { run } = await open({ storeTimeout: '20ms' });
+  store.answers = gate.passed;
+  expect(await codeOf(run(async () => 1))).toBe('IDEMPOTENCY_STORE_UNAVAILABLE');
+  expect(store.releases).toBe(0);
+  gate.open();
+  await waitFor(() => store.releases === 1);
+  expect(await run(async () => 2)).toBe(2);
+});
+
+it('runs nothing when the claim took longer than the lease: it may be somebody else’s by now', async () => {
+  const { run, log } = await open({ lockTtl: '30ms' });
+  store.answers = gate.passed;
+  const started = performance.now();
+  let runs = 0;
+  const late = codeOf(run(async () => (runs += 1)));
+  await waitFor(() => performance.now() - started > 30);
+  gate.open();
+  expect(await late).toBe('IDEMPOTENCY_STORE_UNAVAILABLE');
+  expect([runs, store.releases]).toEqual([0, 1]);
+  expect(log.messages('error').join()).toContain('took longer than lockTtl, 30 ms');
+});
+
+it('lets this process, too, run again what hangs beyond maxLockHold', async () => {
+  const { run } = await open({ lockTtl: '30ms', maxLockHold: '40ms' });
+  let lost: AbortSignal | undefined;
+  const hanging = run(async () => {
+    lost = IdempotencyInfo.current()!.signal;
+    await gate.passed;
+    return 'late';
+  });
+  expect(await run(async () => 'next')).toBe('next');
+  expect(lost!.aborted).toBe(true);
+  gate.open();
+  expect(await hanging).toBe('late');
+  expect(await run(async () => 'again')).toBe('next');
+});
+
+it('names whose claim could not be given back, why, and for how long it stands', async () => {
+  const { run, log } = await open({ lockTtl: '7s' });
+  store.release = () => Promise.reject(new Error('READONLY'));
+  await expect(run(() => Promise.reject(new Error('handler')))).rejects.toThrow('handler');
+  expect(log.messages('warn')).toEqual([
+    expect.stringMatching(/^job: the claim [0-9a-f]{64} .*\(READONLY\).*7000 ms at most/),
+  ]);
+});
