@@ -12,6 +12,7 @@ import {
   getTransactionsToken,
   type Transactions,
 } from '@acme/nest-transaction';
+import { textOf } from './core/text-of.js';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
 import {
   resolveModuleOptions,
@@ -76,9 +77,17 @@ export class IdempotencyModule extends ConfigurableModuleClass implements OnModu
     if (store.kind !== 'transaction') return;
     const missing = this.protection.problemsOfTransactions();
     if (!transactions || missing.length > 0) throw new IdempotencyConfigurationError(missing);
-    if (options.migrate) return store.migrate(transactions);
+    if (options.migrate)
+      return store.migrate(transactions).catch((cause: unknown) => {
+        throw new IdempotencyConfigurationError(
+          [
+            `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). Give this service the right to, or run store.migrate(transactions) elsewhere and leave migrate out.`,
+          ],
+          { cause },
+        );
+      });
     const problems = await store.check(transactions).catch((error: unknown) => {
-      logger.warn(`The idempotency store could not be checked at boot: ${String(error)}`);
+      logger.warn(`The idempotency store could not be checked at boot: ${textOf(error)}`);
       return [];
     });
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);

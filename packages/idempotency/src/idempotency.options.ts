@@ -184,6 +184,50 @@ export function problemsOfDefaults(options: IdempotencyDefaults): string[] {
   return problems;
 }
 
+const LEVELS: readonly unknown[] = ['read committed', 'repeatable read', 'serializable'];
+
+/** What is wrong with the options that only a handler, or a piece of code, has; each with its remedy. */
+export function problemsOfCall(options: IdempotentOptions): string[] {
+  const given = options as Readonly<Record<string, unknown>>;
+  const wrong = (name: string, remedy: string): string[] => [
+    `${name}: ${show(given[name])} cannot be used. ${remedy}`,
+  ];
+  const { keyFrom, name, fingerprint, effect, isolation, serialize } = given;
+  const sources = keyFrom === undefined ? [] : [keyFrom].flat();
+  return [
+    ...(keyFrom === undefined || (sources.length > 0 && sources.every(isKeySource))
+      ? []
+      : wrong(
+          'keyFrom',
+          "Give { header: 'name' }, { payload: 'path' }, { property: 'messageId' }, a function, or a list of these.",
+        )),
+    ...(name === undefined || (typeof name === 'string' && name.trim() !== '')
+      ? []
+      : wrong('name', 'Give a text that will not change.')),
+    ...(['undefined', 'boolean', 'function'].includes(typeof fingerprint)
+      ? []
+      : wrong('fingerprint', 'Give true, false, or a function that picks what counts.')),
+    ...(effect === undefined || effect === 'transaction' || effect === 'none'
+      ? []
+      : wrong('effect', "Give 'transaction' or 'none'.")),
+    ...(isolation === undefined || LEVELS.includes(isolation)
+      ? []
+      : wrong('isolation', `Give one of '${LEVELS.join("', '")}'.`)),
+    ...(serialize === undefined || typeof serialize === 'function'
+      ? []
+      : wrong('serialize', 'Give a function that makes a plain value of the result.')),
+  ];
+}
+
+function isKeySource(source: unknown): boolean {
+  if (typeof source === 'function') return true;
+  if (typeof source !== 'object' || source === null) return false;
+  const { header, payload, property } = source as Readonly<Record<string, unknown>>;
+  return (
+    property === 'messageId' || [header, payload].some((at) => typeof at === 'string' && at !== '')
+  );
+}
+
 /** Module options with every default filled in. */
 export interface ResolvedModuleOptions {
   readonly namespace: string;

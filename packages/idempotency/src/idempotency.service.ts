@@ -10,6 +10,7 @@ import {
   IdempotencyKeyRequiredError,
 } from './idempotency.errors.js';
 import {
+  problemsOfCall,
   problemsOfDefaults,
   type IdempotencyDefaults,
   type IdempotentOptions,
@@ -66,7 +67,11 @@ export class IdempotencyService {
     options: RunIdempotentOptions,
   ): Promise<R> {
     const { name, principal, fingerprint, serialize, ...rest } = options;
-    const problems = [...problemsOfDefaults(rest), ...this.protection.problemsOfMode(rest)];
+    const problems = [
+      ...problemsOfDefaults(rest),
+      ...problemsOfCall({ ...rest, serialize }),
+      ...this.protection.problemsOfMode(rest),
+    ];
     if (typeof name !== 'string' || name === '')
       problems.push('name: missing. Say what is run, in a word that will not change.');
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);

@@ -30,7 +30,10 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const lease = new RedisIdempotencyStore({} as never);
+const lease = new RedisIdempotencyStore({
+  eval: async () => undefined,
+  evalsha: async () => undefined,
+});
 
 function appWith(options: IdempotencyModuleOptions, ...classes: Type[]): Type {
   @Module({ imports: [IdempotencyModule.forRoot(options)], controllers: classes })
@@ -114,6 +117,36 @@ describe('wrong options', () => {
     expect(() => new PostgresIdempotencyStore({ schema: 'a"b', table: 'Records' })).toThrow(
       IdempotencyConfigurationError,
     );
+  });
+
+  it.each([undefined, {}, { eval: () => undefined, evalSha: () => undefined }])(
+    'of Redis include a client that is none of ioredis: %s',
+    (client) => {
+      expect(() => new RedisIdempotencyStore(client as never)).toThrow(/Give a client of ioredis/);
+    },
+  );
+
+  it.each([
+    ['keyFrom', ['order.id']],
+    ['keyFrom', []],
+    ['keyFrom', { property: 'correlationId' }],
+    ['keyFrom', { header: '' }],
+    ['name', ' '],
+    ['fingerprint', 'total'],
+    ['effect', 'nothing'],
+    ['isolation', 'SERIALIZABLE'],
+    ['serialize', true],
+  ])('of a handler include %s: %o', async (option, value) => {
+    @Controller()
+    class Jobs {
+      @Idempotent({ keyFrom: { payload: 'id' }, [option]: value })
+      async job(): Promise<void> {}
+    }
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Jobs))).toEqual([
+      expect.stringMatching(
+        new RegExp(`^@Idempotent\\(\\) on Jobs.job: ${option}: .* cannot be used`),
+      ),
+    ]);
   });
 });
 

@@ -59,6 +59,15 @@ describe('PostgresIdempotencyStore', () => {
     expect(rows).toEqual([{ version: 1 }]);
   });
 
+  it('says why it could not create its tables', async () => {
+    const pool = new pg.Pool({ host: '127.0.0.1', port: await freePort(), max: 1 });
+    await expect(openContext(appOn(pool, { migrate: true }))).rejects.toMatchObject({
+      problems: [expect.stringMatching(/^migrate: .*ECONNREFUSED.*leave migrate out/)],
+      cause: { code: 'ECONNREFUSED' },
+    });
+    await pool.end();
+  });
+
   it('migrates by hand, where a service has no right to', async () => {
     const transactions = new Transactions({
       name: 'migration',

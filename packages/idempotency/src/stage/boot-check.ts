@@ -1,5 +1,5 @@
 import type { HandlerKind, StageHandler } from '@acme/nest-message-context';
-import { problemsOfDefaults } from '../idempotency.options.js';
+import { problemsOfCall, problemsOfDefaults } from '../idempotency.options.js';
 import { callKindsOf, type StageOptions } from './call-kind.js';
 import type { Protection } from './protection.js';
 
@@ -27,6 +27,7 @@ export function problemsOfHandler(
   const problems = [
     ...[...kinds].flatMap((kind) => UNSUPPORTED[kind] ?? []),
     ...problemsOfDefaults(options),
+    ...problemsOfCall(options),
     ...protection.problemsOfMode(options),
   ];
   if (takesOverResponse(handler))
