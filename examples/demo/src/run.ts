@@ -85,7 +85,9 @@ export class Run {
     );
     this.supervisor.markReady();
     await this.watcher.start();
-    this.progress.say(`The shop is open. Logs: ${this.world.logFolder}`);
+    this.progress.say(
+      `The shop is open. Its logs, removed after a run without problems: ${this.world.logFolder}`,
+    );
     this.progress.follow(async () => this.line());
   }
 

@@ -60,7 +60,7 @@ it('takes everything with it when it is killed', async () => {
   process.kill(demo.pid, 'SIGKILL');
   await until(() => !demo.processes.some(isAlive), { what: 'all processes to end', ...patience });
   expect(demo.processes.filter(isAlive)).toEqual([]);
-  rmSync(/Logs: (\S+)/.exec(demo.stderr())![1]!, { recursive: true });
+  rmSync(/Its logs, [^:]+: (\S+)/.exec(demo.stderr())![1]!, { recursive: true });
   const left = (await schemas()).filter((name) => !before.includes(name));
   for (const run of new Set(left.map((name) => name.replace(/_[a-z]+$/, '')))) {
     await cleanUpAfter(run);

@@ -1,34 +1,18 @@
 import { exitCodeOf, type Report } from './report.js';
 
-/** The report for people. */
+type Row = readonly [name: string, value: string | number, note?: string];
+
+/** The report for people who have never seen one: every figure says what it counts. */
 export function tableOf(report: Report): string {
-  const { duplicatesAbsorbed: absorbed, orderToChargedMs: latency, faults } = report;
-  const rows: [string, string | number][] = [
-    ['requests sent', report.requestsSent],
-    ['orders created', `${report.ordersCreated} of ${report.orders} wanted`],
-    ['  seen on GET /orders/watch', report.ordersWatched],
-    ['events added', report.eventsAdded],
-    ['publishes', `${report.publishes}  (every event twice, at least)`],
-    ['deliveries', report.deliveries],
-    ['charges', report.charges],
-    ['mails', report.mails],
-    ['duplicates absorbed', sum(Object.values(absorbed))],
-    ['  by gateway (Redis, reply replayed)', absorbed.gatewayReplayed],
-    ['  by gateway (Redis, still in flight)', absorbed.gatewayInFlight],
-    ['  by orders (PostgreSQL)', absorbed.orders],
-    ['  by billing (PostgreSQL)', absorbed.billing],
-    ['  by notifications (Redis)', absorbed.notifications],
-    ['order to charged', `p50 ${latency.p50 ?? '-'} ms, p95 ${latency.p95 ?? '-'} ms`],
-    ['billing killed with kill -9', faults.billingKilled],
-    ['connections cut', faults.connectionsCut],
-    ['restarts', restarts(report.restarts)],
-    ['lost', report.lost],
-    ['done twice', report.doneTwice],
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return [
     '',
-    ...rows.map(([name, value]) => `${name.padEnd(width)}${value}`),
+    ...aligned([
+      ...outcome(report),
+      ...traffic(report),
+      ...duplicates(report.duplicatesAbsorbed),
+      ...broken(report),
+      ...verdict(report),
+    ]),
     '',
     ...trail(report),
     '',
@@ -36,10 +20,85 @@ export function tableOf(report: Report): string {
   ].join('\n');
 }
 
+const outcome = (report: Report): Row[] => [
+  ['orders created', report.ordersCreated, `of ${report.orders} that customers wanted`],
+  [
+    '  seen on GET /orders/watch',
+    report.ordersWatched,
+    'streamed by orders while they were placed',
+  ],
+  ['charges', report.charges, 'rows in the table of billing; one is due for each order'],
+  ['mails', report.mails, 'rows in the table of notifications; one is due for each order'],
+];
+
+const traffic = (report: Report): Row[] => [
+  [
+    'requests sent',
+    report.requestsSent,
+    'each order 1 to 3 times with one key, and again on errors',
+  ],
+  [
+    'events added',
+    report.eventsAdded,
+    'different events on the exchange; two are due for each order',
+  ],
+  [
+    'publishes',
+    report.publishes,
+    'every event twice at least: a "buggy producer" repeats them all',
+  ],
+  ['deliveries', report.deliveries, 'to billing and notifications, redeliveries included'],
+  ['order to charged', latencyOf(report.orderToChargedMs)],
+];
+
+const duplicates = (absorbed: Report['duplicatesAbsorbed']): Row[] => [
+  [
+    'duplicates absorbed',
+    sum(Object.values(absorbed)),
+    'requests and deliveries that had no effect, by who stopped them:',
+  ],
+  ['  gateway, reply replayed', absorbed.gatewayReplayed, 'done before (key in Redis)'],
+  ['  gateway, still in flight', absorbed.gatewayInFlight, 'refused with 409 (key in Redis)'],
+  [
+    '  orders',
+    absorbed.orders,
+    absorbed.orders === 0
+      ? 'none got past the gateway; they do where its reply or its key is lost'
+      : 'got past the gateway, which had no reply to replay (key in PostgreSQL)',
+  ],
+  ['  billing', absorbed.billing, 'acked without a charge (key in PostgreSQL)'],
+  ['  notifications', absorbed.notifications, 'acked without a mail (key in Redis)'],
+];
+
+const broken = ({ faults, restarts }: Report): Row[] => [
+  ['billing killed', faults.billingKilled, 'kill -9, with charges half done'],
+  ['connections cut', faults.connectionsCut, 'of notifications to RabbitMQ, with mails half done'],
+  ['restarts', restartsOf(restarts), 'by the supervisor'],
+];
+
+const verdict = (report: Report): Row[] => [
+  ['lost', report.lost, 'orders without their row, their charge or their mail'],
+  ['done twice', report.doneTwice, 'orders, charges and mails beyond one for each order'],
+];
+
+const latencyOf = ({ p50, p95 }: Report['orderToChargedMs']): string =>
+  `p50 ${p50 ?? '-'} ms, p95 ${p95 ?? '-'} ms`;
+
+function aligned(rows: readonly Row[]): string[] {
+  const widest = (column: 0 | 1): number =>
+    Math.max(
+      ...rows.filter(([, , note]) => column === 0 || note).map((row) => `${row[column]}`.length),
+    ) + 2;
+  const [names, values] = [widest(0), widest(1)];
+  return rows.map(([name, value, note = '']) =>
+    `${name.padEnd(names)}${String(value).padEnd(values)}${note}`.trimEnd(),
+  );
+}
+
 function trail({ correlation }: Report): string[] {
   if (!correlation) return ['No correlation id was found in the logs of all four services.'];
   return [
-    `correlation id ${correlation.correlationId}`,
+    `One order through all four logs, by its correlation id ${correlation.correlationId}:`,
     ...correlation.steps.map(
       ({ at, service, message }) => `  ${at}  ${service.padEnd(14)}${message}`,
     ),
@@ -56,7 +115,7 @@ function conclusion(report: Report): string[] {
   ];
 }
 
-function restarts(counts: Readonly<Record<string, number>>): string {
+function restartsOf(counts: Readonly<Record<string, number>>): string {
   const some = Object.entries(counts).filter(([, count]) => count > 0);
   return some.map(([service, count]) => `${count} (${service})`).join(', ') || '0';
 }
