@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { declarationProblems } from '../../bin/repo/packages/declarations.mjs';
 import { exportProblems } from '../../bin/repo/packages/exported-names.mjs';
 import { importProblems } from '../../bin/repo/packages/imports.mjs';
 import { manifestProblems } from '../../bin/repo/packages/manifest.mjs';
@@ -65,6 +66,48 @@ describe('what a package imports', () => {
     ['esm/a.d.ts', `export * from '@acme/internal-testing';`, 'neither a dependency nor a peer'],
   ])('may not be, in %s: %s', (file, text, problem) => {
     expect(problemsOf(file, text)).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('the declarations that users get', () => {
+  const problemsOf = (declarations: string) =>
+    declarationProblems(
+      folderWith({
+        'tsconfig.json': `{
+          "compilerOptions": {
+            "module": "node16", "target": "es2022", "strict": true, "skipLibCheck": true, "types": ["node"]
+          }
+        }`,
+        'src/entry-points.ts': `export * from '@acme/nest-sample'; export * from 'other';`,
+        'node_modules/@acme/nest-sample/index.d.ts': declarations,
+        'node_modules/@types/node/index.d.ts': 'interface Buffer { length: number }',
+        'node_modules/other/index.d.ts': 'export declare const other: Missing;',
+      }),
+    );
+
+  it('are judged, and those of others are not', () => {
+    expect(problemsOf('export declare const ours: Buffer;')).toEqual([]);
+  });
+
+  it.each([
+    ['a name that nobody declares', 'export declare const ours: Missing;', 'TS2304'],
+    ['a package that is not there', `export type { Nack } from 'golevelup';`, 'TS2307'],
+    ['what only a browser has', 'export declare const ours: HTMLElement;', 'TS2304'],
+    ['no TypeScript', 'export declare const ;', 'TS1'],
+    [
+      'members that an optional one of a base cannot have',
+      'interface A { a?: 1 }\nexport interface B extends A { a?: 1 | undefined }',
+      'TS2430',
+    ],
+  ])('may not contain %s', (_, declarations, problem) => {
+    const [first] = problemsOf(declarations);
+    expect(first).toMatch(/^node_modules\/@acme\/nest-sample\/index\.d\.ts:\d/);
+    expect(first).toContain(problem);
+  });
+
+  it('must be there', () => {
+    const folder = folderWith({ 'tsconfig.json': '{}', 'src/entry-points.ts': '' });
+    expect(declarationProblems(folder)).toEqual([expect.stringContaining('not installed')]);
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pnpmSettings } from '../install.mjs';
 import { Failure, Interrupted, run, top } from '../shell.mjs';
+import { declarationProblems } from './declarations.mjs';
 import { entries } from './manifest.mjs';
 
 const home = join(top, 'packages/internal-testing/smoke');
@@ -13,7 +14,7 @@ export const smokeApps = ['cjs-nest11', 'esm-nest12'];
 
 /**
  * Installs the tarballs with plain npm into a project of its own, outside the repository so that nothing of it can be
- * resolved by accident, and runs the project's `smoke` script.
+ * resolved by accident, checks the types it gets there, and runs the project's `smoke` script.
  */
 export async function smokeProblems(app, packages) {
   const folder = mkdtempSync(join(tmpdir(), `acme-${app}-`));
@@ -29,6 +30,8 @@ export async function smokeProblems(app, packages) {
         limitMs: LIMIT_MS,
       },
     );
+    const declarations = declarationProblems(folder);
+    if (declarations.length > 0) return declarations;
     await run('npm', ['run', 'smoke', ...npm], { cwd: folder, output: 'quiet', limitMs: LIMIT_MS });
     return [];
   } catch (error) {
