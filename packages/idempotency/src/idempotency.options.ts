@@ -117,14 +117,23 @@ export interface IdempotentOptions extends IdempotencyDefaults {
    * @default true for requests, as they were received; false for events and plain methods
    */
   readonly fingerprint?: boolean | ((payload: unknown) => unknown) | undefined;
-  /** @default 'transaction' where the store is an SQL one and `TransactionModule` is there, else 'lease' */
+  /**
+   * Which of the two promises is made; `'auto'` takes the one that the store can make. Refused at boot where it cannot.
+   * @default 'auto': 'transaction' with an SQL store, 'lease' with any other
+   */
   readonly mode?: IdempotencyMode | 'auto' | undefined;
   /**
-   * `'none'` says that the handler has nothing to write in the transaction.
+   * `'none'` says that the handler has nothing to write in the transaction. Otherwise one that never took its handle is
+   * refused (`TRANSACTION_UNUSED`). That is all that can be seen: not what is done with the handle, nor what is done beside
+   * it over another connection, which is neither undone nor kept from being repeated.
    * @default 'transaction'
    */
   readonly effect?: 'transaction' | 'none' | undefined;
-  /** Isolation level of the transaction. @default the database's */
+  /**
+   * Isolation level of the transaction. A claim that the database gives up for the sake of others (SQLSTATE 40001) is made
+   * again; once the handler runs, that error is thrown.
+   * @default the database's
+   */
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
   /**
    * Makes a plain value of the result before it is stored and replied. Needed where handlers return class instances: apply

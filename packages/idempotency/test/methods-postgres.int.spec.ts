@@ -63,6 +63,13 @@ class Billing {
     runs += 1;
   }
 
+  @Idempotent('id')
+  async beside({ id }: Order): Promise<void> {
+    this.transactions.current();
+    await this.transactions.outside(() => this.transactions.run(() => this.ledger.charge(id)));
+    throw new Error('beside');
+  }
+
   @Idempotent({ keyFrom: { payload: 'id' }, effect: 'none' })
   async nothing(_order: Order): Promise<void> {
     runs += 1;
@@ -238,6 +245,12 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
     await billing.nothing(order());
     await billing.nothing(order());
     expect(runs).toBe(3);
+  });
+
+  it('cannot see, undo or keep from being repeated what is done beside the transaction', async () => {
+    await expect(billing.beside(order())).rejects.toThrow('beside');
+    await expect(billing.beside(order())).rejects.toThrow('beside');
+    expect(await charges()).toBe(2);
   });
 
   it.each(['serializable', 'repeatable'] as const)(
