@@ -165,7 +165,7 @@ describe('@Idempotent() on gRPC, PostgreSQL, transaction mode', () => {
     gate = new Gate();
     const running = place();
     await waitFor(() => runs === 1);
-    const { error } = await place({ item }, { to: elsewhere, deadlineMs: 400 });
+    const { error } = await place({ item }, { to: elsewhere, deadlineMs: 2_000 });
     gate.open();
     expect(error).toMatchObject({ code: 14 });
     expect(error?.metadata.get('grpc-retry-pushback-ms')).toEqual(['1000']);

@@ -85,7 +85,7 @@ describe('lease mode in Redis', () => {
   });
 
   it('keeps its lease while the handler runs longer than it', async () => {
-    const one = await open(watched(), { lockTtl: '150ms' });
+    const one = await open(watched(), { lockTtl: '900ms' });
     const other = await open(redis.client, { waitTimeout: '10s' });
     const gate = new Gate();
     const running = one.run(() => gate.passed.then(() => 'first'));
@@ -98,7 +98,7 @@ describe('lease mode in Redis', () => {
   });
 
   it('tells the handler when its claim is gone, and does not overwrite what somebody else recorded', async () => {
-    const { run, log } = await open(redis.client, { lockTtl: '60ms' });
+    const { run, log } = await open(redis.client, { lockTtl: '900ms' });
     const result = await run(async () => {
       const { id, signal } = IdempotencyInfo.current()!;
       await redis.client.hset(redis.prefix + id, 't', 'somebody else');
@@ -110,7 +110,7 @@ describe('lease mode in Redis', () => {
   });
 
   it('renews no longer than maxLockHold', async () => {
-    const { run } = await open(redis.client, { lockTtl: '30ms', maxLockHold: '50ms' });
+    const { run } = await open(redis.client, { lockTtl: '900ms', maxLockHold: '50ms' });
     const reason = await run(async () => {
       const { signal } = IdempotencyInfo.current()!;
       await waitFor(() => signal.aborted);
@@ -123,7 +123,7 @@ describe('lease mode in Redis', () => {
     const proxy = await tcpProxy(redis.url);
     const client = new Redis(proxy.url);
     client.on('error', () => {});
-    const { run } = await open(client, { storeTimeout: '200ms' });
+    const { run } = await open(client, { storeTimeout: '2s' });
     expect(await run(async () => 'up')).toBe('up');
     key = randomUUID();
     proxy.halfOpen();
@@ -131,7 +131,7 @@ describe('lease mode in Redis', () => {
     const count = async (): Promise<number> => (runs += 1);
     const error = await run(count).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE' });
-    expect((error as { cause: Error }).cause.message).toBe('no answer within 200 ms');
+    expect((error as { cause: Error }).cause.message).toBe('no answer within 2000 ms');
     expect(runs).toBe(0);
     client.disconnect();
     await proxy.close();

@@ -43,7 +43,10 @@ export function settingsOf(
   };
 }
 
-/** How long a duplicate may wait now; leaves time to be answered before its deadline. */
+/**
+ * How long a duplicate may wait now. Leaves time for a last look at the store and for the answer, on a busy machine, too:
+ * one that comes after the deadline tells a gRPC client to give up instead of when to come again.
+ */
 export function waitMsOf(
   { waitTimeoutMs }: CallSettings,
   deadline: number | undefined,
@@ -51,6 +54,6 @@ export function waitMsOf(
 ): number {
   if (deadline === undefined) return waitTimeoutMs ?? PATIENCE_MS;
   const left = Math.max(0, deadline - now);
-  const usable = left - Math.min(100, left / 10);
+  const usable = left - Math.min(500, left / 4);
   return Math.min(waitTimeoutMs ?? usable, usable);
 }
