@@ -98,7 +98,7 @@ function aligned(rows: readonly Row[]): string[] {
 function trail({ correlation }: Report): string[] {
   if (!correlation) return ['No correlation id was found in the logs of all four services.'];
   return [
-    `One order through all four logs, by its correlation id ${correlation.correlationId}:`,
+    `One order through all four services, by its correlation id ${correlation.correlationId}:`,
     ...correlation.steps.map(
       ({ at, service, message }) => `  ${at}  ${service.padEnd(14)}${message}`,
     ),
