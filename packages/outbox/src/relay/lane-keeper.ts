@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
+import { elapsedMs, type Instant } from '../core/instant.js';
 import { fairShare } from '../core/lane.js';
+import { within } from './within.js';
 
 interface Lease {
   readonly token: number;
-  /** By this process's monotonic clock, counted from before the database was asked: never later than the database's. */
-  until: number;
+  /** From before the database was asked, so that the lease never ends later here than there. */
+  since: Instant;
+  /** Whether it is known which of the lane's keys wait. */
+  isOpen: boolean;
 }
 
 /** What changed in the lanes that this relay holds. */
 export interface LaneChange {
-  readonly gained: readonly number[];
-  /** Of those, how many belonged to a relay that has died. */
+  /** How many of the gained ones belonged to a relay that has died. */
   readonly takenOver: number;
   readonly lost: readonly number[];
 }
@@ -21,16 +24,22 @@ export class LaneKeeper {
   readonly id = randomUUID();
   readonly #held = new Map<number, Lease>();
   readonly #leaving = new Set<number>();
-  #dueAt = 0;
+  #tended: { readonly at: Instant; readonly pauseMs: number } | undefined;
 
   constructor(
     private readonly store: OutboxStore,
     private readonly leaseMs: number,
+    private readonly clock: () => Instant = thisInstant,
   ) {}
 
-  /** When `tend` is to be called next. */
-  get dueAt(): number {
-    return this.#dueAt;
+  /** In how many milliseconds `tend` is to be called next; 0 or less when it is due. */
+  get dueInMs(): number {
+    return this.#tended ? this.#tended.pauseMs - elapsedMs(this.#tended.at, this.clock()) : 0;
+  }
+
+  /** Lanes that were gained and are not usable yet: `open` them. */
+  get unopened(): number[] {
+    return [...this.#held].filter(([, { isOpen }]) => !isOpen).map(([lane]) => lane);
   }
 
   /** Lanes that are to be given up once nothing of theirs is under way. */
@@ -39,13 +48,22 @@ export class LaneKeeper {
   }
 
   /** Lanes that may be read and published now. */
-  usable(now: number): number[] {
-    return [...this.#held.keys()].filter((lane) => this.mayPublish(lane, now));
+  usable(): number[] {
+    return [...this.#held.keys()].filter((lane) => this.mayPublish(lane));
   }
 
-  mayPublish(lane: number, now: number): boolean {
+  mayPublish(lane: number): boolean {
     const lease = this.#held.get(lane);
-    return lease !== undefined && lease.until > now && !this.#leaving.has(lane);
+    if (!lease?.isOpen || this.#leaving.has(lane)) return false;
+    return elapsedMs(lease.since, this.clock()) < this.leaseMs;
+  }
+
+  /** It is known now which keys of these lanes wait. */
+  open(lanes: readonly number[]): void {
+    for (const lane of lanes) {
+      const lease = this.#held.get(lane);
+      if (lease) lease.isOpen = true;
+    }
   }
 
   holds(lane: number): boolean {
@@ -59,31 +77,34 @@ export class LaneKeeper {
 
   /** A statement has shown that something is lost. */
   suspect(): void {
-    this.#dueAt = 0;
+    this.#tended = undefined;
   }
 
-  /** Renews, counts the other relays, and takes or gives up lanes accordingly. */
-  async tend(now: number, takeMore: boolean): Promise<LaneChange> {
-    const { relays, renewed } = await this.store.tend(this.id, this.proofs(), this.leaseMs);
+  /**
+   * Renews, counts the other relays, and takes or gives up lanes accordingly. An answer that comes too late changes nothing
+   * any more: what a later call has found would be undone by it.
+   */
+  async tend(takeMore: boolean): Promise<LaneChange> {
+    const now = this.clock();
+    const { relays, renewed } = await this.#db(
+      this.store.tend(this.id, this.proofs(), this.leaseMs),
+    );
     const lost = [...this.#held.keys()].filter((lane) => !renewed.includes(lane));
     for (const lane of lost) this.#forget(lane);
     for (const lane of renewed) this.#renew(lane, now);
     const share = fairShare(this.store.lanes, relays);
-    const gained = takeMore ? await this.#claim(share - this.#held.size, now) : [];
+    const missing = takeMore ? share - this.#held.size : 0;
+    const takenOver = missing > 0 ? await this.#claim(missing) : 0;
     this.#giveUp(this.#held.size - this.#leaving.size - share);
     // Whoever lacks lanes looks often: they are a dead relay's, or one is about to hand them over.
-    const pause = this.#held.size < share ? this.leaseMs / 10 : this.leaseMs / 3;
-    this.#dueAt = now + pause;
-    return {
-      gained: gained.map(({ lane }) => lane),
-      takenOver: gained.filter(({ takenOver }) => takenOver).length,
-      lost,
-    };
+    const pauseMs = this.#held.size < share ? this.leaseMs / 10 : this.leaseMs / 3;
+    this.#tended = { at: now, pauseMs };
+    return { takenOver, lost };
   }
 
   async release(lanes: readonly number[]): Promise<void> {
     const proofs = this.proofs().filter(({ lane }) => lanes.includes(lane));
-    await this.store.release(proofs);
+    await this.#db(this.store.release(proofs));
     for (const lane of lanes) this.#forget(lane);
   }
 
@@ -91,16 +112,15 @@ export class LaneKeeper {
     await this.store.leave(this.id);
     this.#held.clear();
     this.#leaving.clear();
-    this.#dueAt = 0;
+    this.#tended = undefined;
   }
 
-  async #claim(missing: number, now: number) {
-    if (missing <= 0) return [];
-    const claimed = await this.store.claim(this.id, missing, this.leaseMs);
-    for (const { lane, token } of claimed) {
-      this.#held.set(lane, { token, until: now + this.leaseMs });
-    }
-    return claimed;
+  /** Returns how many lanes belonged to a relay that has died. */
+  async #claim(limit: number): Promise<number> {
+    const since = this.clock();
+    const claimed = await this.#db(this.store.claim(this.id, limit, this.leaseMs));
+    for (const { lane, token } of claimed) this.#held.set(lane, { token, since, isOpen: false });
+    return claimed.filter(({ takenOver }) => takenOver).length;
   }
 
   #giveUp(tooMany: number): void {
@@ -108,13 +128,21 @@ export class LaneKeeper {
     for (const lane of candidates.slice(0, Math.max(0, tooMany))) this.#leaving.add(lane);
   }
 
-  #renew(lane: number, now: number): void {
+  #renew(lane: number, since: Instant): void {
     const lease = this.#held.get(lane);
-    if (lease) lease.until = now + this.leaseMs;
+    if (lease) lease.since = since;
   }
 
   #forget(lane: number): void {
     this.#held.delete(lane);
     this.#leaving.delete(lane);
   }
+
+  #db<T>(work: Promise<T>): Promise<T> {
+    return within(this.leaseMs, work);
+  }
+}
+
+function thisInstant(): Instant {
+  return { monotonicMs: performance.now(), wallMs: Date.now() };
 }

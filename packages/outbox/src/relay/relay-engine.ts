@@ -118,9 +118,10 @@ export class RelayEngine {
    * answer.
    */
   async step(): Promise<number> {
-    if (this.lanes.dueAt <= performance.now()) await this.#tend();
-    const tendIn = this.lanes.dueAt - performance.now();
+    if (this.lanes.dueInMs <= 0) await this.#tend();
+    const tendIn = this.lanes.dueInMs;
     if (this.#draining) return tendIn;
+    await this.#openLanes();
     if (this.#breaker.isOpen) return Math.min(tendIn, await this.#probe());
     this.#dispatch();
     await this.#readWaiting();
@@ -136,7 +137,7 @@ export class RelayEngine {
   }
 
   #publish(row: StoredMessage): void {
-    if (!this.lanes.mayPublish(row.lane, performance.now())) {
+    if (!this.lanes.mayPublish(row.lane)) {
       this.#book.forget(row);
       return this.#drop(row.lane);
     }
@@ -199,17 +200,24 @@ export class RelayEngine {
   }
 
   async #tend(): Promise<void> {
-    const change = await this.#db(this.lanes.tend(performance.now(), !this.#draining));
+    const change = await this.lanes.tend(!this.#draining);
     for (const lane of [...change.lost, ...this.lanes.leaving]) this.#drop(lane);
-    const left = [...this.lanes.leaving].filter((lane) => !this.#hasLane(lane));
-    if (left.length > 0) await this.#db(this.lanes.release(left));
     this.#forgetBlocks(change.lost);
     if (change.takenOver > 0) this.events.takenOver(change.takenOver);
-    if (change.gained.length === 0) return;
-    for (const { block, lane } of await this.#db(this.store.readBlocks(change.gained))) {
-      this.#blocked.set(block, lane);
-    }
-    this.#epoch += 1;
+    const left = [...this.lanes.leaving].filter((lane) => !this.#hasLane(lane));
+    if (left.length > 0) await this.lanes.release(left);
+  }
+
+  /** Before anything of a lane is read: later messages of a key that waits must not pass it. */
+  async #openLanes(): Promise<void> {
+    const lanes = this.lanes.unopened;
+    if (lanes.length === 0) return;
+    const blocks = await this.#db(this.store.readBlocks(lanes));
+    // What is left of an earlier holding is older than what somebody else may have done since.
+    for (const lane of lanes) this.#drop(lane);
+    this.#forgetBlocks(lanes);
+    for (const { block, lane } of blocks) this.#blocked.set(block, lane);
+    this.lanes.open(lanes);
   }
 
   /** They are the next owner's. Those that a message in memory may still be held back in go with a later look. */
@@ -245,7 +253,7 @@ export class RelayEngine {
   }
 
   async #readPending(limit: number): Promise<StoredMessage[]> {
-    const usable = this.lanes.usable(performance.now());
+    const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const epoch = this.#epoch;
     const rows = await this.#db(this.store.readPending(usable, this.#book.seqs(), limit));
@@ -262,7 +270,7 @@ export class RelayEngine {
   }
 
   async #readDue(): Promise<StoredMessage[]> {
-    const usable = this.lanes.usable(performance.now());
+    const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const busy = new Set<string>();
     for (const row of this.#book.rows()) if (this.#blocked.has(row.block)) busy.add(row.block);

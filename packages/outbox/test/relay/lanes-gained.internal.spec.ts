@@ -1,0 +1,112 @@
+import 'reflect-metadata';
+import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
+import { OutboxRelay } from '../../src/relay/outbox-relay.js';
+
+const message = (seq: number): StoredMessage => ({
+  place: 'pending',
+  seq,
+  lane: 0,
+  block: '=k',
+  messageId: `m${seq}`,
+  type: 'a',
+  key: 'k',
+  exchange: null,
+  routingKey: null,
+  contentType: null,
+  headers: null,
+  occurredAt: 0,
+  payload: '1',
+  attempts: 0,
+  tries: 0,
+  history: [],
+});
+
+/** Confirms when it is told to. */
+class PatientPublisher extends Publisher {
+  readonly published: (string | undefined)[] = [];
+  confirm = (): void => {};
+  publish([one]: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
+    this.published.push(one?.messageId);
+    return new Promise((done) => (this.confirm = () => done([{ status: 'confirmed' }])));
+  }
+}
+
+const LEASE = 9_000;
+
+describe('a lane that was gained', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    for (const level of ['log', 'warn', 'error'] as const) {
+      vi.spyOn(Logger.prototype, level).mockImplementation(() => {});
+    }
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  const relayOf = (store: Partial<OutboxStore>, publisher: Publisher) =>
+    new OutboxRelay(store as OutboxStore, publisher, {
+      batchSize: 10,
+      window: 10,
+      pollIntervalMs: 100,
+      leaseMs: LEASE,
+      stopTimeoutMs: 1_000,
+      retry: { attempts: 1, initialMs: 1, maxMs: 1 },
+    });
+  const storeOf = (pending: StoredMessage[]) => ({
+    lanes: 1,
+    tend: vi.fn<OutboxStore['tend']>(async (_relay, held) => ({
+      relays: 1,
+      renewed: held.map(({ lane }) => lane),
+    })),
+    claim: vi.fn<OutboxStore['claim']>(async () => [{ lane: 0, token: 1, takenOver: false }]),
+    release: async () => {},
+    leave: async () => {},
+    readPending: async (_lanes: readonly number[], except: readonly number[]) =>
+      pending.filter(({ seq }) => !except.includes(seq)),
+    readBlocks: vi.fn<OutboxStore['readBlocks']>(async () => [{ block: '=k', lane: 0 }]),
+    readWaiting: async () => ({ messages: [], empty: [] }),
+    remove: async (_place: string, seqs: readonly number[]) => seqs.length,
+    divert: vi.fn<OutboxStore['divert']>(async (rows) => {
+      for (const { seq } of rows) pending.splice(0, pending.length, ...without(pending, seq));
+    }),
+  });
+  const without = (rows: readonly StoredMessage[], seq: number) =>
+    rows.filter((row) => row.seq !== seq);
+
+  it('is not published from before it is known which of its keys wait', async () => {
+    const store = storeOf([message(7)]);
+    store.readBlocks.mockRejectedValueOnce(new Error('away'));
+    const publisher = new PatientPublisher();
+    const relay = relayOf(store, publisher);
+    relay.start();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(store.readBlocks).toHaveBeenCalledTimes(2);
+    expect(publisher.published).toEqual([]);
+    expect(store.divert).toHaveBeenCalledTimes(1);
+    await relay.stop();
+  });
+
+  it('is not published from what was read of it before it was lost', async () => {
+    const store = storeOf([message(1), message(2)]);
+    store.readBlocks.mockResolvedValueOnce([]);
+    const publisher = new PatientPublisher();
+    const relay = relayOf(store, publisher);
+    relay.start();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(publisher.published).toEqual(['m1']);
+    // Another relay has had the lane for a while: the key has failed there and waits. The claim's answer is lost.
+    store.tend.mockResolvedValueOnce({ relays: 1, renewed: [] });
+    store.claim.mockRejectedValueOnce(new Error('away'));
+    await vi.advanceTimersByTimeAsync(LEASE / 3 + 1_000);
+    expect(store.readBlocks).toHaveBeenCalledTimes(2);
+    publisher.confirm();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(publisher.published).toEqual(['m1']);
+    await relay.stop();
+  });
+});
