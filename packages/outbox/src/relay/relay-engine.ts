@@ -240,6 +240,7 @@ export class RelayEngine {
     if (!this.#wantsMore()) return Infinity;
     const { batchSize, pollIntervalMs } = this.settings;
     const rows = await this.#readPending(batchSize);
+    if (!rows) return 0;
     for (const row of rows) this.#enter(row);
     this.#caughtUp = rows.length < batchSize;
     if (!this.#caughtUp) return this.#wantsMore() ? 0 : Infinity;
@@ -252,12 +253,13 @@ export class RelayEngine {
     else this.#book.add(row);
   }
 
-  async #readPending(limit: number): Promise<StoredMessage[]> {
+  /** Undefined when the result is worth nothing any more: that there was nothing must not be concluded from it. */
+  async #readPending(limit: number): Promise<StoredMessage[] | undefined> {
     const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const epoch = this.#epoch;
     const rows = await this.#db(this.store.readPending(usable, this.#book.seqs(), limit));
-    return epoch === this.#epoch ? rows : [];
+    return epoch === this.#epoch ? rows : undefined;
   }
 
   async #readWaiting(): Promise<void> {
@@ -288,7 +290,7 @@ export class RelayEngine {
     const wait = this.#breaker.retryAt - performance.now();
     if (wait > 0) return wait;
     if (!this.isIdle) return Infinity;
-    const pending = await this.#readPending(this.settings.batchSize);
+    const pending = (await this.#readPending(this.settings.batchSize)) ?? [];
     const due = await this.#readDue();
     const free = pending.filter(({ block }) => !this.#blocked.has(block));
     const probe = pickProbe([...free, ...due], this.#breaker.failedProbes);

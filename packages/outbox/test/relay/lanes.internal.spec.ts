@@ -36,7 +36,7 @@ class PatientPublisher extends Publisher {
 
 const LEASE = 9_000;
 
-describe('a lane that was gained', () => {
+describe('a lane', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     for (const level of ['log', 'warn', 'error'] as const) {
@@ -78,7 +78,7 @@ describe('a lane that was gained', () => {
   const without = (rows: readonly StoredMessage[], seq: number) =>
     rows.filter((row) => row.seq !== seq);
 
-  it('is not published from before it is known which of its keys wait', async () => {
+  it('that was gained is not published from before it is known which of its keys wait', async () => {
     const store = storeOf([message(7)]);
     store.readBlocks.mockRejectedValueOnce(new Error('away'));
     const publisher = new PatientPublisher();
@@ -91,7 +91,7 @@ describe('a lane that was gained', () => {
     await relay.stop();
   });
 
-  it('is not published from what was read of it before it was lost', async () => {
+  it('that comes back is not published from what was read of it before it was lost', async () => {
     const store = storeOf([message(1), message(2)]);
     store.readBlocks.mockResolvedValueOnce([]);
     const publisher = new PatientPublisher();
@@ -108,5 +108,36 @@ describe('a lane that was gained', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(publisher.published).toEqual(['m1']);
     await relay.stop();
+  });
+
+  it('whose lease ends during a read is read once more before the relay calls itself done', async () => {
+    const rows = [message(1), message(2)];
+    let answer = (): void => {};
+    const store = {
+      ...storeOf(rows),
+      readBlocks: async () => [],
+      readPending: vi.fn<OutboxStore['readPending']>(async (_lanes, except) =>
+        rows.filter(({ seq }) => !except.includes(seq)),
+      ),
+      remove: async (_place: string, seqs: readonly number[]) => {
+        for (const seq of seqs) rows.splice(0, rows.length, ...without(rows, seq));
+        return seqs.length;
+      },
+    };
+    const publisher = new PatientPublisher();
+    const run = relayOf(store, publisher).runOnce();
+    await vi.advanceTimersByTimeAsync(0);
+    store.readPending.mockReturnValueOnce(new Promise((done) => (answer = () => done([]))));
+    await vi.advanceTimersByTimeAsync(50);
+    expect(store.readPending).toHaveBeenCalledTimes(2);
+    // The machine sleeps; then the first message is confirmed and removed, and only now the read comes back.
+    vi.setSystemTime(Date.now() + LEASE);
+    publisher.confirm();
+    await vi.advanceTimersByTimeAsync(100);
+    answer();
+    await vi.advanceTimersByTimeAsync(1_000);
+    publisher.confirm();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(run).resolves.toMatchObject({ published: 2 });
   });
 });
