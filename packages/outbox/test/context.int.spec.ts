@@ -49,6 +49,7 @@ it('a message carries on what the request was part of, on the wire as in the tab
       'x-correlation-id': 'c-42',
       traceparent,
       tracestate: 'theirs=1',
+      'idempotency-key': 'of-the-request',
       connection: 'close',
     },
   });
@@ -58,6 +59,8 @@ it('a message carries on what the request was part of, on the wire as in the tab
     return taken.length > 0 ? taken : undefined;
   });
   expect(message?.properties.correlationId).toBe('c-42');
+  // Not the request's: the event is another message.
+  expect(message?.properties.headers?.['idempotency-key']).toBe(message?.properties.messageId);
   expect(message?.properties.headers).toMatchObject({
     'x-correlation-id': 'c-42',
     traceparent,

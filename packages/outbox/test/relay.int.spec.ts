@@ -70,7 +70,13 @@ describe('the relay', () => {
     );
     await expect(relay.runOnce()).resolves.toMatchObject({ published: 4, heldBack: 0 });
     const arrived = await takeAll(broker, queue);
-    expect(arrived.map(({ properties }) => properties.headers)).toEqual([{}, {}, { kept: 1 }, {}]);
+    const key = (id: string) => ({ 'idempotency-key': id });
+    expect(arrived.map(({ properties }) => properties.headers)).toEqual([
+      key('null'),
+      key('[1]'),
+      { kept: 1, ...key('{"x-foo": null, "kept": 1}') },
+      key('{"table": {"a": [null]}}'),
+    ]);
     await close();
   });
 

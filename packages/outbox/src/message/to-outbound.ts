@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { OutboundMessage } from '@acme/nest-message-context';
+import { HeaderNames, type HeaderValue, type OutboundMessage } from '@acme/nest-message-context';
 import type { StoredMessage } from '../contracts/outbox-store.js';
 import { decodeHeaders } from './headers-codec.js';
 
@@ -13,8 +13,22 @@ export function toOutbound(row: StoredMessage): OutboundMessage {
     routingKey: row.routingKey ?? undefined,
     key: row.key ?? undefined,
     messageId: row.messageId,
-    headers: decodeHeaders(row.headers),
+    headers: withKey(decodeHeaders(row.headers), row.messageId),
     contentType: row.contentType ?? (isText ? 'application/json' : undefined),
     timestamp: row.occurredAt,
   };
+}
+
+/**
+ * Consumers recognise a copy of an event by this key. Given here and not with `add()`, so that rows written by others have it
+ * too. A producer that sends several messages about one event gives them a common one.
+ */
+function withKey(
+  headers: Record<string, HeaderValue>,
+  messageId: string,
+): Record<string, HeaderValue> {
+  const isGiven = Object.keys(headers).some(
+    (name) => name.toLowerCase() === HeaderNames.idempotencyKey,
+  );
+  return isGiven ? headers : { ...headers, [HeaderNames.idempotencyKey]: messageId };
 }
