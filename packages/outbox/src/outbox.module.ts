@@ -8,7 +8,11 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { EventSink, MessageContextCoreModule } from '@acme/nest-message-context';
-import { getTransactionsToken, type Transactions } from '@acme/nest-transaction';
+import {
+  DEFAULT_TRANSACTIONS,
+  getTransactionsToken,
+  type Transactions,
+} from '@acme/nest-transaction';
 import { Outbox } from './outbox.js';
 import {
   resolveOptions,
@@ -56,13 +60,21 @@ export class OutboxModule
 }
 
 function provide(definition: DynamicModule, extras: OutboxModuleExtras): DynamicModule {
-  const transactions = getTransactionsToken(extras.transactions);
+  const { transactions = DEFAULT_TRANSACTIONS } = extras;
+  // Optional only for the sake of the error: Nest's own would not say what to write.
+  const open =
+    transactions === false ? [] : [{ token: getTransactionsToken(transactions), optional: true }];
   return {
     ...definition,
     global: extras.isGlobal ?? true,
     providers: [
       ...(definition.providers ?? []),
-      { provide: OUTBOX_SETTINGS, inject: [OUTBOX_OPTIONS], useFactory: resolveOptions },
+      {
+        provide: OUTBOX_SETTINGS,
+        inject: [OUTBOX_OPTIONS, ...open],
+        useFactory: (options: OutboxModuleOptions | undefined, found?: Transactions) =>
+          resolveOptions(options, transactions === false || found ? [] : [missing(transactions)]),
+      },
       {
         provide: OutboxRelay,
         inject: [OUTBOX_SETTINGS],
@@ -71,12 +83,20 @@ function provide(definition: DynamicModule, extras: OutboxModuleExtras): Dynamic
       },
       {
         provide: Outbox,
-        inject: [OUTBOX_SETTINGS, OutboxRelay, { token: transactions, optional: true }],
-        useFactory: ({ store, lanes }: OutboxSettings, relay: OutboxRelay, open?: Transactions) =>
-          new Outbox(store, open, lanes, relay.wake),
+        inject: [OUTBOX_SETTINGS, OutboxRelay, ...open],
+        useFactory: ({ store, lanes }: OutboxSettings, relay: OutboxRelay, found?: Transactions) =>
+          new Outbox(store, found, lanes, relay.wake),
       },
       { provide: EventSink, useExisting: Outbox },
     ],
     exports: [...(definition.exports ?? []), Outbox, EventSink, OutboxRelay],
   };
+}
+
+function missing(name: string): string {
+  const options = name === DEFAULT_TRANSACTIONS ? '{ adapter }' : `{ adapter, name: '${name}' }`;
+  return (
+    `transactions: there are none of the name '${name}'. Import TransactionModule.forRoot(${options}) of @acme/nest-transaction ` +
+    '(with isGlobal: false also here, through forRootAsync({ imports })), or give transactions: false where add() is always given { tx } or never called.'
+  );
 }

@@ -77,10 +77,11 @@ export interface OutboxModuleOptions {
 /** Options that must be known before any factory runs. */
 export interface OutboxModuleExtras {
   /**
-   * Name of the `Transactions` that `add()` joins.
+   * Name of the `Transactions` that `add()` joins. `false` where there are none: in a process that only publishes, or where
+   * `add()` is always given `{ tx }`.
    * @default 'default'
    */
-  readonly transactions?: string;
+  readonly transactions?: string | false;
   /**
    * Whether every module may inject `Outbox` without importing this one.
    * @default true
@@ -97,9 +98,16 @@ export interface OutboxSettings {
   readonly relay: RelaySettings & { readonly stopTimeoutMs: number };
 }
 
-/** @throws {OutboxConfigurationError} listing everything that is wrong, each with its remedy */
-export function resolveOptions(options: OutboxModuleOptions | undefined): OutboxSettings {
+/**
+ * @param problems that were found elsewhere, to be reported with the rest
+ * @throws {OutboxConfigurationError} listing everything that is wrong, each with its remedy
+ */
+export function resolveOptions(
+  options: OutboxModuleOptions | undefined,
+  problems: readonly string[] = [],
+): OutboxSettings {
   const check = new Check();
+  check.problems.push(...problems);
   const given = check.object<OutboxModuleOptions>('options', options, [
     'store',
     'publisher',

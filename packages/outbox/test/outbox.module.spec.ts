@@ -9,11 +9,13 @@ import {
   OutboxRelayRunningError,
   OutboxStore,
   PostgresOutboxStore,
+  type OutboxModuleExtras,
   type OutboxModuleOptions,
 } from '@acme/nest-outbox';
 import { EventSink, Publisher } from '@acme/nest-message-context';
+import { TransactionModule, type TransactionAdapter } from '@acme/nest-transaction';
 import { openContext } from '@acme/internal-testing';
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { describe, expect, it, vi } from 'vitest';
 
 /** A store with empty tables. */
@@ -42,10 +44,17 @@ class NullPublisher extends Publisher {
   publish = async () => [];
 }
 
-const open = (options: OutboxModuleOptions) => {
-  @Module({ imports: [OutboxModule.forRoot(options)] })
+const open = (options: OutboxModuleOptions & OutboxModuleExtras) => {
+  @Module({ imports: [OutboxModule.forRoot({ transactions: false, ...options })] })
   class AppModule {}
   return openContext(AppModule);
+};
+
+const adapter: TransactionAdapter = {
+  library: 'none',
+  dialect: 'postgres',
+  transaction: (work) => work({}),
+  sql: () => ({ dialect: 'postgres', query: async () => ({ rows: [], rowCount: 0 }) }),
 };
 
 describe('OutboxModule', () => {
@@ -66,6 +75,7 @@ describe('OutboxModule', () => {
     @Module({
       imports: [
         OutboxModule.forRootAsync({
+          transactions: false,
           useFactory: () => ({ store: emptyStore(), relay: { mode: 'off' as const } }),
         }),
       ],
@@ -102,6 +112,65 @@ describe('OutboxModule', () => {
     expect(isOutboxError(error, 'OUTBOX_SCHEMA')).toBe(false);
     expect((error as Error).message).toMatch(/import TransactionModule/);
     await close();
+  });
+
+  describe('whose transactions', () => {
+    const options = { store: emptyStore(), relay: { mode: 'off' as const } };
+    const boot = (...imports: DynamicModule[]) => {
+      @Module({ imports })
+      class AppModule {}
+      return openContext(AppModule).then(
+        ({ close }) => close(),
+        (refused: unknown) => refused,
+      );
+    };
+
+    it('are missing says at boot what to write', async () => {
+      const error = await boot(OutboxModule.forRoot(options));
+      expect(error).toBeInstanceOf(OutboxConfigurationError);
+      expect((error as OutboxConfigurationError).problems).toEqual([
+        expect.stringMatching(
+          /^transactions: .*TransactionModule\.forRoot\(\{ adapter \}\).*transactions: false/,
+        ),
+      ]);
+    });
+
+    it('have another name names the one that is missing, beside whatever else is wrong', async () => {
+      const wrong = { ...options, transactions: 'orders', retry: { attempts: 0 } };
+      const error = await boot(
+        TransactionModule.forRoot({ adapter, name: 'order' }),
+        OutboxModule.forRoot(wrong),
+      );
+      expect((error as OutboxConfigurationError).problems).toEqual([
+        expect.stringContaining("TransactionModule.forRoot({ adapter, name: 'orders' })"),
+        expect.stringContaining('retry.attempts'),
+      ]);
+    });
+
+    it('are there finds them by their name, wherever they are imported', async () => {
+      const orders = { ...options, transactions: 'orders' };
+      await expect(
+        boot(
+          OutboxModule.forRoot(orders),
+          TransactionModule.forRootAsync({
+            name: 'orders',
+            useFactory: async () => ({ adapter }),
+          }),
+        ),
+      ).resolves.toBeUndefined();
+    });
+
+    it.each(['before', 'after'])(
+      'cannot be made leaves the word to their own error, imported %s it',
+      async (place) => {
+        const broken = TransactionModule.forRootAsync({
+          useFactory: async () => ({ adapter: undefined as never }),
+        });
+        const outbox = OutboxModule.forRoot(options);
+        const error = await boot(...(place === 'before' ? [broken, outbox] : [outbox, broken]));
+        expect(error).toMatchObject({ code: 'TRANSACTION_CONFIGURATION' });
+      },
+    );
   });
 
   it('fails at boot with one error that lists every wrong option', async () => {

@@ -35,6 +35,7 @@ class AppModule {}
 Module({
   imports: [
     OutboxModule.forRoot({
+      transactions: false,
       store,
       publisher,
       relay: { window: Number(WINDOW), batchSize: 30, lease: LEASE, pollInterval: 100 },
