@@ -23,9 +23,12 @@ export interface TransactionHostLike<Tx> {
  * SQL on any handle of any library that this package has an adapter for, a plain pool included.
  *
  * @throws {UnknownHandleError} when the handle is none of those; the message lists them
- * @throws {TransactionRequiredError} when a transaction is required and the handle is not inside one. For a `mysql2`
- * connection, and a `pg` client older than `getTransactionStatus()`, only the server can tell: there the first `query`
- * rejects with it.
+ * @throws {TransactionRequiredError} when a transaction is required and the handle is not inside one, or not any more. For
+ * postgres.js, Prisma, `mysql2`, `mariadb`, Drizzle on one of them, and a `pg` client older than `getTransactionStatus()`,
+ * only the server can tell, at the cost of one round trip: there the first `query` rejects with it.
+ *
+ * Don't keep a handle. Drivers pool connections, so that one that was given back may be inside the transaction of somebody
+ * else by now, and nobody can tell the two apart (pg, postgres.js, mysql2, mariadb, Drizzle on them; Kysely before 0.28).
  */
 export function sqlOf(handle: unknown, options: SqlOfOptions = {}): SqlExecutor {
   const [known, target] = recognise(handle);

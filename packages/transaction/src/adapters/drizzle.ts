@@ -3,8 +3,10 @@ import type { SqlDialect, SqlResult } from '../sql-executor.js';
 import { toParams } from '../sql-params.js';
 import type { TransactionAdapter } from '../transaction-adapter.js';
 import { TransactionUnsupportedError } from '../transaction.errors.js';
-import { assertMysqlOpen } from './mysql2.js';
-import { assertPgOpen, type PgClientLike, probePostgres } from './pg.js';
+import { assertMysqlOpen, mysql2Handle } from './mysql2.js';
+import { assertPgOpen, type PgClientLike, pgHandle, probePostgres } from './pg.js';
+import { pgliteHandle } from './pglite.js';
+import { postgresJsHandle } from './postgres-js.js';
 
 /** The part of a Drizzle database or transaction that is used. */
 export interface DrizzleQueryableLike {
@@ -43,7 +45,7 @@ export const drizzleHandle: KnownHandle<DrizzleQueryableLike> = {
   accepts: 'a Drizzle database or transaction',
   recognise: (handle) =>
     hasMethods(handle, 'execute', 'transaction', 'select') && kindOf(handle) !== undefined,
-  inTransaction: (handle) => hasMethods(handle, 'rollback'),
+  inTransaction: (handle) => hasMethods(handle, 'rollback') && isOpen(clientOf(handle)),
   executor: (handle) => {
     const dialect = dialectOf(handle);
     return {
@@ -88,6 +90,19 @@ function toResult<Row>(result: unknown): SqlResult<Row> {
     affectedRows?: number;
   };
   return { rows, rowCount: rowCount ?? Math.max(rows.length, affectedRows) };
+}
+
+const DRIVERS: readonly KnownHandle<never>[] = [
+  postgresJsHandle,
+  pgliteHandle,
+  pgHandle,
+  mysql2Handle,
+];
+
+/** Drizzle's own object knows nothing of its end; the driver's handle inside it does, or its server. */
+function isOpen(client: object): ReturnType<KnownHandle['inTransaction']> {
+  const driver = DRIVERS.find(({ recognise }) => recognise(client));
+  return driver ? driver.inTransaction(client as never) : true;
 }
 
 function clientOf(handle: object): object {

@@ -49,7 +49,7 @@ export function fromKysely<Tx extends KyselyQueryableLike = KyselyQueryableLike>
 export const kyselyHandle: KnownHandle<KyselyQueryableLike> = {
   accepts: 'a Kysely or its Transaction',
   recognise: (handle) => hasMethods(handle, 'withoutPlugins', 'executeQuery', 'selectFrom'),
-  inTransaction: (handle) => handle.isTransaction,
+  inTransaction: (handle) => handle.isTransaction && !hasEnded(handle),
   executor: (handle) => {
     assertPostgres(handle);
     return {
@@ -72,9 +72,28 @@ export const kyselyHandle: KnownHandle<KyselyQueryableLike> = {
     probePostgres('Kysely', (sql) => kyselyHandle.executor(handle).query(sql)),
 };
 
+/** From 0.28 on, the executor of a transaction that has ended gives its connection to nobody. */
+function hasEnded(trx: object): boolean {
+  const executor = (trx as ExecutorProviderLike).getExecutor();
+  try {
+    executor.provideConnection(async () => {}).catch(() => {});
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** What Kysely's types hide. */
+interface ExecutorProviderLike {
+  getExecutor(): {
+    readonly adapter: Record<string, unknown>;
+    provideConnection(use: () => Promise<void>): Promise<void>;
+  };
+}
+
 /** Kysely gives no name to its dialects; only PostgreSQL's has both of these. */
 function assertPostgres(db: object): void {
-  const { adapter } = (db as { getExecutor(): { adapter: Record<string, unknown> } }).getExecutor();
+  const { adapter } = (db as ExecutorProviderLike).getExecutor();
   if (adapter['supportsTransactionalDdl'] && adapter['supportsReturning']) return;
   throw new TransactionUnsupportedError(
     'Kysely is supported on PostgreSQL only. For MySQL use another library.',

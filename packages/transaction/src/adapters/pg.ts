@@ -73,7 +73,7 @@ export const pgHandle: KnownHandle<PgClientLike> = {
     (hasMethods(handle, 'query', 'connect') && 'idleCount' in handle),
   inTransaction: (client) => {
     if ('idleCount' in client) return false;
-    if (!client.getTransactionStatus) return () => acceptsSavepoint(client);
+    if (!client.getTransactionStatus) return () => acceptsSavepoint((sql) => client.query(sql));
     return ['T', 'E'].includes(client.getTransactionStatus() ?? '');
   },
   executor: (client): SqlExecutor => ({
@@ -110,11 +110,15 @@ export async function probePostgres(
   }
 }
 
-/** The one statement that is refused outside a transaction (25P01) and does nothing inside one. */
-async function acceptsSavepoint(client: PgClientLike): Promise<boolean> {
+/**
+ * The one statement that is refused outside a transaction (25P01) and does nothing inside one. `query` sends the text as it
+ * is, in one round trip.
+ */
+export async function acceptsSavepoint(
+  query: (sql: string) => PromiseLike<unknown>,
+): Promise<boolean> {
   try {
-    await client.query('savepoint acme_probe');
-    await client.query('release savepoint acme_probe');
+    await query('savepoint acme_probe; release savepoint acme_probe');
     return true;
   } catch (error) {
     if (sqlStateOf(error) === '25P01') return false;

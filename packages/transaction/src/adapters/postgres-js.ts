@@ -1,6 +1,7 @@
 import { hasMethods, type KnownHandle } from '../known-handle.js';
 import { toParams } from '../sql-params.js';
 import type { TransactionAdapter, TransactionOptions } from '../transaction-adapter.js';
+import { acceptsSavepoint } from './pg.js';
 
 /** The part of a postgres.js `Sql` or `TransactionSql` that is used. */
 export interface PostgresJsQueryableLike {
@@ -40,7 +41,9 @@ const UNKNOWN_OID = 705;
 export const postgresJsHandle: KnownHandle<PostgresJsQueryableLike> = {
   accepts: 'a postgres.js Sql or TransactionSql',
   recognise: (handle) => hasMethods(handle, 'unsafe', 'typed'),
-  inTransaction: (sql) => typeof sql.savepoint === 'function',
+  // A handle that is kept runs its statements on the same connection after the end, and does not tell.
+  inTransaction: (sql) =>
+    typeof sql.savepoint === 'function' && (() => acceptsSavepoint((text) => sql.unsafe(text))),
   executor: (sql) => ({
     dialect: 'postgres',
     query: async <Row>(text: string, params?: readonly unknown[]) => {

@@ -52,7 +52,7 @@ export function fromPrisma<Tx extends PrismaQueryableLike = PrismaQueryableLike>
 export const prismaHandle: KnownHandle<PrismaQueryableLike> = {
   accepts: 'a Prisma client or the client of an interactive transaction',
   recognise: (handle) => hasMethods(handle, '$queryRawUnsafe', '$executeRawUnsafe'),
-  inTransaction: (handle) => !hasMethods(handle, '$connect'),
+  inTransaction: (handle) => !hasMethods(handle, '$connect') && (() => isOpen(handle)),
   executor: (handle) => {
     assertPostgres(handle);
     return {
@@ -69,6 +69,19 @@ export const prismaHandle: KnownHandle<PrismaQueryableLike> = {
   },
   assertOpen: (handle) => probePostgres('Prisma', async (sql) => handle.$queryRawUnsafe(sql)),
 };
+
+/** "Transaction already closed", among others: only an attempt tells. */
+const TRANSACTION_API_ERROR = 'P2028';
+
+async function isOpen(handle: PrismaQueryableLike): Promise<boolean> {
+  try {
+    await handle.$queryRawUnsafe('select 1');
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code === TRANSACTION_API_ERROR) return false;
+    throw error;
+  }
+}
 
 /**
  * Prisma has one method that gives rows and another that gives a count, so the text must tell. A `with` that changes
