@@ -45,6 +45,7 @@ export class Settler {
   #lastConfirmed = 0;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #cancelled = false;
 
   constructor(
     private readonly store: OutboxStore,
@@ -76,20 +77,25 @@ export class Settler {
     this.#schedule();
   }
 
-  /** Stops the timer; what is left stays in the database and is published again. */
+  /** For good: what is left, or comes later, stays in the database and is published again. */
   cancel(): void {
+    this.#cancelled = true;
+    this.#stopTimer();
+  }
+
+  #stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   #schedule(): void {
-    if (this.#running) return;
+    if (this.#running || this.#cancelled) return;
     if (this.#verdicts.length + this.#diverts.length >= FLUSH_AT && !this.#work) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_AFTER_MS);
   }
 
   #flush(): void {
-    this.cancel();
+    this.#stopTimer();
     this.#running ??= this.#run().then(
       () => {
         this.#running = undefined;
@@ -97,6 +103,7 @@ export class Settler {
       },
       (error: unknown) => {
         this.#running = undefined;
+        if (this.#cancelled) return;
         this.#timer ??= setTimeout(() => this.#flush(), RETRY_AFTER_MS);
         this.events.failed(error);
       },
