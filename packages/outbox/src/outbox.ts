@@ -51,7 +51,10 @@ export class Outbox extends EventSink {
     const { executor, ambient } = this.#executor(options.tx);
     if (made.length === 0) return;
     await this.prepare();
-    await this.store.insert(executor, made);
+    await this.store.insert(executor, made).catch((error: unknown) => {
+      // Of a handle whose state only the server knows.
+      throw isTransactionError(error, 'TRANSACTION_REQUIRED') ? required(options.tx, error) : error;
+    });
     if (ambient) this.#wakeAfterCommit(ambient);
   }
 

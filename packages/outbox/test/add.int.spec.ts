@@ -11,7 +11,7 @@ import {
   type Outbox,
 } from '@acme/nest-outbox';
 import type { Transactions } from '@acme/nest-transaction';
-import type { PoolClient } from 'pg';
+import { Client, type PoolClient } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 
@@ -75,6 +75,12 @@ describe('Outbox.add', () => {
       code: 'OUTBOX_TRANSACTION_REQUIRED',
     });
     idle.release();
+    // One that cannot tell its state, as the handles of some other libraries: there the server is asked.
+    const silent = new Client({ connectionString: database.url });
+    await silent.connect();
+    const tx = Object.assign(silent, { getTransactionStatus: undefined });
+    await expect(outbox.add(message, { tx })).rejects.toThrow(OutboxTransactionRequiredError);
+    await silent.end();
     await expect(outbox.add(message, { tx: database.pool })).rejects.toThrow(
       OutboxTransactionRequiredError,
     );
