@@ -1,4 +1,5 @@
 import type { PublishOutcome } from '@acme/nest-message-context';
+import { within } from '../core/within.js';
 import { PublishError } from '../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
@@ -138,7 +139,9 @@ export class ConfirmLink {
   /** Closes the connection without waiting for confirms. */
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
-    await this.connection.close().catch(() => {});
+    const { timeoutMs } = this.settings;
+    // A peer that is gone without a word would be waited for until its heartbeats are missed.
+    await within(timeoutMs, this.connection.close(), () => new Error('no answer')).catch(() => {});
   }
 
   #write(entry: InFlight): void {

@@ -1,6 +1,7 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { backoffMs } from '../core/backoff.js';
 import { parseDuration, type Duration } from '../core/duration.js';
+import { within } from '../core/within.js';
 import {
   PublisherClosedError,
   PublisherConfigurationError,
@@ -103,7 +104,7 @@ export class RabbitMqPublisher extends Publisher {
     return Promise.all(outcomes);
   }
 
-  /** Waits for what is under way, at most `publishTimeout`, and closes the connection. */
+  /** Waits for what is under way, at most `publishTimeout`, and closes the connection, for which the broker has as long. */
   async close(): Promise<void> {
     this.#closed = true;
     const link = await this.#link?.catch(() => undefined);
@@ -122,7 +123,7 @@ export class RabbitMqPublisher extends Publisher {
   async #obstacle(link: ConfirmLink, { exchange }: AmqpFrame): Promise<PublishOutcome | undefined> {
     try {
       const problem = link.checkExchange(exchange);
-      const error = problem instanceof Promise ? await problem : problem;
+      const error = problem instanceof Promise ? await this.#inTime(problem) : problem;
       if (error) return { status: 'rejected', error };
     } catch (error) {
       return { status: 'unknown', error: error as Error };
@@ -133,6 +134,11 @@ export class RabbitMqPublisher extends Publisher {
       await link.room();
     }
     return undefined;
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    const message = `The broker did not answer within ${this.#timeoutMs} ms.`;
+    return within(this.#timeoutMs, answer, () => new PublishError('TIMEOUT', message));
   }
 
   #open(): Promise<ConfirmLink> {
@@ -169,23 +175,16 @@ export class RabbitMqPublisher extends Publisher {
       if (late || this.#closed) await link.discard();
       return link;
     });
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, fail) => {
-      timer = setTimeout(() => {
-        late = true;
-        fail(new Error(`no connection within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-    });
     try {
-      const link = await Promise.race([opening, timeout]);
+      const link = await within(this.#timeoutMs, opening, () => {
+        late = true;
+        return new Error(`no connection within ${this.#timeoutMs} ms`);
+      });
       if (dead) throw new Error('the connection was lost while it was opened');
       return link;
     } catch (error) {
       this.#lastError = error;
       throw this.#notConnected();
-    } finally {
-      clearTimeout(timer);
-      opening.catch(() => {});
     }
   }
 

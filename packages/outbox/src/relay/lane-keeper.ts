@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
 import { elapsedMs, type Instant } from '../core/instant.js';
 import { fairShare } from '../core/lane.js';
-import { within } from './within.js';
+import { answerWithin } from './answer-within.js';
 
 interface Lease {
   readonly token: number;
@@ -139,7 +139,7 @@ export class LaneKeeper {
   }
 
   #db<T>(work: Promise<T>): Promise<T> {
-    return within(this.leaseMs, work);
+    return answerWithin(this.leaseMs, work);
   }
 }
 

@@ -7,7 +7,7 @@ import { pickProbe, type Failure, type RetryPolicy, type Verdict } from '../core
 import { toOutbound } from '../message/to-outbound.js';
 import { LaneKeeper } from './lane-keeper.js';
 import { Settler, type SettlerEvents } from './settler.js';
-import { within } from './within.js';
+import { answerWithin } from './answer-within.js';
 
 /** @internal What a relay works with, in milliseconds. */
 export interface RelaySettings {
@@ -110,7 +110,7 @@ export class RelayEngine {
   /** Gives the lanes back, within so many milliseconds; otherwise their leases expire. */
   async close(budgetMs: number): Promise<void> {
     this.#settler.cancel();
-    await within(Math.max(budgetMs, 100), this.lanes.leave());
+    await answerWithin(Math.max(budgetMs, 100), this.lanes.leave());
   }
 
   /**
@@ -303,7 +303,7 @@ export class RelayEngine {
   }
 
   #db<T>(work: Promise<T>): Promise<T> {
-    return within(this.settings.leaseMs, work);
+    return answerWithin(this.settings.leaseMs, work);
   }
 }
 

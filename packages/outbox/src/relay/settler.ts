@@ -8,7 +8,7 @@ import {
   type SettlePlan,
   type Verdict,
 } from '../core/settle-plan.js';
-import { within } from './within.js';
+import { answerWithin } from './answer-within.js';
 
 type Row = StoredMessage;
 type Place = Row['place'];
@@ -195,7 +195,7 @@ export class Settler {
   }
 
   #db<T>(work: Promise<T>): Promise<T> {
-    return within(this.timeoutMs, work);
+    return answerWithin(this.timeoutMs, work);
   }
 }
 
