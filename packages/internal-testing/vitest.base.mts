@@ -50,8 +50,9 @@ export default defineConfig({
           ...common,
           name: 'int',
           include: ['test/**/*.int.spec.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // For what hangs. A private server may take a minute to start on a busy machine, and a test starts its own.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],
