@@ -1,6 +1,7 @@
 import {
   closeFixtures,
   ManagementApi,
+  startPrivate,
   testBroker,
   testDatabase,
   testMariaDatabase,
@@ -10,8 +11,14 @@ import {
 import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { discover } from '../src/services/servers/rabbitmq.js';
+
+// Where only AMQP_URL is given, nothing tells where that broker's management API is.
+beforeAll(async () => {
+  if (process.env['RABBITMQ_MANAGEMENT_URL']) return;
+  Object.assign(process.env, (await startPrivate('rabbitmq')).env);
+});
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -4,8 +4,9 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { services } from '../src/services/servers/index.js';
+import { installBinaries } from '../src/services/start-private.js';
 import { isRunning, processesUnder, sharedMemoryOf } from './support/processes.js';
 
 const ADDRESSES = ['DATABASE_URL', 'AMQP_URL', 'RABBITMQ_MANAGEMENT_URL', 'REDIS_URL', 'MYSQL_URL'];
@@ -18,6 +19,9 @@ const SLOW = 120_000;
 let folder: string;
 let lines: string[];
 const log = (line: string) => void lines.push(line);
+
+// Not there yet where every address is given.
+beforeAll(() => installBinaries(Object.values(services)), 10 * 60_000);
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'provide-'));
