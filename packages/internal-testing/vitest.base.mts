@@ -42,6 +42,9 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.spec.ts'],
           exclude: ['test/**/*.int.spec.ts'],
+          // For what hangs: compilers and child processes are slow on a busy machine.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {
