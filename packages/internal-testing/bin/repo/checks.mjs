@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pnpm } from './install.mjs';
 import { Failure, run, top } from './shell.mjs';
+import { withTemporaryFolder } from './temporary.mjs';
 import { workspace } from './workspace.mjs';
 
 const bin = (name) => join(top, 'node_modules/.bin', name);
@@ -42,4 +43,7 @@ export const drift = async () => {
 };
 
 /** The examples' own tests, on the built packages. */
-export const examples = (env) => inEach('test', { env, folder: 'examples/' });
+export const examples = (env) =>
+  withTemporaryFolder((temporary) =>
+    inEach('test', { env: { ...env, ...temporary }, folder: 'examples/' }),
+  );

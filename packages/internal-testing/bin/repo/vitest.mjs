@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, run, top } from './shell.mjs';
+import { withTemporaryFolder } from './temporary.mjs';
 import { workspace } from './workspace.mjs';
 
 const LIMIT_MS = 20 * 60_000;
@@ -11,10 +12,12 @@ export async function vitestIn(path, name, args, env) {
   mkdirSync(results, { recursive: true });
   const file = join(results, `${name.replaceAll('/', '+')}.json`);
   rmSync(file, { force: true });
-  const failure = await run(
-    join(path, 'node_modules/.bin/vitest'),
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
-    { cwd: path, env, limitMs: LIMIT_MS, leavesNothing: true },
+  const failure = await withTemporaryFolder((temporary) =>
+    run(
+      join(path, 'node_modules/.bin/vitest'),
+      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+      { cwd: path, env: { ...env, ...temporary }, limitMs: LIMIT_MS, leavesNothing: true },
+    ),
   ).catch((error) => error);
   if (failure && !(failure instanceof Failure)) throw failure;
   if (failure) console.error(failure.message);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pnpmSettings } from '../install.mjs';
 import { Failure, Interrupted, run, top } from '../shell.mjs';
+import { withTemporaryFolder } from '../temporary.mjs';
 import { declarationProblems } from './declarations.mjs';
 import { entries } from './manifest.mjs';
 
@@ -32,7 +33,15 @@ export async function smokeProblems(app, packages) {
     );
     const declarations = declarationProblems(folder);
     if (declarations.length > 0) return declarations;
-    await run('npm', ['run', 'smoke', ...npm], { cwd: folder, output: 'quiet', limitMs: LIMIT_MS });
+    // Jest keeps its cache in the temporary folder.
+    await withTemporaryFolder((env) =>
+      run('npm', ['run', 'smoke', ...npm], {
+        cwd: folder,
+        env,
+        output: 'quiet',
+        limitMs: LIMIT_MS,
+      }),
+    );
     return [];
   } catch (error) {
     if (error instanceof Interrupted || !(error instanceof Failure)) throw error;
