@@ -103,6 +103,20 @@ test('where a Docker engine answers, a container is run, and removed afterwards'
   expect(remove).toBe(`rm --force --volumes ${name}`);
 });
 
+test('a server is ended with the run even when its folder was removed before', async () => {
+  const child = spawnChild(provider, { args: ['redis'], env: { TMPDIR: folder } });
+  const { env } = await child.receive<{ env: { REDIS_URL: string } }>(undefined, {
+    deadlineMs: SLOW,
+  });
+  for (const name of readdirSync(folder).filter((one) => one.startsWith('acme-redis-'))) {
+    rmSync(join(folder, name), { recursive: true });
+  }
+  const answers = () => redis.ping(env.REDIS_URL, 1_000).then(Boolean, () => false);
+  await expect(answers()).resolves.toBe(true);
+  await child.kill('SIGKILL');
+  await waitFor(async () => !(await answers()), { what: 'the end of the server' });
+});
+
 test('a container is removed when the run is killed', async () => {
   const port = await freePort();
   const child = spawnChild(provider, {

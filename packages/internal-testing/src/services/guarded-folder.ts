@@ -15,9 +15,12 @@ import { TestingError } from '../testing.errors.js';
 import type { Command } from './contracts.js';
 import { Guardian } from './guardian.js';
 
-/** Ends the processes whose groups stand in `<folder>/*.pid`, and removes the folder. */
+/**
+ * Ends the processes whose groups stand in `<folder>/*.pid`, and those at home in the folder, should somebody have removed
+ * it already; removes the folder.
+ */
 const CLEAN_UP = `
-groups=$(cat "$1"/*.pid 2>/dev/null)
+groups="$(cat "$1"/*.pid 2>/dev/null) $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1*" 2>/dev/null | cut -d/ -f3)"
 for signal in "$2" CONT; do for group in $groups; do kill -s "$signal" -- "-$group"; done; done
 for _ in $(seq 30); do
   alive=
