@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
 import { guardedChannel } from '../src/transports/amqp/guarded-channel.js';
+import { reportFailure } from '../src/delivery/report-failure.js';
 import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
 
 class Channel extends EventEmitter {
@@ -42,7 +43,7 @@ describe('the channel that a handler sees', () => {
     ['nack without requeue', (c, m) => c.nack(m, false, false), { action: 'reject' }],
     ['nackAll', (c) => c.nackAll(), { action: 'requeue' }],
     ['nackAll without requeue', (c) => c.nackAll(false), { action: 'reject' }],
-    ['reject', (c, m) => c.reject(m), { action: 'requeue' }],
+    ['reject', (c, m) => c.reject(m), { action: 'retry', afterMs: 0, countAttempt: true }],
     ['reject without requeue', (c, m) => c.reject(m, false), { action: 'reject' }],
   ])('records %s and settles nothing yet', (_name, settle, decision) => {
     const { delivery, channel, mine, guarded, ignored } = setUp();
@@ -161,5 +162,37 @@ describe('the hold after a failure', () => {
     [100, 5_000],
   ])('of attempt %i is %i ms', (attempt, ms) => {
     expect(holdAfterFailureMs(attempt)).toBe(ms);
+  });
+});
+
+describe('what is written of a failure', () => {
+  const lineFor = (error: unknown): string => {
+    const lines: string[] = [];
+    const log = {
+      warn: (text: string) => lines.push(text),
+      error: (text: string) => lines.push(text),
+    };
+    const message = { name: 'order.placed.v1', messageId: 'm-1', attempt: 2 };
+    reportFailure(log, message as never, error, { action: 'reject' });
+    return lines.join('\n');
+  };
+
+  it('names the message and the causes, each once', () => {
+    const socket = new Error('connect ECONNREFUSED');
+    const driver = new Error('no connection', { cause: socket });
+    expect(lineFor(new Error('the order was not stored', { cause: driver }))).toBe(
+      'Handling "order.placed.v1" m-1, attempt 2 failed: Error: the order was not stored, caused by: no connection, ' +
+        'caused by: connect ECONNREFUSED (reject)',
+    );
+    expect(lineFor(new Error('failed: no connection', { cause: driver }))).toMatch(
+      /failed: no connection, caused by: connect ECONNREFUSED \(/,
+    );
+  });
+
+  it('ends, and does not fail itself, whatever was thrown', () => {
+    const circle = new Error('a') as Error & { cause?: unknown };
+    circle.cause = circle;
+    expect(lineFor(circle)).toContain('Error: a (reject)');
+    expect(lineFor(Object.create(null))).toContain('cannot be written as text');
   });
 });

@@ -1,5 +1,5 @@
 import type { InboundMessage } from '../context/inbound-message.js';
-import { writeSafely } from '../read-safely.js';
+import { readSafely, textOf, writeSafely } from '../read-safely.js';
 import type { SettleDecision } from './decision.js';
 import { signalOf } from './outcome-signals.js';
 
@@ -22,7 +22,22 @@ export function reportFailure(
 ): void {
   const what = `"${message.name}" ${message.messageId ?? '(no message id)'}, attempt ${message.attempt}`;
   const then = decision.action === 'park' ? `parked, ${decision.code}` : decision.action;
-  const text = `Handling ${what} failed: ${writeSafely(error)} (${then})`;
+  const text = `Handling ${what} failed: ${withCauses(error)} (${then})`;
   if (signalOf(error) || alreadyLogged) log.warn(text);
   else log.error(text, error instanceof Error ? error.stack : undefined);
+}
+
+/** Deeper ones have nothing to say that the first would not. */
+const CAUSES = 3;
+
+/** Whoever wraps an error puts what happened into its cause. */
+function withCauses(error: unknown): string {
+  let text = writeSafely(error);
+  let cause = readSafely(error, 'cause');
+  for (let depth = 0; depth < CAUSES && cause !== undefined; depth += 1) {
+    const said = textOf(cause);
+    if (!text.includes(said)) text += `, caused by: ${said}`;
+    cause = readSafely(cause, 'cause');
+  }
+  return text;
 }

@@ -30,12 +30,17 @@ export function guardedChannel<T extends AmqpChannelLike>(
   const accept = (): void => void delivery.settle({ action: 'ack' });
   const refuse = (requeue: boolean): void =>
     void delivery.settle({ action: requeue ? 'requeue' : 'reject' });
+  // From RabbitMQ 4.3 on quorum queues count what is rejected, not what is nacked: that is why somebody rejects.
+  const reject = (requeue: boolean): void =>
+    void delivery.settle(
+      requeue ? { action: 'retry', afterMs: 0, countAttempt: true } : { action: 'reject' },
+    );
   const guards: AmqpChannelLike & { ackAll(): void; nackAll(requeue?: boolean): void } = {
     ack: (settled, allUpTo) => (isThis(settled) ? accept() : channel.ack(settled, allUpTo)),
     nack: (settled, allUpTo, requeue = true) =>
       isThis(settled) ? refuse(requeue) : channel.nack(settled, allUpTo, requeue),
     reject: (settled, requeue = true) =>
-      isThis(settled) ? refuse(requeue) : channel.reject(settled, requeue),
+      isThis(settled) ? reject(requeue) : channel.reject(settled, requeue),
     ackAll: accept,
     nackAll: (requeue = true) => refuse(requeue),
   };
