@@ -5,14 +5,12 @@ import { parseArgs } from 'node:util';
 import { provideServices, TestingError } from '../dist/services/index.js';
 import { signalTree } from '../dist/services/process-tree.js';
 
+const USAGE = 'Usage: with-services.mjs [--need postgres,rabbitmq,redis,mariadb] -- <command…>';
 const separator = process.argv.indexOf('--');
 const [file, ...args] = separator < 0 ? [] : process.argv.slice(separator + 1);
-const { values } = parseArgs({
-  args: process.argv.slice(2, separator < 0 ? undefined : separator),
-  options: { need: { type: 'string' } },
-});
-if (!file) {
-  console.error('Usage: with-services.mjs [--need postgres,rabbitmq,redis,mariadb] -- <command…>');
+const { values, problem } = options(process.argv.slice(2, separator < 0 ? undefined : separator));
+if (problem || !file) {
+  console.error(problem ? `${problem}\n${USAGE}` : USAGE);
   process.exit(2);
 }
 
@@ -48,4 +46,12 @@ function run(env) {
     });
     child.on('exit', (code, signal) => done(signal ? 130 : code));
   });
+}
+
+function options(args) {
+  try {
+    return parseArgs({ args, options: { need: { type: 'string' } } });
+  } catch (error) {
+    return { problem: error.message };
+  }
 }

@@ -76,6 +76,10 @@ test('a command that does not exist, no command, an unknown service', async () =
   await expect(usage.exit).resolves.toBe(2);
   expect(usage.output()).toMatch(/^Usage: /);
 
+  const separator = run('--need', 'redis', 'no-such-command');
+  await expect(separator.exit).resolves.toBe(2);
+  expect(separator.output()).toMatch(/^Unexpected argument 'no-such-command'.*\nUsage: .* -- /);
+
   const unknown = run('--need', 'redis,oracle', '--', 'true');
   await expect(unknown.exit).resolves.toBe(1);
   expect(unknown.output()).toBe(
