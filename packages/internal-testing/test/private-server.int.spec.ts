@@ -106,6 +106,7 @@ test(
     const server = await startPrivate('rabbitmq');
     const connection = await connect(server.url);
     const events: string[] = [];
+    connection.on('error', () => {});
     connection.on('blocked', () => events.push('blocked'));
     connection.on('unblocked', () => events.push('unblocked'));
     const channel = await connection.createConfirmChannel();

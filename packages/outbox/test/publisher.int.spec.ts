@@ -265,6 +265,7 @@ describe('RabbitMqPublisher', () => {
       await admin.close();
       const publisher = publisherTo(server.url, { publishTimeout: '1s' });
       await confirms(publisher, 'q');
+      admin.on('error', () => {});
       await server.control('set_vm_memory_high_watermark', '0.000001');
       // The first one makes the broker say so.
       const blocked = await waitFor(async () => {

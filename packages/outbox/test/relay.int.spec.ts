@@ -279,6 +279,7 @@ describe('the relay', () => {
     const server = await startPrivate('rabbitmq');
     const url = server.url;
     const admin = await connect(url);
+    admin.on('error', () => {});
     await (await admin.createChannel()).assertQueue('q', { durable: true });
     await admin.close();
     const { outbox, transactions, close } = await openOutboxApp(database, broker, {
@@ -291,6 +292,7 @@ describe('the relay', () => {
     await server.restart();
     await emptied();
     const look = await connect(url);
+    look.on('error', () => {});
     const { messageCount } = await (await look.createChannel()).checkQueue('q');
     expect(messageCount).toBeGreaterThanOrEqual(20);
     await look.close();
