@@ -1,6 +1,13 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
-import { openContext, tcpProxy, testRedis, waitFor, type TestRedis } from '@acme/internal-testing';
+import {
+  openContext,
+  startPrivate,
+  tcpProxy,
+  testRedis,
+  waitFor,
+  type TestRedis,
+} from '@acme/internal-testing';
 import {
   IdempotencyInfo,
   IdempotencyModule,
@@ -74,14 +81,17 @@ describe('lease mode in Redis', () => {
   });
 
   it('goes on when Redis has forgotten the scripts', async () => {
-    const { run } = await open(watched());
+    // In a server of its own: the scripts belong to everybody who uses it.
+    const client = new Redis((await startPrivate('redis')).url);
+    const { run } = await open(watched(client));
     await run(async () => 'warm');
-    await redis.client.script('FLUSH');
+    await client.script('FLUSH');
     key = randomUUID();
     commands = [];
     expect(await run(async () => 1)).toBe(1);
     expect(commands).toContain('eval');
     expect(await run(async () => 2)).toBe(1);
+    client.disconnect();
   });
 
   it('keeps its lease while the handler runs longer than it', async () => {
