@@ -8,30 +8,27 @@ import {
   RabbitSubscribe,
 } from '@golevelup/nestjs-rabbitmq';
 import { Injectable, Module } from '@nestjs/common';
-import {
-  openContext,
-  testBroker,
-  testRedis,
-  waitFor,
-  type TestBroker,
-} from '@acme/internal-testing';
+import { openContext, testBroker, testRedis, waitFor } from '@acme/internal-testing';
 import { Idempotent, IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
 import type { Channel } from 'amqplib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-const EXCHANGE = 'payments';
+// Here and not in a hook: the decorators need its names.
+const broker = await testBroker();
+const EXCHANGE = broker.name('payments');
+const PARKED = broker.name('parked');
 const handled: string[] = [];
 const times = (by: string): number => handled.filter((one) => one === by).length;
 
 const queue = (name: string) => ({
   exchange: EXCHANGE,
   routingKey: name,
-  queue: name,
+  queue: broker.name(name),
   queueOptions: {
     durable: false,
     channel: 'one-by-one',
     deadLetterExchange: '',
-    deadLetterRoutingKey: 'parked',
+    deadLetterRoutingKey: PARKED,
   },
 });
 
@@ -72,16 +69,14 @@ class Notifications {
 }
 
 describe('golevelup, Redis, lease mode', () => {
-  let broker: TestBroker;
   let channel: Channel;
   let rabbit: AmqpConnection;
   let id: string;
 
   beforeAll(async () => {
-    broker = await testBroker();
     const redis = await testRedis();
     channel = await broker.channel();
-    await channel.assertQueue('parked', { durable: false });
+    await channel.assertQueue(PARKED, { durable: false });
     @Module({
       imports: [
         RabbitMQModule.forRoot({
@@ -123,7 +118,7 @@ describe('golevelup, Redis, lease mode', () => {
     publish('captured');
     await settled();
     expect(times(id)).toBe(1);
-    expect(await broker.take('parked')).toEqual([]);
+    expect(await broker.take(PARKED)).toEqual([]);
   });
 
   it('keeps handlers apart: each gets its own copy of one event', async () => {
@@ -136,18 +131,18 @@ describe('golevelup, Redis, lease mode', () => {
     publish('nack-once');
     await waitFor(() => times('nack-once') === 2);
     publish('nack-for-good');
-    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 1));
+    await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 1));
     publish('nack-for-good');
     await waitFor(() => times('nack-for-good') === 2);
-    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 2));
-    await broker.take('parked');
+    await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 2));
+    await broker.take(PARKED);
   });
 
   it('parks an event without a key', async () => {
     channel.publish(EXCHANGE, 'captured', Buffer.from('{}'));
-    await waitFor(() => broker.queue('parked').then((state) => state?.messages === 1));
+    await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 1));
     expect(handled).toEqual([]);
-    await broker.take('parked');
+    await broker.take(PARKED);
   });
 
   it('answers a repeated request with the stored reply', async () => {

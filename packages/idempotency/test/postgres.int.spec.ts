@@ -27,8 +27,6 @@ describe('PostgresIdempotencyStore', () => {
 
   beforeEach(() => {
     schema = `${database.schema}_${(last += 1)}`;
-    return () =>
-      database.pool.query(`drop schema if exists ${schema} cascade`).then(() => undefined);
   });
 
   const appOn = (pool: pg.Pool, options: Partial<IdempotencyModuleOptions> = {}): Type => {

@@ -34,10 +34,13 @@ test('testDatabase gives each caller a schema of its own, and drops it', async (
   const path = await one.pool.query('select current_schema() as schema');
   expect(seen.rows).toEqual([]);
   expect(path.rows).toEqual([{ schema: one.schema }]);
+  const further = `${one.schema}_further`;
+  await one.pool.query(`create schema ${further}`);
 
   await one.close();
+  await expect(schemas(one.schema, further, other.schema)).resolves.toHaveLength(1);
   await other.close();
-  await expect(schemas(one.schema, other.schema)).resolves.toEqual([]);
+  await expect(schemas(other.schema)).resolves.toEqual([]);
 });
 
 test('testDatabase says so when a forgotten transaction keeps the schema from being dropped', async () => {
@@ -108,19 +111,43 @@ test('testBroker gives a virtual host of its own, and deletes it', async () => {
 });
 
 test('testBroker without a management API shares the virtual host and deletes what it named', async () => {
+  const api = new ManagementApi(process.env['RABBITMQ_MANAGEMENT_URL'] as string);
   vi.stubEnv('RABBITMQ_MANAGEMENT_URL', undefined);
-  const fixture = await testBroker();
+  const [one, other] = await Promise.all([testBroker(), testBroker()]);
   vi.unstubAllEnvs();
-  const queue = fixture.name('orders');
-  const channel = await fixture.channel();
-  await channel.assertQueue(queue);
-  await channel.assertExchange(fixture.name('events'), 'topic');
-  expect(fixture.vhost).toBeUndefined();
-  await fixture.close();
+  expect(one.vhost).toBeUndefined();
+  for (const { channel, name } of [one, other]) {
+    const declaring = await channel();
+    await declaring.assertQueue(name('orders'));
+    await declaring.assertExchange(name('events'), 'topic');
+  }
+  const left = async (what: 'queues' | 'exchanges') => {
+    const listed = await api.call<{ name: string }[]>('GET', `${what}/%2F`);
+    const names = ['orders', 'events'].flatMap((x) => [one.name(x), other.name(x)]);
+    return listed.flatMap(({ name }) => (names.includes(name) ? [name] : []));
+  };
 
-  const look = await testBroker();
-  const left = await look.management?.call<{ name: string }[]>('GET', 'queues/%2F');
-  expect(left?.map(({ name }) => name)).not.toContain(queue);
+  // What the spec did to the fixture's connection does not matter.
+  await one.connection.close();
+  await one.close();
+  expect(await left('queues')).toEqual([other.name('orders')]);
+  expect(await left('exchanges')).toEqual([other.name('events')]);
+  await other.close();
+  expect([...(await left('queues')), ...(await left('exchanges'))]).toEqual([]);
+});
+
+test('testBroker refuses names that are not its own, wherever it can see them', async () => {
+  const broker = await testBroker();
+  const channel = await broker.channel();
+  await channel.assertQueue(broker.name('orders'));
+  await channel.assertQueue('', { exclusive: true });
+  await channel.assertQueue('orders');
+  await channel.assertExchange('events', 'topic');
+
+  await expect(broker.close()).rejects.toMatchObject({
+    code: 'NAMES_NOT_OWN',
+    message: expect.stringMatching(/^This spec file declared queue orders, exchange events\. Take/),
+  });
 });
 
 test('the broker has the plugins that the packages rely on', async () => {

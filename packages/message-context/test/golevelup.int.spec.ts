@@ -16,13 +16,7 @@ import {
   RabbitSubscribe,
 } from '@golevelup/nestjs-rabbitmq';
 import { Test } from '@nestjs/testing';
-import {
-  tcpProxy,
-  testBroker,
-  waitFor,
-  type TcpProxy,
-  type TestBroker,
-} from '@acme/internal-testing';
+import { tcpProxy, testBroker, waitFor, type TcpProxy } from '@acme/internal-testing';
 import {
   MessageContext,
   MessageContextModule,
@@ -44,11 +38,16 @@ const note = (by: string, payload?: unknown): void => {
 };
 const times = (by: string): number => handled.filter((one) => one.by === by).length;
 
-const queueOptions = { durable: true, deadLetterExchange: 'dead', messageTtl: 60_000 };
+// Here and not in a hook: the decorators need its names.
+const broker = await testBroker();
+const EVENTS = broker.name('events');
+const DEAD = broker.name('dead');
+const PARKED = broker.name('parked');
+const queueOptions = { durable: true, deadLetterExchange: DEAD, messageTtl: 60_000 };
 const on = (routingKey: string) => ({
-  exchange: 'events',
+  exchange: EVENTS,
   routingKey,
-  queue: routingKey,
+  queue: broker.name(routingKey),
   queueOptions,
 });
 
@@ -144,17 +143,15 @@ class Subscriber {
 }
 
 describe('golevelup', () => {
-  let broker: TestBroker;
   let proxy: TcpProxy;
   let app: INestApplicationContext;
 
   beforeAll(async () => {
-    broker = await testBroker();
     proxy = await tcpProxy(broker.url);
     const channel = await broker.channel();
-    await channel.assertExchange('dead', 'fanout', { durable: true });
-    await channel.assertQueue('parked', { durable: true });
-    await channel.bindQueue('parked', 'dead', '');
+    await channel.assertExchange(DEAD, 'fanout', { durable: true });
+    await channel.assertQueue(PARKED, { durable: true });
+    await channel.bindQueue(PARKED, DEAD, '');
     await channel.close();
 
     @Module({
@@ -163,7 +160,7 @@ describe('golevelup', () => {
         ProbeModule,
         RabbitMQModule.forRoot({
           uri: proxy.url,
-          exchanges: [{ name: 'events', type: 'topic' }],
+          exchanges: [{ name: EVENTS, type: 'topic' }],
           connectionInitOptions: { wait: true },
           prefetchCount: 3,
           connectionManagerOptions: { reconnectTimeInSeconds: 1 },
@@ -198,12 +195,12 @@ describe('golevelup', () => {
   ): Promise<void> {
     const channel = await broker.confirmChannel();
     const content = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
-    channel.publish('events', routingKey, content, properties);
+    channel.publish(EVENTS, routingKey, content, properties);
     await channel.waitForConfirms();
     await channel.close();
   }
 
-  const parked = async (): Promise<number> => (await broker.queue('parked'))?.messages ?? 0;
+  const parked = async (): Promise<number> => (await broker.queue(PARKED))?.messages ?? 0;
 
   async function expectParked(routingKey: string, payload: unknown = {}): Promise<void> {
     const before = await parked();
@@ -271,7 +268,7 @@ describe('golevelup', () => {
 
   it('answers an RPC inside its context, without taking the reply id for a correlation id', async () => {
     const reply = await app.get(AmqpConnection).request<{ sum: number; correlationId: string }>({
-      exchange: 'events',
+      exchange: EVENTS,
       routingKey: 'adds',
       payload: [2, 3],
       headers: { 'x-correlation-id': 'asked' },
@@ -283,14 +280,14 @@ describe('golevelup', () => {
     for (let copy = 0; copy < 5; copy += 1) await publish('unwritable', {});
     // Prefetch is 3: deliveries that nobody settled would stop the queue.
     await waitFor(() => times('unwritable') === 5);
-    await waitFor(async () => (await broker.queue('unwritable'))?.messages === 0);
+    await waitFor(async () => (await broker.queue(broker.name('unwritable')))?.messages === 0);
   });
 
   it('settles a batch together', async () => {
     await Promise.all([1, 2, 3].map((n) => publish('batch', { n })));
     await waitFor(() => times('batch') === 2);
     expect(handled[1]?.payload).toHaveLength(3);
-    await waitFor(async () => (await broker.queue('batch'))?.messages === 0);
+    await waitFor(async () => (await broker.queue(broker.name('batch')))?.messages === 0);
   });
 
   it('survives a connection lost while a handler runs, and handles the message again', async () => {

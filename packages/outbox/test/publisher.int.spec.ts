@@ -96,9 +96,9 @@ describe('RabbitMqPublisher', () => {
     circular.self = circular;
     const outcomes = await publisherTo(broker.url, { maxMessageBytes: 1_000 }).publish([
       message(queue),
-      message('nobody'),
+      message(broker.name('nobody')),
       message(queue, { payload: 'x'.repeat(1_000) }),
-      message('x', { exchange: 'no-such-exchange' }),
+      message('x', { exchange: broker.name('no-such-exchange') }),
       message(queue, { payload: circular }),
       message(queue, { headers: { big: 'x'.repeat(70_000) } }),
       message(queue),
@@ -112,7 +112,11 @@ describe('RabbitMqPublisher', () => {
       'rejected',
       'confirmed',
     ]);
-    expect(outcomes[1]).toEqual({ status: 'unroutable', exchange: '', routingKey: 'nobody' });
+    expect(outcomes[1]).toEqual({
+      status: 'unroutable',
+      exchange: '',
+      routingKey: broker.name('nobody'),
+    });
     expect(outcomes[3]).toMatchObject({ error: { reason: 'EXCHANGE_UNAVAILABLE' } });
     await expect(broker.take(queue)).resolves.toHaveLength(2);
   });
@@ -122,7 +126,7 @@ describe('RabbitMqPublisher', () => {
     const messageId = randomUUID();
     const outcomes = await publisherTo(broker.url).publish([
       message(queue, { messageId }),
-      message('nobody', { messageId }),
+      message(broker.name('nobody'), { messageId }),
       message(queue, { messageId }),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['confirmed', 'unroutable', 'confirmed']);
@@ -232,9 +236,9 @@ describe('RabbitMqPublisher', () => {
     await confirms(publisher, queue);
     proxy.halfOpen();
     // Whether the exchange is there.
-    await expect(publisher.publish([message('x', { exchange: 'new' })])).resolves.toMatchObject([
-      { status: 'unknown', error: { reason: 'TIMEOUT' } },
-    ]);
+    await expect(
+      publisher.publish([message('x', { exchange: broker.name('new') })]),
+    ).resolves.toMatchObject([{ status: 'unknown', error: { reason: 'TIMEOUT' } }]);
     // To say goodbye.
     await publisher.close();
     await proxy.close();
@@ -261,11 +265,11 @@ describe('RabbitMqPublisher', () => {
 
     it('waits while the broker blocks publishing, and goes on when it does no more', async () => {
       const admin = await connect(server.url);
+      admin.on('error', () => {});
       await (await admin.createChannel()).assertQueue('q', { durable: true });
       await admin.close();
       const publisher = publisherTo(server.url, { publishTimeout: '1s' });
       await confirms(publisher, 'q');
-      admin.on('error', () => {});
       await server.control('set_vm_memory_high_watermark', '0.000001');
       // The first one makes the broker say so.
       const blocked = await waitFor(async () => {

@@ -61,7 +61,7 @@ describe('a relay that dies', () => {
         type: queue,
         key,
         payload: { key, n },
-        ...(n === 7 ? { routingKey: 'nowhere' } : {}),
+        ...(n === 7 ? { routingKey: broker.name('nowhere') } : {}),
       };
     });
   const add = async (queue: string, count: number, from = 0) => {
@@ -110,7 +110,7 @@ describe('a relay that dies', () => {
       expect(arrived.length - 299).toBeLessThanOrEqual(WINDOW);
       expect(orderViolations(arrived)).toEqual([]);
       const parked = await database.pool.query('select routing_key, attempts from outbox_parked');
-      expect(parked.rows).toEqual([{ routing_key: 'nowhere', attempts: 2 }]);
+      expect(parked.rows).toEqual([{ routing_key: broker.name('nowhere'), attempts: 2 }]);
     },
     TIMEOUT,
   );

@@ -154,11 +154,11 @@ describe('the relay', () => {
           type: 'poison',
           key: 'k',
           payload: 1,
-          exchange: 'no-such-exchange',
+          exchange: broker.name('no-such-exchange'),
           messageId: 'poison-1',
         },
         { type: queue, key: 'k', payload: 2 },
-        { type: 'nowhere', payload: 3, messageId: 'keyless' },
+        { type: broker.name('nowhere'), payload: 3, messageId: 'keyless' },
       ]),
     );
     await waitFor(async () => (await outboxRows(database))?.parked === 2);

@@ -46,7 +46,6 @@ describe('PostgresOutboxStore', () => {
       [other],
     );
     expect(found.rowCount).toBe(7);
-    await database.pool.query(`drop schema ${other} cascade`);
   });
 
   it('reads by the primary key although the table was empty when it was analysed', async () => {
