@@ -5,10 +5,11 @@ import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { connect } from 'amqplib';
 import type { Pool } from 'pg';
 import { BillingController } from './billing.controller.js';
+import type { Config } from './config.js';
 
 @Module({})
 export class BillingModule {
-  static with(pool: Pool, amqpUrl: string): DynamicModule {
+  static with(pool: Pool, config: Config): DynamicModule {
     return {
       module: BillingModule,
       controllers: [BillingController],
@@ -17,12 +18,15 @@ export class BillingModule {
         TransactionModule.forRoot({ adapter: fromPg(pool) }),
         IdempotencyModule.forRoot({
           namespace: 'billing',
-          store: new PostgresIdempotencyStore(),
+          store: new PostgresIdempotencyStore({ schema: config.idempotencySchema }),
           migrate: true,
         }),
         OutboxModule.forRoot({
           store: new PostgresOutboxStore({ database: pool }),
-          publisher: new RabbitMqPublisher({ connect: () => connect(amqpUrl), exchange: 'shop' }),
+          publisher: new RabbitMqPublisher({
+            connect: () => connect(config.amqpUrl),
+            exchange: config.exchange,
+          }),
         }),
       ],
       // #endregion

@@ -5,16 +5,17 @@ import type { INestMicroservice } from '@nestjs/common';
 import { PlainJsonDeserializer } from '@acme/nest-message-context';
 import type { Pool } from 'pg';
 import { BillingModule } from './billing.module.js';
+import { readConfig } from './config.js';
 
-export async function start(pool: Pool, amqpUrl: string): Promise<INestMicroservice> {
-  const AppModule = BillingModule.with(pool, amqpUrl);
+export async function start(pool: Pool, config = readConfig()): Promise<INestMicroservice> {
+  const AppModule = BillingModule.with(pool, config);
   // #region main
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
     transport: Transport.RMQ,
     options: {
-      urls: [amqpUrl],
-      queue: 'billing',
-      queueOptions: { durable: true, deadLetterExchange: 'dead' },
+      urls: [config.amqpUrl],
+      queue: config.queue,
+      queueOptions: { durable: true, deadLetterExchange: config.deadLetterExchange },
       noAck: false,
       prefetchCount: 20,
       deserializer: new PlainJsonDeserializer(),

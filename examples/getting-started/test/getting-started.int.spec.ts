@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  closeFixtures,
   testBroker,
   testDatabase,
   waitFor,
@@ -8,11 +9,17 @@ import {
 } from '@acme/internal-testing';
 import type { INestMicroservice } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readConfig } from '../src/config.js';
 import { start } from '../src/start.js';
 
 let database: TestDatabase;
 let broker: TestBroker;
-let app: INestMicroservice;
+let app: INestMicroservice | undefined;
+let queue: string;
+let captured: string;
+
+afterAll(closeFixtures);
+afterAll(() => app?.close());
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -20,18 +27,21 @@ beforeAll(async () => {
   await database.pool.query(
     'create table charge (order_id text not null, amount integer not null)',
   );
+  [queue, captured] = [broker.name('billing'), broker.name('captured')];
+  const config = readConfig({
+    AMQP_URL: broker.url,
+    EVENTS_EXCHANGE: broker.name('shop'),
+    QUEUE: queue,
+    DEAD_LETTER_EXCHANGE: broker.name('dead'),
+    IDEMPOTENCY_SCHEMA: database.schema,
+  });
   const channel = await broker.channel();
-  await channel.assertExchange('shop', 'topic', { durable: true });
-  await channel.assertQueue('captured', { durable: true });
-  await channel.bindQueue('captured', 'shop', 'payment.captured.*');
+  await channel.assertExchange(config.deadLetterExchange, 'fanout', { durable: true });
+  await channel.assertExchange(config.exchange, 'topic', { durable: true });
+  await channel.assertQueue(captured, { durable: true });
+  await channel.bindQueue(captured, config.exchange, 'payment.captured.*');
   await channel.close();
-  app = await start(database.pool, broker.url);
-});
-
-afterAll(async () => {
-  await app.close();
-  await broker.close();
-  await database.close();
+  app = await start(database.pool, config);
 });
 
 const charges = async (): Promise<number> =>
@@ -39,21 +49,20 @@ const charges = async (): Promise<number> =>
 
 it('charges once and announces it once, although the message comes three times', async () => {
   const channel = await broker.confirmChannel();
-  // Keys outlive a run: the example keeps them in a schema of its own.
   const messageId = randomUUID();
   const body = Buffer.from(JSON.stringify({ orderId: 'order-1', amount: 5 }));
   for (let copy = 0; copy < 3; copy += 1) {
-    channel.sendToQueue('billing', body, { type: 'order.placed.v1', messageId });
+    channel.sendToQueue(queue, body, { type: 'order.placed.v1', messageId });
   }
   await channel.waitForConfirms();
-  await waitFor(async () => (await broker.queue('captured'))?.messages === 1, {
+  await waitFor(async () => (await broker.queue(captured))?.messages === 1, {
     what: 'the announcement',
   });
-  await waitFor(async () => (await broker.queue('billing'))?.messages === 0, {
+  await waitFor(async () => (await broker.queue(queue))?.messages === 0, {
     what: 'the queue to be empty',
   });
   expect(await charges()).toBe(1);
-  const [announced] = await broker.take('captured');
+  const [announced] = await broker.take(captured);
   expect(announced?.properties).toMatchObject({
     type: 'payment.captured.v1',
     contentType: 'application/json',

@@ -1,4 +1,4 @@
-import { testDatabase, waitFor, type TestDatabase } from '@acme/internal-testing';
+import { closeFixtures, testDatabase, waitFor, type TestDatabase } from '@acme/internal-testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { paymentTable, recordPayment, recordPaymentNaively } from '../src/payments.js';
 import { applyRename, profileTable } from '../src/profiles.js';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   await database.pool.query(profileTable);
 });
 
-afterAll(() => database.close());
+afterAll(closeFixtures);
 
 beforeEach(() => database.pool.query('truncate payment, profile'));
 
