@@ -1,6 +1,7 @@
 import { startPrivate, TestingError, waitFor } from '@acme/internal-testing';
 import { connect } from 'amqplib';
 import { Redis } from 'ioredis';
+import { createConnection } from 'mysql2/promise';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { isRunning, sharedMemoryOf } from './support/processes.js';
@@ -105,8 +106,8 @@ test(
   async () => {
     const server = await startPrivate('rabbitmq');
     const connection = await connect(server.url);
-    const events: string[] = [];
     connection.on('error', () => {});
+    const events: string[] = [];
     connection.on('blocked', () => events.push('blocked'));
     connection.on('unblocked', () => events.push('unblocked'));
     const channel = await connection.createConfirmChannel();
@@ -120,6 +121,43 @@ test(
     await channel.waitForConfirms();
     expect(events).toEqual(['blocked', 'unblocked']);
     await connection.close();
+  },
+);
+
+test(
+  'a server holds nothing at first, and then what clients have made',
+  { timeout: 120_000 },
+  async () => {
+    const names = ['postgres', 'rabbitmq', 'mariadb'] as const;
+    const [postgres, rabbitmq, mariadb] = await Promise.all(
+      names.map((name) => startPrivate(name)),
+    );
+    const contents = () =>
+      Promise.all([
+        services.postgres.contents(postgres!.env),
+        services.rabbitmq.contents(rabbitmq!.env),
+        services.mariadb.contents(mariadb!.env),
+      ]);
+    // The management API may be there a moment later than the broker.
+    const atFirst = await waitFor(contents, { what: 'the management API' });
+    expect(atFirst).toEqual([[], [], []]);
+
+    await query(postgres!.url, 'create schema shop; create table orders (id int)');
+    const broker = await connect(rabbitmq!.url);
+    broker.on('error', () => {});
+    const channel = await broker.createChannel();
+    await channel.assertQueue('orders');
+    await channel.assertQueue('', { exclusive: true });
+    await channel.assertExchange('events', 'topic');
+    const connection = await createConnection({ uri: mariadb!.url });
+    await connection.query('create database shop');
+    expect(await contents()).toEqual([
+      ['schema shop', 'relation public.orders'],
+      ['queue orders in virtual host /', 'exchange events in virtual host /'],
+      ['database shop'],
+    ]);
+    await broker.close();
+    await connection.end();
   },
 );
 

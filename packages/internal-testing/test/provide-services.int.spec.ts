@@ -1,5 +1,6 @@
 import { freePort, spawnChild, startPrivate, waitFor } from '@acme/internal-testing';
 import { provideServices } from '@acme/internal-testing/services';
+import { Redis } from 'ioredis';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,7 @@ test('an address from the environment is used, and that server is left alone', a
   const provided = await provideServices({ need: ['redis'], log });
   expect(provided.env).toEqual({ REDIS_URL: server.url });
   expect(lines).toEqual([expect.stringMatching(/^Redis: \d\S+, from REDIS_URL$/)]);
+  await expect(provided.leftBehind()).resolves.toEqual([]);
   await provided.stop();
   expect(isRunning(server.pid)).toBe(true);
 });
@@ -173,6 +175,16 @@ test('when one cannot be started, the others are stopped', async () => {
   expect(lines).toEqual([expect.stringMatching(/^Redis: .* private instance/)]);
   expect(processesUnder(folder)).toEqual([]);
   expect(readdirSync(folder)).toEqual(['calls']);
+});
+
+test('what clients have left in a server that was started for them is told', async () => {
+  const provided = await provideServices({ need: ['redis'], log });
+  await expect(provided.leftBehind()).resolves.toEqual([]);
+  const client = new Redis(provided.env['REDIS_URL'] as string);
+  await client.set('orders:1', 'x');
+  await client.quit();
+  await expect(provided.leftBehind()).resolves.toEqual(['Redis: key orders:1']);
+  await provided.stop();
 });
 
 test('a temporary folder that is root’s own is no place for servers that are not root', async () => {

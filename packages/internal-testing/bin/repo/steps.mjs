@@ -19,7 +19,10 @@ export class Steps {
 
   /** Runs the steps of `use` with real servers; without servers they are not run, and that is a failure. */
   async withServices(use) {
-    await withServices(use).catch((error) =>
+    await withServices(async (env, nothingLeft) => {
+      await use(env);
+      await this.run('left behind', nothingLeft);
+    }).catch((error) =>
       this.run('services', () => {
         throw error;
       }),

@@ -65,6 +65,8 @@ export interface Service {
   ping(url: string, timeoutMs: number): Promise<string>;
   /** Further addresses that follow from a server we did not start (management API). */
   discover?(url: string): Promise<Record<string, string>>;
+  /** What clients have made in a server at these addresses, as `schema orders`: nothing, where it was just started. */
+  contents(addresses: Readonly<Record<string, string>>): Promise<string[]>;
   /** How to run installed binaries; undefined when they are not installed. */
   locate(): PrivateRecipe | undefined;
 }

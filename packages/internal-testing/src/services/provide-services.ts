@@ -18,6 +18,11 @@ export interface ProvideOptions {
 export interface ProvidedServices {
   /** `DATABASE_URL`, `AMQP_URL`, `RABBITMQ_MANAGEMENT_URL` (where known), `REDIS_URL`, `MYSQL_URL`. */
   readonly env: Record<string, string>;
+  /**
+   * What clients have made and left in the servers that were started for this call, as `PostgreSQL: schema orders`. Servers
+   * that were there before may have other users, so nothing is said of them.
+   */
+  leftBehind(): Promise<string[]>;
   /** Stops what was started for this call and nothing else. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -25,6 +30,8 @@ export interface ProvidedServices {
 interface Found {
   readonly how: string;
   readonly env: Record<string, string>;
+  /** Undefined when we did not start it. */
+  readonly leftBehind?: () => Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -51,7 +58,11 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Pro
     const { left, obstacle } = await inContainers(notRunning, take, log);
     await fromBinaries(left, obstacle, take, log);
     const env = Object.assign({}, ...started.map((one) => one.env)) as Record<string, string>;
-    return { env, stop };
+    const leftBehind = async () =>
+      (await Promise.all(started.map(async (one) => one.leftBehind?.()))).flatMap(
+        (left) => left ?? [],
+      );
+    return { env, leftBehind, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -123,7 +134,9 @@ async function inContainers(
   const start = async (service: Service): Promise<Found | undefined> => {
     const { image } = service.container;
     try {
-      return { ...(await startContainer(service)), how: `container ${image}` };
+      const container = await startContainer(service);
+      const leftBehind = () => leftIn(service, container.env);
+      return { ...container, how: `container ${image}`, leftBehind };
     } catch (error) {
       failures.push(`${image}: ${reason(error)}`);
       log(`${service.label}: no container (${reason(error)})`);
@@ -145,12 +158,20 @@ async function fromBinaries(
   const start = async (service: Service): Promise<Found> => {
     const server = await startPrivate(service.name);
     return {
+      leftBehind: () => leftIn(service, server.env),
       how: `${await service.ping(server.url, 10_000)}, private instance on port ${server.port}`,
       env: { ...server.env },
       stop: () => server.stop(),
     };
   };
   await each(wanted, start, take);
+}
+
+async function leftIn(
+  { label, contents }: Service,
+  env: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  return (await contents(env)).map((one) => `${label}: ${one}`);
 }
 
 function unavailable(absent: readonly Service[], docker: string, apt: string): TestingError {

@@ -18,6 +18,7 @@ export const mariadb: Service = {
     addresses: ([port]) => ({ MYSQL_URL: url(port) }),
   },
   ping,
+  contents,
   locate,
 };
 
@@ -26,14 +27,28 @@ function url(port: number | undefined): string {
 }
 
 async function ping(address: string, timeoutMs: number): Promise<string> {
-  const connection = await createConnection({ uri: address, connectTimeout: timeoutMs });
+  const [version] = await query(address, timeoutMs, 'select version()');
+  return version?.split('-')[0] as string;
+}
+
+async function contents({ MYSQL_URL }: Readonly<Record<string, string>>): Promise<string[]> {
+  const names = await query(
+    MYSQL_URL as string,
+    10_000,
+    `select schema_name
+       from information_schema.schemata
+      where schema_name not in ('information_schema', 'mysql', 'performance_schema', 'sys')`,
+  );
+  return names.map((name) => `database ${name}`);
+}
+
+/** The first column. */
+async function query(address: string, timeout: number, sql: string): Promise<string[]> {
+  const connection = await createConnection({ uri: address, connectTimeout: timeout });
   connection.on('error', () => {});
   try {
-    const [rows] = await connection.query({
-      sql: 'select version() as version',
-      timeout: timeoutMs,
-    });
-    return String((rows as { version: string }[])[0]?.version).split('-')[0] as string;
+    const [rows] = await connection.query({ sql, timeout, rowsAsArray: true });
+    return (rows as unknown[][]).map(([value]) => String(value));
   } finally {
     connection.destroy();
   }

@@ -26,6 +26,7 @@ export const postgres: Service = {
     addresses: ([port]) => ({ DATABASE_URL: url(port) }),
   },
   ping,
+  contents,
   locate,
 };
 
@@ -33,7 +34,28 @@ function url(port: number | undefined): string {
   return `postgres://${LOGIN}@127.0.0.1:${port}/postgres`;
 }
 
-async function ping(address: string, timeoutMs: number): Promise<string> {
+function ping(address: string, timeoutMs: number): Promise<string> {
+  return query(address, timeoutMs, 'show server_version').then(
+    ([version]) => version?.split(' ')[0] as string,
+  );
+}
+
+async function contents({ DATABASE_URL }: Readonly<Record<string, string>>): Promise<string[]> {
+  return query(
+    DATABASE_URL as string,
+    10_000,
+    `select 'schema ' || nspname
+       from pg_namespace
+      where nspname !~ '^pg_' and nspname not in ('information_schema', 'public')
+     union all
+     select 'relation public.' || relname from pg_class where relnamespace = to_regnamespace('public')
+     union all
+     select 'database ' || datname from pg_database where not datistemplate and datname <> 'postgres'`,
+  );
+}
+
+/** The first column. */
+async function query(address: string, timeoutMs: number, text: string): Promise<string[]> {
   const client = new pg.Client({
     connectionString: address,
     connectionTimeoutMillis: timeoutMs,
@@ -42,8 +64,8 @@ async function ping(address: string, timeoutMs: number): Promise<string> {
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rows } = await client.query<{ server_version: string }>('show server_version');
-    return String(rows[0]?.server_version).split(' ')[0] as string;
+    const { rows } = await client.query<[unknown]>({ text, rowMode: 'array' });
+    return rows.map(([value]) => String(value));
   } finally {
     await client.end().catch(() => {});
   }

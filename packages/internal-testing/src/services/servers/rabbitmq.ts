@@ -25,6 +25,7 @@ export const rabbitmq: Service = {
   },
   ping,
   discover: (url) => discover(url),
+  contents,
   locate,
 };
 
@@ -63,6 +64,31 @@ export async function discover(address: string, port = 15672): Promise<Record<st
   } catch {
     return {};
   }
+}
+
+/** Unknown, and so nothing, without the management API. What is exclusive is left out: it goes with its connection. */
+async function contents(addresses: Readonly<Record<string, string>>): Promise<string[]> {
+  const management = addresses['RABBITMQ_MANAGEMENT_URL'];
+  if (!management) return [];
+  const api = new ManagementApi(management);
+  type Listed = { name: string; vhost: string; exclusive?: boolean }[];
+  const [vhosts, queues, exchanges] = await Promise.all([
+    api.call<Listed>('GET', 'vhosts'),
+    api.call<Listed>('GET', 'queues'),
+    api.call<Listed>('GET', 'exchanges'),
+  ]);
+  const inside = (what: string, listed: Listed): string[] =>
+    listed
+      .filter(({ exclusive }) => !exclusive)
+      .map(({ name, vhost }) => `${what} ${name} in virtual host ${vhost}`);
+  return [
+    ...vhosts.flatMap(({ name }) => (name === '/' ? [] : [`virtual host ${name}`])),
+    ...inside('queue', queues),
+    ...inside(
+      'exchange',
+      exchanges.filter(({ name }) => name !== '' && !name.startsWith('amq.')),
+    ),
+  ];
 }
 
 interface Overview {

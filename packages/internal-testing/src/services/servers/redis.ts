@@ -16,10 +16,25 @@ export const redis: Service = {
     addresses: ([port]) => ({ REDIS_URL: `redis://127.0.0.1:${port}` }),
   },
   ping,
+  contents,
   locate,
 };
 
 async function ping(address: string, timeoutMs: number): Promise<string> {
+  const info = await ask(address, timeoutMs, (client) => client.info('server'));
+  return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown version';
+}
+
+async function contents({ REDIS_URL }: Readonly<Record<string, string>>): Promise<string[]> {
+  const keys = await ask(REDIS_URL as string, 10_000, (client) => client.keys('*'));
+  return keys.map((key) => `key ${key}`);
+}
+
+async function ask<T>(
+  address: string,
+  timeoutMs: number,
+  question: (client: Redis) => Promise<T>,
+): Promise<T> {
   const client = new Redis(address, {
     lazyConnect: true,
     connectTimeout: timeoutMs,
@@ -31,8 +46,7 @@ async function ping(address: string, timeoutMs: number): Promise<string> {
   // The client says only "Connection is closed." where its error event tells why.
   failure.catch(() => {});
   try {
-    const info = await Promise.race([client.connect().then(() => client.info('server')), failure]);
-    return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown version';
+    return await Promise.race([client.connect().then(() => question(client)), failure]);
   } finally {
     client.disconnect();
   }
