@@ -15,12 +15,16 @@ export async function start(pool: Pool, config = readConfig()): Promise<INestMic
     options: {
       urls: [config.amqpUrl],
       queue: config.queue,
-      queueOptions: { durable: true, deadLetterExchange: config.deadLetterExchange },
+      queueOptions: {
+        durable: true,
+        deadLetterExchange: config.deadLetterExchange,
+        // What fails again and again goes there as well, after so many deliveries.
+        arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 20 },
+      },
       noAck: false,
       prefetchCount: 20,
       deserializer: new PlainJsonDeserializer(),
     },
-    logger: ['error', 'warn'],
   });
   app.enableShutdownHooks();
   await app.listen();

@@ -8,17 +8,22 @@ import {
   type TestDatabase,
 } from '@acme/internal-testing';
 import type { INestMicroservice } from '@nestjs/common';
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readConfig } from '../src/config.js';
+import { openPool } from '../src/pool.js';
 import { start } from '../src/start.js';
+import { declareTopology } from '../src/topology.js';
 
 let database: TestDatabase;
 let broker: TestBroker;
 let app: INestMicroservice | undefined;
+let pool: Pool | undefined;
 let queue: string;
 let captured: string;
 
 afterAll(closeFixtures);
+afterAll(() => pool?.end());
 afterAll(() => app?.close());
 
 beforeAll(async () => {
@@ -27,7 +32,8 @@ beforeAll(async () => {
   await database.pool.query(
     'create table charge (order_id text not null, amount integer not null)',
   );
-  [queue, captured] = [broker.name('billing'), broker.name('captured')];
+  [queue, captured] = [broker.name('billing'), broker.name('shop.captured')];
+  broker.name('billing.dead');
   const config = readConfig({
     AMQP_URL: broker.url,
     EVENTS_EXCHANGE: broker.name('shop'),
@@ -35,13 +41,9 @@ beforeAll(async () => {
     DEAD_LETTER_EXCHANGE: broker.name('dead'),
     IDEMPOTENCY_SCHEMA: database.schema,
   });
-  const channel = await broker.channel();
-  await channel.assertExchange(config.deadLetterExchange, 'fanout', { durable: true });
-  await channel.assertExchange(config.exchange, 'topic', { durable: true });
-  await channel.assertQueue(captured, { durable: true });
-  await channel.bindQueue(captured, config.exchange, 'payment.captured.*');
-  await channel.close();
-  app = await start(database.pool, config);
+  await declareTopology(config);
+  pool = openPool(database.url);
+  app = await start(pool, config);
 });
 
 const charges = async (): Promise<number> =>
@@ -50,11 +52,13 @@ const charges = async (): Promise<number> =>
 it('charges once and announces it once, although the message comes three times', async () => {
   const channel = await broker.confirmChannel();
   const messageId = randomUUID();
+  // #region send
   const body = Buffer.from(JSON.stringify({ orderId: 'order-1', amount: 5 }));
   for (let copy = 0; copy < 3; copy += 1) {
     channel.sendToQueue(queue, body, { type: 'order.placed.v1', messageId });
   }
   await channel.waitForConfirms();
+  // #endregion
   await waitFor(async () => (await broker.queue(captured))?.messages === 1, {
     what: 'the announcement',
   });
@@ -68,4 +72,12 @@ it('charges once and announces it once, although the message comes three times',
     contentType: 'application/json',
   });
   expect(JSON.parse(String(announced?.content))).toEqual({ orderId: 'order-1', amount: 5 });
+});
+
+it('sends what cannot be handled to the dead-letter exchange', async () => {
+  const channel = await broker.confirmChannel();
+  channel.sendToQueue(queue, Buffer.from('{}'), { type: 'order.placed.v1' });
+  await channel.waitForConfirms();
+  const dead = broker.name('billing.dead');
+  await waitFor(async () => (await broker.queue(dead))?.messages === 1, { what: 'the dead letter' });
 });
