@@ -81,7 +81,7 @@ export class IdempotencyModule extends ConfigurableModuleClass implements OnModu
       return store.migrate(transactions).catch((cause: unknown) => {
         throw new IdempotencyConfigurationError(
           [
-            `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). Give this service the right to, or run store.migrate(transactions) elsewhere and leave migrate out.`,
+            `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run store.migrate(transactions) elsewhere and leave migrate out.`,
           ],
           { cause },
         );

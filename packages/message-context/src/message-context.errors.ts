@@ -23,7 +23,8 @@ export class MessageContextMissingError extends MessageContextError {
   constructor() {
     super(
       'No message is being handled here. Call this from a handler (HTTP, gRPC, RabbitMQ) of an application that imports ' +
-        'MessageContextModule; in a callback that somebody else calls, wrap the function with MessageContext.bind(fn).',
+        'MessageContextModule; in a callback that somebody else calls, wrap the function with MessageContext.bind(fn). ' +
+        'A timer or cron job handles no message: MessageContext.current() is undefined there.',
     );
   }
 }
