@@ -79,5 +79,7 @@ it('sends what cannot be handled to the dead-letter exchange', async () => {
   channel.sendToQueue(queue, Buffer.from('{}'), { type: 'order.placed.v1' });
   await channel.waitForConfirms();
   const dead = broker.name('billing.dead');
-  await waitFor(async () => (await broker.queue(dead))?.messages === 1, { what: 'the dead letter' });
+  await waitFor(async () => (await broker.queue(dead))?.messages === 1, {
+    what: 'the dead letter',
+  });
 });
