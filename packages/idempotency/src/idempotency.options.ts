@@ -1,5 +1,6 @@
 import type { MessageContext, InboundMessage } from '@acme/nest-message-context';
 import { toMs, type Duration } from './core/duration.js';
+import { unknownOptions } from './core/unknown-options.js';
 import type { IdempotencyStore } from './core/store.js';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
 
@@ -193,6 +194,30 @@ export function problemsOfDefaults(options: IdempotencyDefaults): string[] {
   return problems;
 }
 
+const OF_DEFAULTS = ['ttl', 'lockTtl', 'maxLockHold', 'waitTimeout', 'retryAfter', 'principal'];
+
+const OF_MODULE = [
+  'namespace',
+  'store',
+  'migrate',
+  'storeTimeout',
+  'replayHeaders',
+  'allowInMemoryStorage',
+  ...OF_DEFAULTS,
+];
+
+const OF_CALL = [
+  'keyFrom',
+  'name',
+  'required',
+  'fingerprint',
+  'mode',
+  'effect',
+  'isolation',
+  'serialize',
+  ...OF_DEFAULTS,
+];
+
 const LEVELS: readonly unknown[] = ['read committed', 'repeatable read', 'serializable'];
 
 /** What is wrong with the options that only a handler, or a piece of code, has; each with its remedy. */
@@ -204,6 +229,7 @@ export function problemsOfCall(options: IdempotentOptions): string[] {
   const { keyFrom, name, fingerprint, effect, isolation, serialize } = given;
   const sources = keyFrom === undefined ? [] : [keyFrom].flat();
   return [
+    ...unknownOptions(options, OF_CALL),
     ...(keyFrom === undefined || (sources.length > 0 && sources.every(isKeySource))
       ? []
       : wrong(
@@ -254,6 +280,7 @@ export function resolveModuleOptions(
 ): ResolvedModuleOptions {
   const given: Partial<IdempotencyModuleOptions> = options ?? {};
   const problems = [
+    ...unknownOptions(given, OF_MODULE),
     ...problemsOfDefaults(given),
     ...problemsOfNamespace(given.namespace),
     ...problemsOfStore(given, production),

@@ -95,6 +95,24 @@ describe('wrong options', () => {
       expect(problems.join('\n')).toContain(text);
   });
 
+  it('include options that do not exist, wherever they are given', async () => {
+    const misspelt = { namespace: 'x', store: lease, migrat: true };
+    expect(await problemsOf(appWith(misspelt as never))).toEqual([
+      expect.stringMatching(/^migrat: there is no such option\. Known are .*migrate/),
+    ]);
+    @Controller()
+    class Jobs {
+      @Idempotent({ keyFrom: { payload: 'id' }, keyForm: 'order.id' } as never)
+      async run(_job: { id: string }): Promise<void> {}
+    }
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Jobs))).toEqual([
+      expect.stringMatching(/Jobs\.run: keyForm: there is no such option\. Known are keyFrom/),
+    ]);
+    expect(() => new PostgresIdempotencyStore({ shcema: 'a' } as never)).toThrow(
+      /shcema: there is no such option\. Known are schema, table/,
+    );
+  });
+
   it.each([['250ms'], ['1.5s'], ['15m'], ['6h'], ['3d'], ['1w'], [30_000]] as const)(
     'do not include the duration %s',
     async (ttl) => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
 import { guardedChannel } from '../src/transports/amqp/guarded-channel.js';
+import { RetryLater, SIGNAL } from '../src/delivery/outcome-signals.js';
 import { reportFailure } from '../src/delivery/report-failure.js';
 import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
 
@@ -166,14 +167,15 @@ describe('the hold after a failure', () => {
 });
 
 describe('what is written of a failure', () => {
-  const lineFor = (error: unknown): string => {
+  const lineFor = (error: unknown, decision: SettleDecision = { action: 'reject' }): string => {
     const lines: string[] = [];
     const log = {
+      debug: (text: string) => lines.push(`debug: ${text}`),
       warn: (text: string) => lines.push(text),
       error: (text: string) => lines.push(text),
     };
     const message = { name: 'order.placed.v1', messageId: 'm-1', attempt: 2 };
-    reportFailure(log, message as never, error, { action: 'reject' });
+    reportFailure(log, message as never, error, decision);
     return lines.join('\n');
   };
 
@@ -187,6 +189,13 @@ describe('what is written of a failure', () => {
     expect(lineFor(new Error('failed: no connection', { cause: driver }))).toMatch(
       /failed: no connection, caused by: connect ECONNREFUSED \(/,
     );
+  });
+
+  it('is for whoever looks closer where the message is not to blame: nothing has failed', () => {
+    const signal = new RetryLater({ after: 5, countAttempt: false, code: 'IN_FLIGHT' });
+    expect(lineFor(signal, signal[SIGNAL])).toMatch(/^debug: .* was put off: .*IN_FLIGHT/);
+    const counted = new RetryLater({ after: 5 });
+    expect(lineFor(counted, counted[SIGNAL])).toMatch(/^Handling .* failed/);
   });
 
   it('ends, and does not fail itself, whatever was thrown', () => {

@@ -1,6 +1,7 @@
 import { Publisher } from '@acme/nest-message-context';
 import type { OutboxStore } from './contracts/outbox-store.js';
-import { parseDuration, type Duration } from './core/duration.js';
+import { OptionsCheck, show } from './core/options-check.js';
+import type { Duration } from './core/duration.js';
 import type { RelaySettings } from './relay/relay-engine.js';
 import { OutboxConfigurationError } from './outbox.errors.js';
 
@@ -106,8 +107,13 @@ export function resolveOptions(
   options: OutboxModuleOptions | undefined,
   problems: readonly string[] = [],
 ): OutboxSettings {
-  const check = new Check();
+  const check = new OptionsCheck();
   check.problems.push(...problems);
+  check.elsewhere(
+    options,
+    ['transactions', 'isGlobal'],
+    'given to forRoot() with the others, or to forRootAsync() beside useFactory',
+  );
   const given = check.object<OutboxModuleOptions>('options', options, [
     'store',
     'publisher',
@@ -171,56 +177,3 @@ const RELAY_OPTIONS = [
   'lease',
   'stopTimeout',
 ];
-
-class Check {
-  readonly problems: string[] = [];
-
-  /** An option that nobody knows would be believed to do something. */
-  object<T extends object>(name: string, value: unknown, known: readonly string[]): T {
-    if (value === undefined && name !== 'options') return {} as T;
-    if (typeof value !== 'object' || value === null) {
-      this.problems.push(`${name}: ${show(value)} is not an object.`);
-      return {} as T;
-    }
-    for (const key of Object.keys(value)) {
-      if (!known.includes(key)) {
-        this.problems.push(
-          `${name}.${key}: there is no such option. Known are ${known.join(', ')}.`,
-        );
-      }
-    }
-    return value as T;
-  }
-
-  methods(name: string, value: unknown, methods: readonly string[], remedy: string): void {
-    const has = (method: string): boolean =>
-      typeof (value as Record<string, unknown> | undefined)?.[method] === 'function';
-    if (methods.every(has)) return;
-    this.problems.push(
-      `${name}: ${value === undefined ? 'missing' : `${show(value)} has no ${methods.join('() and ')}()`}. Give ${remedy}.`,
-    );
-  }
-
-  count(name: string, value: unknown, fallback: number, max = 100_000): number {
-    const count = value === undefined ? fallback : value;
-    if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= max)
-      return count as number;
-    this.problems.push(`${name}: ${show(value)} is not a whole number from 1 to ${max}.`);
-    return fallback;
-  }
-
-  duration(name: string, value: unknown, fallback: Duration): number {
-    const ms = parseDuration(value === undefined ? fallback : value);
-    if (ms !== undefined && ms > 0) return ms;
-    this.problems.push(
-      `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m'.`,
-    );
-    return 1;
-  }
-}
-
-function show(value: unknown): string {
-  return typeof value === 'object' && value !== null
-    ? 'the given object'
-    : (JSON.stringify(value) ?? String(value));
-}

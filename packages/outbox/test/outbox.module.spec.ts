@@ -9,6 +9,7 @@ import {
   OutboxRelayRunningError,
   OutboxStore,
   PostgresOutboxStore,
+  RabbitMqPublisher,
   type OutboxModuleExtras,
   type OutboxModuleOptions,
 } from '@acme/nest-outbox';
@@ -147,6 +148,17 @@ describe('OutboxModule', () => {
       ]);
     });
 
+    it('are said to belong elsewhere where a factory returns what decides about the module', async () => {
+      const useFactory = () => ({ store: emptyStore(), transactions: 'orders' }) as never;
+      const error = await boot(
+        TransactionModule.forRoot({ adapter }),
+        OutboxModule.forRootAsync({ useFactory }),
+      );
+      expect((error as OutboxConfigurationError).problems).toContainEqual(
+        expect.stringMatching(/^transactions: is given to forRoot\(\) .* beside useFactory/),
+      );
+    });
+
     it('are there finds them by their name, wherever they are imported', async () => {
       const orders = { ...options, transactions: 'orders' };
       await expect(
@@ -218,6 +230,16 @@ describe('OutboxModule', () => {
     expect(make({ database: { dialect: 'mysql', query } })).toThrow(OutboxConfigurationError);
     expect(make({ database: { dialect: 'postgres', query }, schema: 'a"b' })).toThrow(/schema/);
     expect(make({ database: {} })).toThrow(/not a database handle/);
+    expect(make({ databse: {}, shcema: 'a' } as never)).toThrow(
+      /store\.databse: .*store\.shcema: .*store\.database: missing/s,
+    );
+  });
+
+  it('are named in one error where a publisher has wrong ones', () => {
+    const wrong = { exchnge: 'x', connect: 1, exchange: 2, publishTimeout: 'soon', window: 0 };
+    expect(() => new RabbitMqPublisher(wrong as never)).toThrow(
+      /exchnge: .*connect: .*exchange: 2 .*publishTimeout: "soon".*window: 0/s,
+    );
   });
 
   it('exports what it says and nothing else', () => {

@@ -26,6 +26,12 @@ export function problemsOf(options: TransactionModuleOptions | undefined, name: 
   if (typeof name !== 'string' || name.trim() === '') {
     problems.push(`name: ${show(name)} is not a name. Leave it out, or give a non-empty string.`);
   }
+  for (const key of Object.keys(options ?? {})) {
+    if (key === 'adapter') continue;
+    problems.push(
+      `${key}: there is no such option. There is adapter; name and isGlobal are given to forRoot() with it, or to forRootAsync() beside useFactory.`,
+    );
+  }
   const adapter: unknown = options?.adapter;
   if (adapter === undefined || adapter === null) {
     problems.push(

@@ -1,4 +1,5 @@
 import { fromPg, type PgPoolClientLike, TransactionAbortedError } from '@acme/nest-transaction';
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 
 /** A client whose answers come in the order and at the moment that the test says. */
@@ -41,6 +42,14 @@ describe('fromPg', () => {
     const { log, run } = fakeClient({});
     await run();
     expect(log).toEqual(['begin', 'select 1', 'commit']);
+  });
+
+  it('lets no idle connection that dies end the process', () => {
+    const pool = Object.assign(new EventEmitter(), { connect: () => Promise.reject(new Error()) });
+    fromPg(pool);
+    expect(() => pool.emit('error', new Error('terminating connection'))).not.toThrow();
+    fromPg(pool);
+    expect(pool.listenerCount('error')).toBe(1);
   });
 
   it('throws away a connection that could not roll back', async () => {

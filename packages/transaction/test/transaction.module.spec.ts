@@ -104,6 +104,13 @@ describe('TransactionModule', () => {
     });
   });
 
+  it('refuses options that do not exist, and says where name belongs', async () => {
+    const useFactory = () => ({ adapter: new FakeAdapter(), name: 'orders' });
+    await expect(boot(TransactionModule.forRootAsync({ useFactory }))).rejects.toThrow(
+      /name: there is no such option\. There is adapter; name and isGlobal are given .* beside useFactory/,
+    );
+  });
+
   it('logs a failing after-commit callback', async () => {
     const log = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const app = await boot(TransactionModule.forRoot({ adapter: new FakeAdapter() }));

@@ -22,7 +22,8 @@ export function problemsOfHandler(
   handler: StageHandler<StageOptions>,
   protection: Protection,
 ): string[] {
-  const { options, kinds } = handler;
+  const { onClass: _, ...options } = handler.options;
+  const { kinds } = handler;
   const calls = callKindsOf(kinds);
   const problems = [
     ...[...kinds].flatMap((kind) => UNSUPPORTED[kind] ?? []),

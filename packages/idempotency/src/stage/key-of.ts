@@ -37,11 +37,12 @@ export function keyOf(call: Keyed, options: IdempotentOptions): string | undefin
     const found = keyFrom(source, call);
     if ('key' in found) return found.key;
     if ('invalid' in found)
-      throw new IdempotencyKeyInvalidError(`${describe(source)}: ${found.invalid}`);
+      throw new IdempotencyKeyInvalidError(`${describe(source, call.kind)}: ${found.invalid}`);
   }
   if (options.required === false) return undefined;
   throw new IdempotencyKeyRequiredError(
-    sources.map(describe).join(', or ') || 'the decorator needs keyFrom for a plain method call',
+    sources.map((source) => describe(source, call.kind)).join(', or ') ||
+      'the decorator needs keyFrom for a plain method call',
   );
 }
 
@@ -57,8 +58,9 @@ function keyFrom(source: KeySource, { message, args }: Keyed): ParsedKey {
     : parseValueKey(message.messageId);
 }
 
-function describe(source: KeySource): string {
+function describe(source: KeySource, kind: CallKind): string {
   if (typeof source === 'function') return 'what keyFrom reads';
-  if ('header' in source) return `the header "${source.header}"`;
+  if ('header' in source)
+    return `the ${kind === 'grpc' ? 'metadata' : 'header'} "${source.header}"`;
   return 'payload' in source ? `"${source.payload}" in the payload` : 'the message id';
 }

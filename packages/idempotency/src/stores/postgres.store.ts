@@ -1,6 +1,7 @@
 import type { SqlExecutor, Transactions } from '@acme/nest-transaction';
 import type { Claim, ClaimRequest, TransactionalStore } from '../core/store.js';
 import { IdempotencyConfigurationError } from '../idempotency.errors.js';
+import { unknownOptions } from '../core/unknown-options.js';
 import {
   claimSql,
   lookupSql,
@@ -44,14 +45,16 @@ export class PostgresIdempotencyStore implements TransactionalStore {
   readonly #sql: Readonly<Record<'claim' | 'lookup' | 'reclaim' | 'record', string>>;
 
   /** @throws {IdempotencyConfigurationError} when a name is not made of lower-case letters, digits and underscores */
-  constructor({ schema = 'idempotency', table = 'records' }: PostgresIdempotencyStoreOptions = {}) {
-    const problems = Object.entries({ schema, table }).flatMap(([option, name]) =>
+  constructor(options: PostgresIdempotencyStoreOptions = {}) {
+    const { schema = 'idempotency', table = 'records' } = options;
+    const wrongNames = Object.entries({ schema, table }).flatMap(([option, name]) =>
       NAME.test(name)
         ? []
         : [
             `PostgresIdempotencyStore ${option}: ${JSON.stringify(name)} cannot be used. Give 1 to 48 lower-case letters, digits and underscores.`,
           ],
     );
+    const problems = [...unknownOptions(options, ['schema', 'table']), ...wrongNames];
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
     this.#table = table;
     this.#tables = tablesOf(schema, table);

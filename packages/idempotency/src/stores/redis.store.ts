@@ -1,4 +1,5 @@
 import type { Claim, ClaimRequest, LeaseState, LeaseStore, LeaseTerms } from '../core/store.js';
+import { unknownOptions } from '../core/unknown-options.js';
 import { IdempotencyConfigurationError } from '../idempotency.errors.js';
 import { CLAIM, COMPLETE, EXTEND, RELEASE, type RedisScript } from './redis.scripts.js';
 
@@ -31,13 +32,16 @@ export class RedisIdempotencyStore implements LeaseStore {
   /** @throws {IdempotencyConfigurationError} when the client is none of ioredis */
   constructor(
     private readonly client: RedisLike,
-    { prefix = 'idempotency:' }: RedisIdempotencyStoreOptions = {},
+    options: RedisIdempotencyStoreOptions = {},
   ) {
+    const { prefix = 'idempotency:' } = options;
     const given = client as Partial<RedisLike> | undefined;
+    const problems = unknownOptions(options, ['prefix']);
     if (typeof given?.eval !== 'function' || typeof given.evalsha !== 'function')
-      throw new IdempotencyConfigurationError([
+      problems.push(
         'RedisIdempotencyStore: the client has no eval() and evalsha(). Give a client of ioredis: new Redis(url), or new Redis.Cluster(nodes).',
-      ]);
+      );
+    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
     this.#prefix = prefix;
   }
 

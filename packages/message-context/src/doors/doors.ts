@@ -12,7 +12,7 @@ import { LocalHold } from '../delivery/settle-driver.js';
 import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
-import { deadLetterWarning } from '../transports/amqp/dead-letter-check.js';
+import { queueWarnings } from '../transports/amqp/queue-check.js';
 import { checkAtBoot, problemsOfServer } from './boot-check.js';
 import { Gate } from '../transports/rpc/gate.js';
 import {
@@ -73,7 +73,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       httpAdapter: (this.http.httpAdapter as HttpAdapterLike | undefined)?.getType(),
     });
     this.#checked = true;
-    for (const server of this.#servers) this.warnAboutDeadLetters(server);
+    for (const server of this.#servers) this.warnAboutQueue(server);
   }
 
   /** All modules have initialised. */
@@ -116,9 +116,9 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     });
   }
 
-  private warnAboutDeadLetters({ noAck, queue, queueOptions }: RpcServerLike): void {
-    const warning = noAck === false && deadLetterWarning(queue ?? '', queueOptions);
-    if (warning) this.#logger.warn(warning);
+  private warnAboutQueue({ noAck, options, queue, queueOptions }: RpcServerLike): void {
+    if (noAck !== false || (options?.noAssert ?? queueOptions?.noAssert)) return;
+    for (const warning of queueWarnings(queue ?? '', queueOptions)) this.#logger.warn(warning);
   }
 
   private async openGolevelup(connections: readonly GolevelupConnectionLike[]): Promise<void> {

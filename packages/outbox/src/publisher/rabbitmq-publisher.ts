@@ -1,6 +1,7 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { backoffMs } from '../core/backoff.js';
-import { parseDuration, type Duration } from '../core/duration.js';
+import type { Duration } from '../core/duration.js';
+import { OptionsCheck, show } from '../core/options-check.js';
 import { within } from '../core/within.js';
 import {
   PublisherClosedError,
@@ -40,6 +41,8 @@ export interface RabbitMqPublisherOptions {
   readonly maxMessageBytes?: number | undefined;
 }
 
+const OPTIONS = ['connect', 'exchange', 'publishTimeout', 'window', 'maxMessageBytes'];
+
 const RECONNECT = { initialMs: 100, maxMs: 5_000 };
 
 /**
@@ -63,23 +66,25 @@ export class RabbitMqPublisher extends Publisher {
   /** @throws {PublisherConfigurationError} listing every wrong option */
   constructor(options: RabbitMqPublisherOptions) {
     super();
-    const { connect, exchange = '', window = 2_000, maxMessageBytes = 16_777_216 } = options;
-    const timeoutMs = parseDuration(options.publishTimeout ?? '10s');
-    const problems = [
-      typeof connect !== 'function' && 'connect: not a function. Give () => amqplib.connect(url).',
-      typeof exchange !== 'string' && `exchange: ${String(exchange)} is not a name. Give a string.`,
-      !timeoutMs &&
-        `publishTimeout: ${String(options.publishTimeout)} is not a duration. Give milliseconds or '10s'.`,
-      !isCount(window) && `window: ${String(window)} is not a positive whole number.`,
-      !isCount(maxMessageBytes) &&
-        `maxMessageBytes: ${String(maxMessageBytes)} is not a positive whole number.`,
-    ].filter((problem) => problem !== false);
-    if (problems.length > 0) throw new PublisherConfigurationError('RabbitMqPublisher', problems);
+    const { connect, exchange = '' } = options;
+    const check = new OptionsCheck();
+    const { problems } = check;
+    check.known('', options, OPTIONS);
+    if (typeof connect !== 'function')
+      problems.push('connect: not a function. Give () => amqplib.connect(url).');
+    if (typeof exchange !== 'string')
+      problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
     this.#connect = connect;
     this.#exchange = exchange;
-    this.#timeoutMs = timeoutMs as number;
-    this.#window = window;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#timeoutMs = check.duration('publishTimeout', options.publishTimeout, '10s');
+    this.#window = check.count('window', options.window, 2_000);
+    this.#maxMessageBytes = check.count(
+      'maxMessageBytes',
+      options.maxMessageBytes,
+      16_777_216,
+      Number.MAX_SAFE_INTEGER,
+    );
+    if (problems.length > 0) throw new PublisherConfigurationError('RabbitMqPublisher', problems);
   }
 
   /** @throws {PublisherClosedError} after `close()` */
@@ -196,8 +201,4 @@ export class RabbitMqPublisher extends Publisher {
       { cause },
     );
   }
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) > 0;
 }

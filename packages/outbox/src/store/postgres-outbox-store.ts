@@ -8,6 +8,7 @@ import {
   type WaitingRead,
 } from '../contracts/outbox-store.js';
 import { laneOf } from '../core/lane.js';
+import { OptionsCheck } from '../core/options-check.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
 import { OutboxConfigurationError, OutboxSchemaError } from '../outbox.errors.js';
 import { fromRow, type MessageRow } from './message-row.js';
@@ -48,13 +49,17 @@ export class PostgresOutboxStore extends OutboxStore {
   /** @throws {OutboxConfigurationError} when the options make no store */
   constructor(options: PostgresOutboxStoreOptions) {
     super();
-    const { schema, migrate = true } = options;
-    if (schema !== undefined && !/^[A-Za-z_][\w$]*$/.test(schema)) {
-      throw new OutboxConfigurationError([
+    const { schema, migrate = true, database } = options;
+    const check = new OptionsCheck();
+    check.known('store.', options, ['database', 'schema', 'migrate']);
+    if (database === undefined || database === null)
+      check.problems.push('store.database: missing. Give your pool or data source.');
+    if (schema !== undefined && !/^[A-Za-z_][\w$]*$/.test(schema))
+      check.problems.push(
         `store.schema: ${JSON.stringify(schema)} is not a plain SQL name. Give letters, digits and underscores.`,
-      ]);
-    }
-    this.#db = isExecutor(options.database) ? options.database : sqlOf(options.database);
+      );
+    if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
+    this.#db = isExecutor(database) ? database : sqlOf(database);
     if (this.#db.dialect !== 'postgres') {
       throw new OutboxConfigurationError([
         `store.database: speaks ${this.#db.dialect}. PostgresOutboxStore needs PostgreSQL.`,

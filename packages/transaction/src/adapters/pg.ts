@@ -27,6 +27,8 @@ export interface PgPoolClientLike extends PgClientLike {
 /** The part of a `pg` `Pool` that is used. */
 export interface PgPoolLike<Client extends PgPoolClientLike> {
   connect(): Promise<Client>;
+  listenerCount?(event: 'error'): number;
+  on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /**
@@ -36,6 +38,9 @@ export interface PgPoolLike<Client extends PgPoolClientLike> {
 export function fromPg<Client extends PgPoolClientLike = PgPoolClientLike>(
   pool: PgPoolLike<Client>,
 ): TransactionAdapter<Client> {
+  // A connection that dies while it is idle makes the pool emit `error`, and without a listener that ends the process. The pool
+  // has thrown the connection away by then, so there is nothing to do; whoever wants to know has a listener already.
+  if (pool.listenerCount?.('error') === 0) pool.on?.('error', () => {});
   return {
     library: 'pg',
     dialect: 'postgres',

@@ -1,12 +1,13 @@
 import type { Contexts } from '../../context/contexts.js';
 import type { GolevelupDriver, GolevelupErrorHandler } from './golevelup-driver.js';
 import { golevelupFactsOf } from '../amqp/amqp-facts.js';
-import { deadLetterWarning, type QueueDeclarationLike } from '../amqp/dead-letter-check.js';
+import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
 
 interface HandlerOptions {
   readonly queue?: string | undefined;
+  readonly createQueueIfNotExists?: boolean | undefined;
   readonly errorHandler?: GolevelupErrorHandler | undefined;
   readonly errorBehavior?: unknown;
   readonly queueOptions?: QueueDeclarationLike | undefined;
@@ -53,8 +54,8 @@ export function installGolevelupDoor(
   for (const creator of CREATORS) {
     const create = connection[creator].bind(connection);
     connection[creator] = (handler, options, ...rest) => {
-      const warning = deadLetterWarning(options.queue ?? '', options.queueOptions);
-      if (warning) parts.warn(warning);
+      if (options.createQueueIfNotExists !== false)
+        queueWarnings(options.queue ?? '', options.queueOptions).forEach(parts.warn);
       return create(enter(handler, options, parts), withSafeErrorHandlers(options, parts), ...rest);
     };
   }

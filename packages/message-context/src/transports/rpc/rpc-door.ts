@@ -8,7 +8,7 @@ import type { RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
 import { MessageContextConfigurationError } from '../../message-context.errors.js';
-import type { QueueDeclarationLike } from '../amqp/dead-letter-check.js';
+import type { QueueDeclarationLike } from '../amqp/queue-check.js';
 import type { Gate } from './gate.js';
 import { reenterRequestStream } from '../grpc/grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
@@ -32,6 +32,7 @@ export interface RpcServerLike {
   ): void;
   readonly noAck?: boolean;
   readonly queue?: string;
+  readonly options?: { readonly noAssert?: boolean };
   readonly queueOptions?: QueueDeclarationLike;
 }
 

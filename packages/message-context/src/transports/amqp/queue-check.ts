@@ -1,0 +1,32 @@
+/** How a queue is declared, by amqplib's options or by plain arguments. */
+export interface QueueDeclarationLike {
+  readonly deadLetterExchange?: string | undefined;
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined;
+  /** Nest only: somebody else declares the queue. */
+  readonly noAssert?: boolean | undefined;
+}
+
+/**
+ * What a queue is declared without, so that messages are lost or never leave it. A policy on the broker may give the queue the
+ * same, and that cannot be seen from here: hence warnings, not errors.
+ */
+export function queueWarnings(queue: string, declared: QueueDeclarationLike | undefined): string[] {
+  const given = declared?.arguments ?? {};
+  const warnings: string[] = [];
+  if ((declared?.deadLetterExchange ?? given['x-dead-letter-exchange']) === undefined)
+    warnings.push(
+      `Queue "${queue}" is declared without a dead-letter exchange: what cannot be handled is dropped by the broker unless a policy ` +
+        'there says otherwise. Give the queue the argument x-dead-letter-exchange (queueOptions.deadLetterExchange).',
+    );
+  if (given['x-queue-type'] !== 'quorum')
+    warnings.push(
+      `Queue "${queue}" is not declared as a quorum queue: the broker does not count deliveries, so a message whose handler always ` +
+        "fails is tried for ever. Give the queue the arguments 'x-queue-type': 'quorum' and 'x-delivery-limit': 20.",
+    );
+  else if (given['x-delivery-limit'] === undefined)
+    warnings.push(
+      `Queue "${queue}" is declared without a delivery limit: before RabbitMQ 4.0, a message whose handler always fails is tried for ` +
+        "ever. Give the queue the argument 'x-delivery-limit': 20.",
+    );
+  return warnings;
+}

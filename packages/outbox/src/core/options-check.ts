@@ -1,0 +1,69 @@
+import { parseDuration, type Duration } from './duration.js';
+
+/** Collects what is wrong with options, each with its remedy. */
+export class OptionsCheck {
+  readonly problems: string[] = [];
+  readonly #misplaced = new Set<string>();
+
+  /** An option that nobody knows would be believed to do something. */
+  object<T extends object>(name: string, value: unknown, known: readonly string[]): T {
+    if (value === undefined && name !== 'options') return {} as T;
+    if (typeof value !== 'object' || value === null) {
+      this.problems.push(`${name}: ${show(value)} is not an object.`);
+      return {} as T;
+    }
+    this.known(`${name}.`, value, known);
+    return value as T;
+  }
+
+  /** These exist, but not here. */
+  elsewhere(value: object | undefined, names: readonly string[], where: string): void {
+    for (const name of names) {
+      if (!Object.hasOwn(value ?? {}, name)) continue;
+      this.#misplaced.add(name);
+      this.problems.push(`${name}: is ${where}.`);
+    }
+  }
+
+  known(prefix: string, value: object, known: readonly string[]): void {
+    for (const key of Object.keys(value)) {
+      if (known.includes(key) || this.#misplaced.has(key)) continue;
+      this.problems.push(
+        `${prefix}${key}: there is no such option. Known are ${known.join(', ')}.`,
+      );
+    }
+  }
+
+  methods(name: string, value: unknown, methods: readonly string[], remedy: string): void {
+    const has = (method: string): boolean =>
+      typeof (value as Record<string, unknown> | undefined)?.[method] === 'function';
+    if (methods.every(has)) return;
+    this.problems.push(
+      `${name}: ${value === undefined ? 'missing' : `${show(value)} has no ${methods.join('() and ')}()`}. Give ${remedy}.`,
+    );
+  }
+
+  count(name: string, value: unknown, fallback: number, max = 100_000): number {
+    const count = value === undefined ? fallback : value;
+    if (Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= max)
+      return count as number;
+    this.problems.push(`${name}: ${show(value)} is not a whole number from 1 to ${max}.`);
+    return fallback;
+  }
+
+  duration(name: string, value: unknown, fallback: Duration): number {
+    const ms = parseDuration(value === undefined ? fallback : value);
+    if (ms !== undefined && ms > 0) return ms;
+    this.problems.push(
+      `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m'.`,
+    );
+    return 1;
+  }
+}
+
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'the given function';
+  return typeof value === 'object' && value !== null
+    ? 'the given object'
+    : (JSON.stringify(value) ?? String(value));
+}
