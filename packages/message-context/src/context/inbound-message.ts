@@ -56,8 +56,9 @@ export class InboundMessage {
   #replace: ((payload: unknown) => void) | undefined;
   #cancellation: Cancellation | undefined;
   #ended = false;
-  #onEnd: (() => void) | undefined;
   #isTaken = false;
+  /** @internal The error as it was thrown: what leaves a Nest RPC handler has been through the exception filters. */
+  thrown: { readonly error: unknown } | undefined;
 
   /** @internal */
   constructor(
@@ -133,16 +134,10 @@ export class InboundMessage {
     this.#replace = replace;
   }
 
-  /** @internal Calls back when the handling has ended, however. */
-  onEnd(callback: () => void): void {
-    this.#onEnd = callback;
-  }
-
   /** @internal */
   end(): void {
     this.#ended = true;
     this.#cancellation?.end();
-    this.#onEnd?.();
   }
 }
 

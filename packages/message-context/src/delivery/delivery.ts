@@ -1,3 +1,4 @@
+import type { MessageContext } from '../context/message-context.js';
 import type { SettleDecision } from './decision.js';
 
 /**
@@ -13,12 +14,19 @@ export interface Delivery {
 }
 
 /** @internal */
+export interface HandlerFailure {
+  readonly error: unknown;
+  /** Of the handler that failed. */
+  readonly context: MessageContext;
+}
+
+/** @internal */
 export class RecordedDelivery implements Delivery {
   #decision: SettleDecision | undefined;
-  /** The error as it was thrown: what leaves a Nest RPC handler has been through the exception filters. */
-  thrown: { readonly error: unknown } | undefined;
+  /** The first failure of any handler of this message. */
+  failure: HandlerFailure | undefined;
   /** Handlers of the same event besides the first. */
-  readonly #others: Promise<void>[] = [];
+  readonly #others: Promise<unknown>[] = [];
 
   constructor(
     readonly settles: boolean,
@@ -30,12 +38,17 @@ export class RecordedDelivery implements Delivery {
   }
 
   /** Settling has to wait for this handler of the event, too. */
-  await(handler: Promise<void>): void {
-    this.#others.push(handler);
+  await({ handler, context }: { handler: Promise<unknown>; context: MessageContext }): void {
+    this.#others.push(handler.catch((error: unknown) => this.failed({ error, context })));
   }
 
+  failed(failure: HandlerFailure): void {
+    this.failure ??= failure;
+  }
+
+  /** Resolves when all others have ended, those included that one of them has started meanwhile. */
   async ended(): Promise<void> {
-    if (this.#others.length > 0) await Promise.all(this.#others);
+    for (const other of this.#others) await other;
   }
 
   settle(decision: SettleDecision): boolean {

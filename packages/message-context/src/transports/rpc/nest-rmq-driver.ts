@@ -2,7 +2,6 @@ import type { MessageContext } from '../../context/message-context.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
-import type { RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
 import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
@@ -26,7 +25,8 @@ export class NestRmqDriver {
     delivery: AmqpDeliveryLike,
     channel: AmqpChannelLike,
   ): void {
-    const { decision, thrown } = context.message.delivery as RecordedDelivery;
+    const { thrown } = context.message;
+    const { decision } = context.message.delivery;
     const kept = decision?.action === 'ack' ? undefined : decision;
     const cause = thrown ? thrown.error : error;
     const settled = kept ?? decisionFor(cause, holdAfterFailureMs(context.message.attempt));

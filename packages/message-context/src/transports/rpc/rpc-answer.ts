@@ -1,6 +1,5 @@
 import { catchError, throwError, type Observable } from 'rxjs';
 import type { MessageContext } from '../../context/message-context.js';
-import type { RecordedDelivery } from '../../delivery/delivery.js';
 import type { GrpcCallLike } from '../grpc/grpc-facts.js';
 import { HeaderNames } from '../../wire/header-names.js';
 import { statusOf, type ErrorStatus } from '../../wire/status.js';
@@ -14,7 +13,7 @@ export function answeringByStatus<T>(reply: Observable<T>, context: MessageConte
 }
 
 function answerFor(error: unknown, { message }: MessageContext): unknown {
-  const { thrown } = message.delivery as RecordedDelivery;
+  const { thrown } = message;
   const status = statusOf(thrown?.error);
   if (!thrown || !status || !(error === thrown.error || isNestsFallback(error))) return error;
   const text = thrown.error instanceof Error ? thrown.error.message : status.reason;

@@ -4,7 +4,7 @@ import { MessageContext } from '../../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../amqp/guarded-channel.js';
 import type { NestRmqDriver } from './nest-rmq-driver.js';
 import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
-import type { RecordedDelivery } from '../../delivery/delivery.js';
+import type { HandlerFailure, RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
 import { MessageContextConfigurationError } from '../../message-context.errors.js';
@@ -116,15 +116,32 @@ const behind =
     return handle(...args);
   };
 
-/** A further handler of an event under way: the first one settles for both, when both have ended. */
+/**
+ * A further handler of an event under way: the first one settles for all, when all have ended. Nest joins their streams, and
+ * so tears one down, or never starts it, because another has failed or has nothing to say. Where the outcome is settled this
+ * one therefore runs for itself, and Nest is told that there is nothing to join.
+ */
 function besides(
-  { message: { delivery } }: MessageContext,
-  sibling: MessageContext,
+  { message: { delivery, expectsReply } }: MessageContext,
+  context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
 ): Promise<unknown> {
-  (delivery as RecordedDelivery).await(new Promise((end) => sibling.message.onEnd(end)));
-  return inContext(sibling, callback, args);
+  if (!delivery.settles || expectsReply) return inContext(context, callback, args);
+  const handler = toItsEnd(inContext(context, callback, args), callback);
+  (delivery as RecordedDelivery).await({ handler, context });
+  return Promise.resolve();
+}
+
+/** Runs an event handler to its end, streams included. Nest itself would neither await it nor notice a failure. */
+async function toItsEnd(running: Promise<unknown>, callback: RpcCallback): Promise<void> {
+  const result = await running;
+  const value: unknown = isObservable(result)
+    ? await lastValueFrom(result, { defaultValue: undefined })
+    : result;
+  // Where another handler is chained, Nest returns what both have returned.
+  const own = callback.next ? (value as { current?: unknown } | undefined)?.current : value;
+  if (signalOf(own)) throw own as Error;
 }
 
 async function inContext(
@@ -157,13 +174,26 @@ async function settleByOutcome(
   const result = isUnreadable(rmq.delivery, context.message.payload)
     ? Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }))
     : inContext(context, callback, [...args.slice(0, -1), guarded]);
-  const { delivery } = context.message;
-  const settle = {
-    succeeded: () => driver.succeeded(context, rmq.delivery, channel),
-    failed: (error: unknown) => driver.failed(error, context, rmq.delivery, channel),
-    ended: () => (delivery as RecordedDelivery).ended(),
-  };
-  return context.message.expectsReply ? settleRequest(result, settle) : settleEvent(result, settle);
+  const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
+  if (context.message.expectsReply) return settleRequest(result, succeeded);
+  const failure = await failureOf(toItsEnd(result, callback), context);
+  if (failure) driver.failed(failure.error, failure.context, rmq.delivery, channel);
+  else succeeded();
+  return undefined;
+}
+
+/**
+ * The first failure of all handlers of an event, when all have ended: given back while one of them still runs, the message
+ * would be handled twice at once.
+ */
+async function failureOf(
+  first: Promise<void>,
+  context: MessageContext,
+): Promise<HandlerFailure | undefined> {
+  const delivery = context.message.delivery as RecordedDelivery;
+  await first.catch((error: unknown) => delivery.failed({ error, context }));
+  await delivery.ended();
+  return delivery.failure;
 }
 
 const UNREADABLE =
@@ -181,41 +211,11 @@ function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknow
   }
 }
 
-interface Settlement {
-  /** Resolves when every further handler of the event has ended, too. */
-  readonly ended: () => Promise<unknown>;
-  readonly succeeded: () => void;
-  readonly failed: (error: unknown) => void;
-}
-
-/** Runs the event to its end, then settles. Nest itself would neither await nor notice a failure. */
-async function settleEvent(
-  running: Promise<unknown>,
-  { succeeded, failed, ended }: Settlement,
-): Promise<void> {
-  try {
-    const result = await running;
-    const value: unknown = isObservable(result)
-      ? await lastValueFrom(result, { defaultValue: undefined })
-      : result;
-    if (signalOf(value)) throw value as Error;
-    await ended();
-    succeeded();
-  } catch (error) {
-    // Given back while the other one still runs, the message would be handled twice at once.
-    await ended();
-    failed(error);
-  }
-}
-
 /**
  * Settles a request once its reply is on its way. A caller who was answered with an error is served, too: another attempt
  * would answer twice.
  */
-async function settleRequest(
-  running: Promise<unknown>,
-  { succeeded }: Settlement,
-): Promise<unknown> {
+async function settleRequest(running: Promise<unknown>, succeeded: () => void): Promise<unknown> {
   try {
     const result = await running;
     if (signalOf(result)) throw result as Error;

@@ -1,6 +1,5 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { MessageContext } from '../../context/message-context.js';
-import type { RecordedDelivery } from '../../delivery/delivery.js';
 
 const FILTERS = '__exceptionFilters__';
 const BRAND = Symbol.for('@acme/nest-message-context:thrown-error-observer');
@@ -14,8 +13,8 @@ const BRAND = Symbol.for('@acme/nest-message-context:thrown-error-observer');
  */
 class SeenException {
   static [Symbol.hasInstance](exception: unknown): boolean {
-    const delivery = MessageContext.current()?.message.delivery as RecordedDelivery | undefined;
-    if (delivery) delivery.thrown ??= { error: exception };
+    const message = MessageContext.current()?.message;
+    if (message) message.thrown ??= { error: exception };
     return false;
   }
 }
