@@ -3,6 +3,7 @@ import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
+import { signalOf } from '../../delivery/outcome-signals.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
 import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
 import { writeSafely } from '../../read-safely.js';
@@ -28,7 +29,8 @@ export class NestRmqDriver {
     const { thrown } = context.message;
     const { decision } = context.message.delivery;
     const kept = decision?.action === 'ack' ? undefined : decision;
-    const cause = thrown ? thrown.error : error;
+    // Filters make words for the sender of an error. A signal is no such words: a filter that throws one has decided.
+    const cause = thrown && !signalOf(error) ? thrown.error : error;
     const settled = kept ?? decisionFor(cause, holdAfterFailureMs(context.message.attempt));
     // Nest's own filter has written down what it did not know, stack and all.
     reportFailure(this.log, context.message, cause, settled, { alreadyLogged: true });
