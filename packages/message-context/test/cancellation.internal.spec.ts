@@ -88,6 +88,24 @@ describe('the abort signal of a message', () => {
     expect(signal.aborted).toBe(false);
   });
 
+  it('fires when the message is abandoned, for whoever asks for it later, too', () => {
+    const asked = message();
+    const { signal } = asked;
+    asked.abandon(new Error('gone'));
+    expect(signal.reason).toMatchObject({ message: 'gone' });
+    const later = message();
+    later.abandon(new Error('gone'));
+    later.end();
+    expect(later.signal.reason).toMatchObject({ message: 'gone' });
+  });
+
+  it('never fires when the message is abandoned after its end', () => {
+    const one = message();
+    one.end();
+    one.abandon(new Error('late'));
+    expect(one.signal.aborted).toBe(false);
+  });
+
   it('never fires when it is asked for only after the end', () => {
     const source = vi.fn<CancellationSource>(() => () => {});
     const one = message(inMs(-5), source);

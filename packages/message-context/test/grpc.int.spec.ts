@@ -22,7 +22,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { Test } from '@nestjs/testing';
 import { freePort, waitFor } from '@acme/internal-testing';
 import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
-import { finalize, lastValueFrom, map, Observable, Subject, tap, timer, toArray } from 'rxjs';
+import { finalize, from, lastValueFrom, map, Observable, Subject, tap, timer, toArray } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Body, BodyProbe, currentId, Edge, EdgeProbe, ProbeModule } from './support/probe.js';
 
@@ -40,6 +40,15 @@ class Watch implements CanActivate {
     seen.push(`guard ${currentId()}`);
     return true;
   }
+}
+
+async function* generate(id: string): AsyncGenerator<Message> {
+  const { signal } = MessageContext.require().message;
+  while (!signal.aborted) {
+    yield reply(id);
+    await after(5);
+  }
+  seen.push(`generator ended: ${(signal.reason as Error).name}`);
 }
 
 @UseGuards(Watch)
@@ -89,6 +98,12 @@ class ProbeController {
       map((n) => reply(`${id}${n}`)),
       finalize(() => seen.push(`torn down in ${currentId()}`)),
     );
+  }
+
+  @GrpcMethod('Probe')
+  generated({ id }: Message): Observable<Message> {
+    // Its signal is all by which a generator learns that nobody reads it any more.
+    return from(generate(id));
   }
 
   @Edge()
@@ -226,13 +241,13 @@ const bidi = (method: string, slowly: boolean): Promise<Message[]> =>
     void send(stream, slowly);
   });
 
-async function cancelledServerStream(): Promise<Message | undefined> {
-  const stream = client['ServerStream']!({ id: 's' }, metadata(), soon());
+async function cancelledServerStream(method = 'ServerStream'): Promise<Message | undefined> {
+  const stream = client[method]!({ id: 's' }, metadata(), soon());
   const first = new Promise<Message>((done) => stream.once('data', done));
   stream.on('error', () => {});
   await first;
   stream.cancel();
-  await waitFor(() => seen.find((line) => line.startsWith('torn down')));
+  await waitFor(() => seen.find((line) => /torn down|ended/.test(line)));
   return first;
 }
 
@@ -270,6 +285,11 @@ describe('gRPC', () => {
     const ids = Array.from({ length: 100 }, (_, index) => `call-${index}`);
     const replies = await Promise.all(ids.map((id) => unary('UnaryObservable', 'x', id)));
     expect(replies.map(({ correlation }) => correlation)).toEqual(ids);
+  });
+
+  it('aborts the signal of a server stream that asks for it only when it is read', async () => {
+    await cancelledServerStream('Generated');
+    expect(seen.at(-1)).toBe('generator ended: AbortError');
   });
 
   it('tears a server stream down inside the context when the caller cancels', async () => {

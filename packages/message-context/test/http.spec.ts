@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
 import {
   Body as HttpBody,
   Controller,
@@ -81,6 +82,15 @@ class OrdersController {
   @Get('impossible')
   async impossible(): Promise<never> {
     throw new NonRetryableError('IMPOSSIBLE', { message: 'cannot be' });
+  }
+
+  @Get('slow-to-ask')
+  async slowToAsk(): Promise<void> {
+    const { message } = MessageContext.require();
+    const response = message.response as { raw?: NodeJS.EventEmitter } & NodeJS.EventEmitter;
+    started?.();
+    await once(response.raw ?? response, 'close');
+    seen.push(`asked late: ${String(message.signal.reason)}`);
   }
 
   @Get('slow')
@@ -233,10 +243,13 @@ describe.each(Object.entries(adapters))('HTTP on %s', (name, create) => {
     });
   });
 
-  it('aborts the signal when the client goes away', async () => {
+  it.each([
+    ['aborts the signal when the client goes away', 'slow'],
+    ['has aborted it for who asks only then', 'slow-to-ask'],
+  ])('%s', async (_what, path) => {
     const client = new AbortController();
     const running = new Promise<void>((done) => (started = done));
-    const reply = fetch(`${url}/orders/slow`, { signal: client.signal }).catch(
+    const reply = fetch(`${url}/orders/${path}`, { signal: client.signal }).catch(
       (error: Error) => error.name,
     );
     await running;

@@ -11,6 +11,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export class Cancellation {
   #controller: AbortController | undefined;
   #release: (() => void) | undefined;
+  #abandoned: Error | undefined;
   #ended = false;
 
   constructor(
@@ -21,9 +22,17 @@ export class Cancellation {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (!this.#ended) this.#release = this.listen(this.#controller);
+      if (this.#abandoned) this.#controller.abort(this.#abandoned);
+      else if (!this.#ended) this.#release = this.listen(this.#controller);
     }
     return this.#controller.signal;
+  }
+
+  /** The caller went away before the end: whoever asks for the signal only now has to know it, too. */
+  abandon(reason: Error): void {
+    if (this.#ended) return;
+    this.#abandoned = reason;
+    this.#controller?.abort(reason);
   }
 
   /** After this the signal never fires: transports report "closed" for calls that ended well, too. */

@@ -106,7 +106,7 @@ export class InboundMessage {
    */
   get signal(): AbortSignal {
     if (!this.#cancellation) {
-      this.#cancellation = new Cancellation(this.deadline, this.#facts.cancellation);
+      this.#cancellation = this.newCancellation();
       if (this.#ended) this.#cancellation.end();
     }
     return this.#cancellation.signal;
@@ -132,6 +132,15 @@ export class InboundMessage {
   /** @internal Where a replaced payload has to be written so that pipes and handler see it. */
   bindPayload(replace: (payload: unknown) => void): void {
     this.#replace = replace;
+  }
+
+  /** @internal The caller went away: nobody waits for what is still to come. */
+  abandon(reason: Error): void {
+    if (!this.#ended) (this.#cancellation ??= this.newCancellation()).abandon(reason);
+  }
+
+  private newCancellation(): Cancellation {
+    return new Cancellation(this.deadline, this.#facts.cancellation);
   }
 
   /** @internal */

@@ -82,8 +82,12 @@ function open(
   reply?: unknown,
 ): MessageContext {
   const context = contexts.openOrJoin(httpKey(request), () => {
-    response.on('close', () => context.message.end());
-    return httpFacts(request, response, reply);
+    response.on('close', () => {
+      if (!response.writableFinished)
+        context.message.abandon(new DOMException('The HTTP client went away.', 'AbortError'));
+      context.message.end();
+    });
+    return httpFacts(request, reply ?? response);
   });
   return context;
 }

@@ -16,8 +16,6 @@ export interface HttpRequestLike {
 export interface HttpResponseLike {
   readonly writableFinished: boolean;
   on(event: 'close', listener: () => void): unknown;
-  prependListener(event: 'close', listener: () => void): unknown;
-  off(event: 'close', listener: () => void): unknown;
 }
 
 /** Node's own request: the same object for middleware, hooks and handlers, on Express and on Fastify. */
@@ -31,11 +29,7 @@ export function isHttpRequest(value: unknown): value is HttpRequestLike {
   );
 }
 
-export function httpFacts(
-  request: HttpRequestLike,
-  response: HttpResponseLike | undefined,
-  reply: unknown = response,
-): InboundFacts {
+export function httpFacts(request: HttpRequestLike, response: unknown): InboundFacts {
   const path = (request.originalUrl ?? request.url ?? '').split('?', 1)[0];
   return {
     transport: 'http',
@@ -46,17 +40,6 @@ export function httpFacts(
     headers: new InboundHeaders(request.headers),
     expectsReply: true,
     raw: request,
-    response: reply,
-    cancellation:
-      response &&
-      ((onCancel) => {
-        const listener = (): void => {
-          if (!response.writableFinished)
-            onCancel(new DOMException('The HTTP client went away.', 'AbortError'));
-        };
-        // First of all listeners: the door's own ends the message, and with it the signal.
-        response.prependListener('close', listener);
-        return () => void response.off('close', listener);
-      }),
+    response,
   };
 }

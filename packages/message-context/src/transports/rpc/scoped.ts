@@ -18,12 +18,24 @@ export function scoped<T>(source: Observable<T>, context: MessageContext): Obser
   );
 }
 
-/** The same stream; the message has ended when it has. */
-export function endingWith<T>(source: Observable<T>, context: MessageContext): Observable<T> {
+/** The same stream; the message has ended when it has, or is abandoned when nobody wants the rest of it. */
+export function endingWith<T>(source: Observable<T>, { message }: MessageContext): Observable<T> {
   return new Observable<T>((subscriber) => {
-    const subscription = source.subscribe(subscriber);
+    const subscription = source.subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => {
+        message.end();
+        subscriber.error(error);
+      },
+      complete: () => {
+        message.end();
+        subscriber.complete();
+      },
+    });
     return () => {
-      context.message.end();
+      // Before the teardown of the handler, and also for a signal that the handler asks for only there.
+      message.abandon(new DOMException('The caller cancelled the call.', 'AbortError'));
+      message.end();
       subscription.unsubscribe();
     };
   });
