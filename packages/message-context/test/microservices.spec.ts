@@ -15,6 +15,7 @@ import {
   Requeue,
   RetryLater,
 } from '@acme/nest-message-context';
+import { isObservable } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeServer } from './support/fake-server.js';
 import { Around, Trace, TraceModule } from './support/trace.js';
@@ -84,6 +85,11 @@ class Handlers {
   @EventPattern('later, counted')
   laterCounted(): void {
     throw new RetryLater({ after: 0 });
+  }
+
+  @EventPattern('held for long')
+  heldForLong(): void {
+    throw new RetryLater({ after: 60_000 });
   }
 
   @EventPattern('calls another')
@@ -179,6 +185,17 @@ describe('a hybrid application', () => {
     await app.close();
     expect(String(await early)).toMatch(/closed before it was ready/);
     await expect(server.ask('asked')).rejects.toThrow(/closed before it was ready/);
+    close = async () => {};
+  });
+
+  it('turns them away in a stream: what a handler throws, Nest answers to nobody', async () => {
+    const server = new FakeServer();
+    const app = await hybrid(server);
+    await app.startAllMicroservices();
+    const handle = server.getHandlerByPattern('asked')!;
+    const early = handle({}, {});
+    await app.close();
+    expect(isObservable(await early)).toBe(true);
     close = async () => {};
   });
 
@@ -281,6 +298,16 @@ describe('a delivery of RabbitMQ in a hybrid application', () => {
     await handled;
     expect(seen).toEqual(['slow one has ended']);
     expect(settled).toEqual(['nack, requeue']);
+  });
+
+  it('goes back to the broker at once when the application closes while it is held', async () => {
+    const { app, settled, deliver } = await open();
+    await app.init();
+    await deliver('held for long');
+    expect(settled).toEqual([]);
+    await app.close();
+    expect(settled).toEqual(['requeue']);
+    close = async () => {};
   });
 
   it('goes back to the broker when the application closes before it was ready', async () => {

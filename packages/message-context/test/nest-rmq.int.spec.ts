@@ -147,6 +147,11 @@ class Consumer {
     if (times('fails-once-for-events') === 1) throw new RetryLater({ after: 5 });
   }
 
+  @MessagePattern('returns-signal')
+  async returnsSignal(): Promise<unknown> {
+    return new NonRetryableError('RETURNED');
+  }
+
   @MessagePattern('refuses')
   async refuses(): Promise<never> {
     note('refuses');
@@ -216,14 +221,16 @@ describe('stock Nest RabbitMQ', () => {
     await waitFor(() => times('returns') === before + 1, { what: 'the consumer to be free again' });
   });
 
+  const bodyOf = (payload: unknown): Buffer =>
+    Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
+
   async function publish(
     type: string,
     payload: unknown,
     properties: Record<string, unknown> = {},
   ): Promise<void> {
     const channel = await broker.confirmChannel();
-    const body = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
-    channel.sendToQueue(queue, body, { type, ...properties });
+    channel.sendToQueue(queue, bodyOf(payload), { type, ...properties });
     await channel.waitForConfirms();
     await channel.close();
   }
@@ -242,7 +249,7 @@ describe('stock Nest RabbitMQ', () => {
             { noAck: true },
           )
           .then(() =>
-            channel.sendToQueue(queue, Buffer.from(JSON.stringify(payload)), {
+            channel.sendToQueue(queue, bodyOf(payload), {
               type,
               replyTo: 'amq.rabbitmq.reply-to',
               correlationId: 'request-1',
@@ -351,6 +358,16 @@ describe('stock Nest RabbitMQ', () => {
     await publish('returns', {});
     await waitFor(() => times('returns') === 1);
     expect(times('refuses')).toBe(1);
+  });
+
+  it('answers a request with the signal that its handler returns', async () => {
+    expect(await request('returns-signal', {})).toMatchObject({ err: { code: 'RETURNED' } });
+  });
+
+  it('answers a request that it cannot read, and acks it', async () => {
+    expect(await request('adds', Buffer.from('not json'))).toMatchObject({
+      err: { code: 'MESSAGE_UNREADABLE' },
+    });
   });
 
   it('does not take an event for a request because a request handler gets it', async () => {

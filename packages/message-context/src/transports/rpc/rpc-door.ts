@@ -1,4 +1,4 @@
-import { finalize, isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { finalize, isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import type { Contexts } from '../../context/contexts.js';
 import { MessageContext } from '../../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../amqp/guarded-channel.js';
@@ -112,9 +112,19 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
 const behind =
   (gate: Gate, handle: RpcCallback): RpcCallback =>
   async (...args) => {
-    await gate.pass();
+    try {
+      await gate.pass();
+    } catch (error) {
+      return failing(error);
+    }
     return handle(...args);
   };
+
+/**
+ * A failure as Nest expects it of a handler: in a stream. What a handler itself throws it answers to nobody, and some of its
+ * transports let it end the process.
+ */
+const failing = (error: unknown): Observable<never> => throwError(() => error);
 
 /**
  * A further handler of an event under way: the first one settles for all, when all have ended. Nest joins their streams, and
@@ -175,7 +185,7 @@ async function settleByOutcome(
     ? Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }))
     : inContext(context, callback, [...args.slice(0, -1), guarded]);
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
-  if (context.message.expectsReply) return settleRequest(result, succeeded);
+  if (context.message.expectsReply) return settleRequest(result, context, succeeded);
   const failure = await failureOf(toItsEnd(result, callback), context);
   if (failure) driver.failed(failure.error, failure.context, rmq.delivery, channel);
   else succeeded();
@@ -215,7 +225,11 @@ function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknow
  * Settles a request once its reply is on its way. A caller who was answered with an error is served, too: another attempt
  * would answer twice.
  */
-async function settleRequest(running: Promise<unknown>, succeeded: () => void): Promise<unknown> {
+async function settleRequest(
+  running: Promise<unknown>,
+  context: MessageContext,
+  succeeded: () => void,
+): Promise<unknown> {
   try {
     const result = await running;
     if (signalOf(result)) throw result as Error;
@@ -223,8 +237,8 @@ async function settleRequest(running: Promise<unknown>, succeeded: () => void): 
     succeeded();
     return result;
   } catch (error) {
-    succeeded();
-    throw error;
+    context.message.thrown ??= { error };
+    return answeringByStatus(failing(error), context).pipe(finalize(succeeded));
   }
 }
 
