@@ -92,25 +92,27 @@ describe('what belongs to the call of a method with several of our decorators', 
   const CallsItFirst =
     () =>
     (_target: object, key: string | symbol, descriptor: PropertyDescriptor): void => {
-      const original = descriptor.value as (again: boolean) => Promise<void>;
+      const original = descriptor.value as (again: boolean, ...rest: unknown[]) => Promise<void>;
       descriptor.value = async function (
         this: Record<string | symbol, typeof original>,
         again: boolean,
+        ...rest: unknown[]
       ): Promise<void> {
         if (again) await this[key]!.call(this, false);
-        return original.call(this, again);
+        return original.call(this, again, ...rest);
       };
     };
 
   @Injectable()
   class Twice {
     @Around('attempts')
+    @CallsItFirst()
     @AlsoKnownAs('inner')
     @Around('order')
-    async outer(again: boolean): Promise<void> {
-      if (again) await this.inner(false);
+    async outer(_again: boolean, inside: boolean): Promise<void> {
+      if (inside) await this.inner();
     }
-    declare inner: (again: boolean) => Promise<void>;
+    declare inner: () => Promise<void>;
 
     @Around('attempts')
     @CallsItFirst()
@@ -120,7 +122,7 @@ describe('what belongs to the call of a method with several of our decorators', 
 
   it('is not what the method calls under a second name of itself', async () => {
     const { get, trace } = await open({ providers: [Twice] });
-    await get(Twice).outer(true);
+    await get(Twice).outer(false, true);
     expect(trace.take()).toEqual(['order', 'attempts', 'order', 'attempts']);
   });
 
@@ -141,8 +143,8 @@ class SeesHandler implements CanActivate {
 describe('the handler of a message', () => {
   @Controller()
   class Handlers {
-    @UseGuards(SeesHandler)
     @Around()
+    @UseGuards(SeesHandler)
     @MessagePattern('guarded')
     async guarded(): Promise<void> {
       await meanwhile?.();

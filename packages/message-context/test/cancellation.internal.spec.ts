@@ -1,7 +1,9 @@
+import { NEVER, of, throwError, type Observable } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Contexts } from '../src/context/contexts.js';
 import type { InboundMessage } from '../src/context/inbound-message.js';
 import type { CancellationSource } from '../src/context/cancellation.js';
+import { endingWith } from '../src/transports/rpc/scoped.js';
 
 const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
 const message = (deadline?: number, cancellation?: CancellationSource): InboundMessage =>
@@ -112,5 +114,28 @@ describe('the abort signal of a message', () => {
     one.end();
     expect(one.signal.aborted).toBe(false);
     expect([source.mock.calls.length, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+});
+
+describe('the signal of a message that is answered by a stream', () => {
+  const afterReading = (source: Observable<unknown>): AbortSignal => {
+    const context = contexts.open(
+      { transport: 'grpc', name: 'n', payload: 1, expectsReply: true, raw: {} },
+      false,
+    );
+    const { signal } = context.message;
+    endingWith(source, context)
+      .subscribe({ error: () => {} })
+      .unsubscribe();
+    return signal;
+  };
+
+  it('is aborted when the stream is not read to its end', () => {
+    expect(afterReading(NEVER).reason).toMatchObject({ name: 'AbortError' });
+  });
+
+  it('is not when the stream has ended, well or badly', () => {
+    expect(afterReading(of(1)).aborted).toBe(false);
+    expect(afterReading(throwError(() => new Error('failed'))).aborted).toBe(false);
   });
 });

@@ -4,8 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
 import { guardedChannel } from '../src/transports/amqp/guarded-channel.js';
-import { RetryLater, SIGNAL } from '../src/delivery/outcome-signals.js';
+import { Requeue, RetryLater, SIGNAL } from '../src/delivery/outcome-signals.js';
 import { reportFailure } from '../src/delivery/report-failure.js';
+import { NestRmqDriver } from '../src/transports/rpc/nest-rmq-driver.js';
+import { Contexts } from '../src/context/contexts.js';
 import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
 
 class Channel extends EventEmitter {
@@ -203,5 +205,44 @@ describe('what is written of a failure', () => {
     circle.cause = circle;
     expect(lineFor(circle)).toContain('Error: a (reject)');
     expect(lineFor(Object.create(null))).toContain('cannot be written as text');
+  });
+});
+
+describe('the driver of Nest’s RabbitMQ server', () => {
+  const setUp = () => {
+    const hold = new LocalHold();
+    hold.release();
+    const warn = vi.fn<(text: string) => void>();
+    const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, warn);
+    const facts = {
+      transport: 'rmq',
+      name: 'n',
+      payload: 1,
+      expectsReply: false,
+      raw: {},
+    } as const;
+    const delivery = { ...message(7), properties: {} } as never;
+    const driver = new NestRmqDriver(hold, { debug: warn, warn, error: warn });
+    return { warn, delivery, driver, context: contexts.open(facts, true) };
+  };
+
+  it('gives back the one delivery, not those before it', () => {
+    const { driver, context, delivery } = setUp();
+    const channel = new Channel();
+    driver.failed(new Requeue(), context, delivery, channel);
+    expect(channel.settled).toEqual([['nack', delivery, false, true]]);
+  });
+
+  it('never throws: a closed channel has given the message back already', () => {
+    const { driver, context, delivery, warn } = setUp();
+    const closed = (): never => {
+      throw new Error('Channel closed');
+    };
+    const channel = { ack: closed, nack: closed, reject: closed };
+    driver.succeeded(context, delivery, channel);
+    driver.failed(new Error('x'), context, delivery, channel);
+    driver.failed(new Requeue(), context, delivery, channel);
+    const told = warn.mock.calls.flat().filter((text) => text.includes('its channel is closed'));
+    expect(told).toHaveLength(3);
   });
 });

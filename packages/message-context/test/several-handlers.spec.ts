@@ -153,6 +153,7 @@ describe('a delivery with several handlers', () => {
     const [last] = handlers(parksLater);
     const { settled, handling } = await deliverTo([first!, PerRequest, last!]);
     await waitFor(() => open);
+    await new Promise(setImmediate);
     expect(settled).toEqual([]);
     open?.();
     await handling;
