@@ -113,9 +113,8 @@ function runStages(
   const inFrame: Next = frame
     ? () => storage.frame.run({ ...frame, plan, instance, context }, chain)
     : chain;
-  if (MessageContext.current() !== context)
-    return context.run(() => inFrame().finally(() => context.message.end()));
-  return inFrame();
+  // A plain call has neither caller nor deadline: there is no signal that its end would have to silence.
+  return MessageContext.current() === context ? inFrame() : context.run(inFrame);
 }
 
 function stagesAround({ body }: MethodPlan, call: Omit<BodyCall, 'options'>, method: Next): Next {
