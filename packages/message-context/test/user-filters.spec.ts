@@ -73,6 +73,19 @@ class Bare {
   }
 }
 
+@UseFilters(Words)
+@Controller()
+class WordsOnClass extends Bare {}
+
+@Controller()
+class WordsOnMethod {
+  @UseFilters(Words)
+  @EventPattern('bad')
+  async bad(): Promise<void> {
+    throw new BadRequestException();
+  }
+}
+
 let close: () => Promise<void> = async () => {};
 afterEach(() => close());
 
@@ -108,5 +121,9 @@ describe('words that a filter of the user makes of an error', () => {
   it('do not hide what was thrown', async () => {
     const words = [{ provide: APP_FILTER, useClass: Words }];
     expect(await outcomeOf('bad', [Bare], words)).toEqual(['reject']);
+    await close();
+    expect(await outcomeOf('bad', [WordsOnClass])).toEqual(['reject']);
+    await close();
+    expect(await outcomeOf('bad', [WordsOnMethod])).toEqual(['reject']);
   });
 });

@@ -14,6 +14,7 @@ import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
 import { queueWarnings } from '../transports/amqp/queue-check.js';
 import { checkAtBoot, problemsOfServer } from './boot-check.js';
+import { methodsOf } from './decorate.js';
 import { Gate } from '../transports/rpc/gate.js';
 import {
   installGolevelupDoor,
@@ -105,8 +106,14 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
   private openRpc(server: RpcServerLike): void {
     this.#servers.add(server);
     if (hasRpcDoor(server)) return;
-    for (const { metatype } of this.discovery.getControllers())
-      if (metatype) observeThrownErrors(metatype);
+    for (const { metatype } of this.discovery.getControllers()) {
+      if (!metatype) continue;
+      const members = [...methodsOf(metatype.prototype as object).values()];
+      observeThrownErrors(
+        metatype,
+        members.map(({ descriptor }) => descriptor.value as object),
+      );
+    }
     installRpcDoor(server, {
       contexts: this.contexts,
       driver: new NestRmqDriver(this.#hold, this.#logger),

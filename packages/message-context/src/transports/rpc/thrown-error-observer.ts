@@ -30,12 +30,18 @@ class ThrownErrorObserver implements ExceptionFilter {
 }
 
 /**
- * Puts the observer on a controller, before its other filters. On the class, because a microservice of a hybrid application
+ * Puts the observer on a controller and on those of its methods that have filters, before these. On the class, because a microservice of a hybrid application
  * has global filters of its own that nobody else can reach. Other applications that share the class have no message there
  * that it could see, so it does nothing to them.
  */
-export function observeThrownErrors(controller: object): void {
-  const present = (Reflect.getMetadata(FILTERS, controller) ?? []) as Record<symbol, unknown>[];
+export function observeThrownErrors(controller: object, methods: Iterable<object>): void {
+  observe(controller);
+  // Nest asks a method's own filters first: one that matches ends the search before it comes to the class.
+  for (const method of methods) if (Reflect.hasOwnMetadata(FILTERS, method)) observe(method);
+}
+
+function observe(target: object): void {
+  const present = (Reflect.getMetadata(FILTERS, target) ?? []) as Record<symbol, unknown>[];
   if (present.some((filter) => filter[BRAND])) return;
-  Reflect.defineMetadata(FILTERS, [...present, new ThrownErrorObserver()], controller);
+  Reflect.defineMetadata(FILTERS, [...present, new ThrownErrorObserver()], target);
 }
