@@ -29,7 +29,10 @@ function newDriver() {
   hold.release();
   const warn = vi.fn<(text: string) => void>();
   const nack = (requeue: boolean) => `nack ${requeue ? 'requeue' : 'reject'}`;
-  return { warn, driver: new GolevelupDriver({ nack, hold, log: { debug: warn, warn, error: warn } }) };
+  return {
+    warn,
+    driver: new GolevelupDriver({ nack, hold, log: { debug: warn, warn, error: warn } }),
+  };
 }
 
 const contextOf = (raw: object): MessageContext =>

@@ -114,18 +114,9 @@ export function resolveOptions(
     ['transactions', 'isGlobal'],
     'given to forRoot() with the others, or to forRootAsync() beside useFactory',
   );
-  const given = check.object<OutboxModuleOptions>('options', options, [
-    'store',
-    'publisher',
-    'relay',
-    'retry',
-  ]);
+  const given = check.object<OutboxModuleOptions>('options', options, MODULE_OPTIONS);
   const relay = check.object<RelayOptions>('relay', given.relay, RELAY_OPTIONS);
-  const retry = check.object<RetryOptions>('retry', given.retry, [
-    'attempts',
-    'backoff',
-    'maxBackoff',
-  ]);
+  const retry = check.object<RetryOptions>('retry', given.retry, RETRY_OPTIONS);
   const mode = relay.mode ?? 'embedded';
   if (mode !== 'embedded' && mode !== 'off') {
     check.problems.push(`relay.mode: ${show(mode)} is unknown. Give 'embedded' or 'off'.`);
@@ -167,6 +158,10 @@ export function resolveOptions(
     relay: settings,
   };
 }
+
+const MODULE_OPTIONS = ['store', 'publisher', 'relay', 'retry'];
+
+const RETRY_OPTIONS = ['attempts', 'backoff', 'maxBackoff'];
 
 const RELAY_OPTIONS = [
   'mode',
