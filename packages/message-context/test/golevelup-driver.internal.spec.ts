@@ -128,6 +128,27 @@ describe('a handler with a failure policy of its own', () => {
     expect('errorHandler' in given[0]!.options).toBe(!('errorBehavior' in options));
   });
 
+  it.each([
+    ['ACK', true],
+    ['REQUEUE', false],
+  ])('is one whose module says %s: %s', async (defaultSubscribeErrorBehavior, isPolicy) => {
+    const { driver } = newDriver();
+    const given: { handler: (...args: unknown[]) => unknown; options: object }[] = [];
+    const create = (handler: (...args: never[]) => unknown, options: object) =>
+      given.push({ handler: handler as never, options });
+    const connection: GolevelupConnectionLike = {
+      createSubscriber: create,
+      createRpc: create,
+      createBatchSubscriber: create,
+      configuration: { defaultSubscribeErrorBehavior },
+    };
+    installGolevelupDoor(connection, { contexts, driver, warn: () => {} });
+    connection.createSubscriber(() => Promise.reject(failure), { queue: 'q' });
+    const outcome = Promise.resolve(given[0]!.handler({}, delivery(), {})).catch(() => 'left');
+    expect((await outcome) === 'left').toBe(isPolicy);
+    expect('errorHandler' in given[0]!.options).toBe(!isPolicy);
+  });
+
   it('cannot throw out of the handler of its batch', async () => {
     const { driver } = newDriver();
     const given: { batchOptions?: { errorHandler?: (...args: never[]) => unknown } }[] = [];

@@ -21,6 +21,7 @@ export interface GolevelupConnectionLike {
   createSubscriber: Create;
   createRpc: Create;
   createBatchSubscriber: Create;
+  readonly configuration?: { readonly defaultSubscribeErrorBehavior?: unknown } | undefined;
 }
 
 export function isGolevelupConnection(value: unknown): value is GolevelupConnectionLike {
@@ -53,12 +54,27 @@ export function installGolevelupDoor(
   Object.defineProperty(connection, DOOR, { value: true });
   for (const creator of CREATORS) {
     const create = connection[creator].bind(connection);
-    connection[creator] = (handler, options, ...rest) => {
+    connection[creator] = (handler, given, ...rest) => {
+      const options = { ...inherited(connection, creator), ...given };
       if (options.createQueueIfNotExists !== false)
         queueWarnings(options.queue ?? '', options.queueOptions).forEach(parts.warn);
       return create(enter(handler, options, parts), withSafeErrorHandlers(options, parts), ...rest);
     };
   }
+}
+
+/** What golevelup does where nobody said anything: a message that fails comes again at once, and again. */
+const UNSAID = 'REQUEUE';
+
+/** A behaviour that the user chose for all subscribers is as much his own as one that he chose for this one. */
+function inherited(
+  { configuration }: GolevelupConnectionLike,
+  creator: (typeof CREATORS)[number],
+): Pick<HandlerOptions, 'errorBehavior'> {
+  const chosen = configuration?.defaultSubscribeErrorBehavior;
+  return creator === 'createRpc' || chosen === undefined || chosen === UNSAID
+    ? {}
+    : { errorBehavior: chosen };
 }
 
 function enter(
