@@ -8,7 +8,7 @@ import {
   InMemoryIdempotencyStore,
   type IdempotencyModuleOptions,
 } from '@acme/nest-idempotency';
-import { beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Gate } from './support/ledger.js';
 
 /** A store whose answers can be held up, after it has done what it was asked. */
@@ -36,6 +36,10 @@ let gate: Gate;
 beforeEach(() => {
   store = new SlowStore();
   gate = new Gate();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const open = async (options: Partial<IdempotencyModuleOptions> = {}) => {
@@ -74,6 +78,29 @@ it('holds a duplicate against what was recorded, not against another duplicate',
   expect(await same).toBe('first');
 });
 
+it('refuses a key that comes again for something else while the first call runs', async () => {
+  const { run } = await open({ waitTimeout: 0 });
+  const first = run(() => gate.passed, 'request');
+  await waitFor(() => store.claims === 1);
+  expect(await codeOf(run(async () => {}, 'another request'))).toBe('IDEMPOTENCY_KEY_REUSED');
+  expect(await codeOf(run(async () => {}, 'request'))).toBe('IDEMPOTENCY_KEY_IN_USE');
+  gate.open();
+  await first;
+});
+
+it('refuses it also while it waits for a call that runs elsewhere', async () => {
+  const [here, elsewhere] = [await open(), await open()];
+  const first = elsewhere.run(() => gate.passed.then(() => 'first'), 'request');
+  await waitFor(() => store.claims === 1);
+  const waiting = here.run(async () => 'again', 'request');
+  await waitFor(() => store.claims >= 2);
+  expect(await codeOf(here.run(async () => 'other', 'another request'))).toBe(
+    'IDEMPOTENCY_KEY_REUSED',
+  );
+  gate.open();
+  expect([await first, await waiting]).toEqual(['first', 'first']);
+});
+
 it('does not let the duplicates of a store that hangs wait for one another', async () => {
   const { run } = await open({ waitTimeout: 0, storeTimeout: '20ms' });
   store.answers = gate.passed;
@@ -97,11 +124,11 @@ it('gives back a claim that was granted when nobody waited for it any more', asy
 
 it('runs nothing when the claim took longer than the lease: it may be somebody else’s by now', async () => {
   const { run, log } = await open({ lockTtl: '30ms' });
+  vi.useFakeTimers();
   store.answers = gate.passed;
-  const started = performance.now();
   let runs = 0;
   const late = codeOf(run(async () => (runs += 1)));
-  await waitFor(() => performance.now() - started > 30);
+  await vi.advanceTimersByTimeAsync(30);
   gate.open();
   expect(await late).toBe('IDEMPOTENCY_STORE_UNAVAILABLE');
   expect([runs, store.releases]).toEqual([0, 1]);
