@@ -14,7 +14,8 @@ const BRAND = Symbol.for('@acme/nest-message-context:thrown-error-observer');
 class SeenException {
   static [Symbol.hasInstance](exception: unknown): boolean {
     const message = MessageContext.current()?.message;
-    if (message) message.thrown ??= { error: exception };
+    // The last one: a handler may have dealt with those before it, or was run once more after them.
+    if (message) message.thrown = { error: exception };
     return false;
   }
 }
@@ -30,9 +31,9 @@ class ThrownErrorObserver implements ExceptionFilter {
 }
 
 /**
- * Puts the observer on a controller and on those of its methods that have filters, before these. On the class, because a microservice of a hybrid application
- * has global filters of its own that nobody else can reach. Other applications that share the class have no message there
- * that it could see, so it does nothing to them.
+ * Puts the observer on a controller and on those of its methods that have filters, before these. On the class, because a
+ * microservice of a hybrid application has global filters of its own that nobody else can reach. Other applications that
+ * share the class have no message there that it could see, so it does nothing to them.
  */
 export function observeThrownErrors(controller: object, methods: Iterable<object>): void {
   observe(controller);
