@@ -24,12 +24,19 @@ import {
   type InboundMessage,
 } from '@acme/nest-message-context';
 import { of } from 'rxjs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Body, BodyProbe, currentId, Edge, EdgeProbe, ProbeModule } from './support/probe.js';
 
 const seen: (string | undefined)[] = [];
 let last: InboundMessage | undefined;
 let started: (() => void) | undefined;
+let closed: Promise<unknown> | undefined;
+
+/** Node's own. */
+function responseOf({ response }: InboundMessage): NodeJS.EventEmitter {
+  const own = response as { raw?: NodeJS.EventEmitter } & NodeJS.EventEmitter;
+  return own.raw ?? own;
+}
 
 class Refuse implements CanActivate {
   canActivate(): boolean {
@@ -84,12 +91,23 @@ class OrdersController {
     throw new NonRetryableError('IMPOSSIBLE', { message: 'cannot be' });
   }
 
+  @Get('done')
+  done(): void {
+    last = MessageContext.require().message;
+    closed = once(responseOf(last), 'close');
+  }
+
+  @Get('done-asked')
+  doneAsked(): boolean {
+    this.done();
+    return last!.signal.aborted;
+  }
+
   @Get('slow-to-ask')
   async slowToAsk(): Promise<void> {
     const { message } = MessageContext.require();
-    const response = message.response as { raw?: NodeJS.EventEmitter } & NodeJS.EventEmitter;
     started?.();
-    await once(response.raw ?? response, 'close');
+    await once(responseOf(message), 'close');
     seen.push(`asked late: ${String(message.signal.reason)}`);
   }
 
@@ -133,6 +151,10 @@ describe.each(Object.entries(adapters))('HTTP on %s', (name, create) => {
   });
 
   afterAll(() => app.close());
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
 
   beforeEach(() => {
     seen.length = 0;
@@ -257,6 +279,19 @@ describe.each(Object.entries(adapters))('HTTP on %s', (name, create) => {
     expect(await reply).toBe('AbortError');
     await waitFor(() => seen.length === 1);
     expect(seen[0]).toContain('The HTTP client went away');
+  });
+
+  it.each([
+    ['the connection closes and the deadline passes', 'done-asked'],
+    ['somebody asks for the signal only then', 'done'],
+  ])('aborts nothing after the answer, although %s', async (_what, path) => {
+    const deadline = Date.now() + 60_000;
+    const headers = { 'x-deadline': String(deadline) };
+    expect((await fetch(`${url}/orders/${path}`, { headers })).status).toBe(200);
+    await closed;
+    vi.useFakeTimers({ toFake: ['Date'], now: deadline + 1 });
+    expect(last?.deadline).toBe(deadline);
+    expect(last?.signal.aborted).toBe(false);
   });
 
   it('keeps a hundred concurrent requests apart', async () => {
