@@ -6,8 +6,9 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { published } from '../../internal-testing/bin/repo/workspace.mjs';
 
-// Specs of what a package does not export import its sources by path: there is no build to run them against.
-const INTERNAL = /\.internal\.spec\.ts$/;
+// Specs of what a package does not export, and what supports these, import its sources by path: there is no build to run them
+// against.
+const INTERNAL = /\.internal(\.spec)?\.ts$/;
 
 export const here = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 

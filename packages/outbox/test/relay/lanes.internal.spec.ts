@@ -1,28 +1,10 @@
 import 'reflect-metadata';
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
-import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
-import { OutboxRelay } from '../../src/relay/outbox-relay.js';
+import { relayOf, stored, withoutTimeAndLog } from '../support/relay-parts.internal.js';
 
-const message = (seq: number): StoredMessage => ({
-  place: 'pending',
-  seq,
-  lane: 0,
-  block: '=k',
-  messageId: `m${seq}`,
-  type: 'a',
-  key: 'k',
-  exchange: null,
-  routingKey: null,
-  contentType: null,
-  headers: null,
-  occurredAt: 0,
-  payload: '1',
-  attempts: 0,
-  tries: 0,
-  history: [],
-});
+const message = (seq: number): StoredMessage => stored(seq, { key: 'k', block: '=k' });
 
 /** Confirms when it is told to. */
 class PatientPublisher extends Publisher {
@@ -37,26 +19,8 @@ class PatientPublisher extends Publisher {
 const LEASE = 9_000;
 
 describe('a lane', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    for (const level of ['log', 'warn', 'error'] as const) {
-      vi.spyOn(Logger.prototype, level).mockImplementation(() => {});
-    }
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-  });
+  withoutTimeAndLog();
 
-  const relayOf = (store: Partial<OutboxStore>, publisher: Publisher) =>
-    new OutboxRelay(store as OutboxStore, publisher, {
-      batchSize: 10,
-      window: 10,
-      pollIntervalMs: 100,
-      leaseMs: LEASE,
-      stopTimeoutMs: 1_000,
-      retry: { attempts: 1, initialMs: 1, maxMs: 1 },
-    });
   const storeOf = (pending: StoredMessage[]) => ({
     lanes: 1,
     tend: vi.fn<OutboxStore['tend']>(async (_relay, held) => ({
@@ -82,7 +46,7 @@ describe('a lane', () => {
     const store = storeOf([message(7)]);
     store.readBlocks.mockRejectedValueOnce(new Error('away'));
     const publisher = new PatientPublisher();
-    const relay = relayOf(store, publisher);
+    const relay = relayOf(store, publisher, { leaseMs: LEASE });
     relay.start();
     await vi.advanceTimersByTimeAsync(2_000);
     expect(store.readBlocks).toHaveBeenCalledTimes(2);
@@ -95,7 +59,7 @@ describe('a lane', () => {
     const store = storeOf([message(1), message(2)]);
     store.readBlocks.mockResolvedValueOnce([]);
     const publisher = new PatientPublisher();
-    const relay = relayOf(store, publisher);
+    const relay = relayOf(store, publisher, { leaseMs: LEASE });
     relay.start();
     await vi.advanceTimersByTimeAsync(50);
     expect(publisher.published).toEqual(['m1']);
@@ -125,7 +89,7 @@ describe('a lane', () => {
       },
     };
     const publisher = new PatientPublisher();
-    const run = relayOf(store, publisher).runOnce();
+    const run = relayOf(store, publisher, { leaseMs: LEASE }).runOnce();
     await vi.advanceTimersByTimeAsync(0);
     store.readPending.mockReturnValueOnce(new Promise((done) => (answer = () => done([]))));
     await vi.advanceTimersByTimeAsync(50);

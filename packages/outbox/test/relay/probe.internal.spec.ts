@@ -1,43 +1,7 @@
 import 'reflect-metadata';
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
-import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
-import { OutboxRelay } from '../../src/relay/outbox-relay.js';
-
-const message = (seq: number): StoredMessage => ({
-  place: 'pending',
-  seq,
-  lane: 0,
-  block: `#${seq}`,
-  messageId: `m${seq}`,
-  type: 'a',
-  key: null,
-  exchange: null,
-  routingKey: null,
-  contentType: null,
-  headers: null,
-  occurredAt: 0,
-  payload: '1',
-  attempts: 0,
-  tries: 0,
-  history: [],
-});
-
-const storeOf = (...pending: StoredMessage[]) =>
-  ({
-    lanes: 1,
-    tend: async (_relay, held) => ({ relays: 1, renewed: held.map(({ lane }) => lane) }),
-    claim: async () => [{ lane: 0, token: 1, takenOver: false }],
-    leave: async () => {},
-    readBlocks: async () => [],
-    readWaiting: async () => ({ messages: [], empty: [] }),
-    readPending: async (_lanes, except) => pending.filter(({ seq }) => !except.includes(seq)),
-    remove: async (_place, seqs) => {
-      pending = pending.filter(({ seq }) => !seqs.includes(seq));
-      return seqs.length;
-    },
-  }) as Partial<OutboxStore> as OutboxStore;
+import { describe, expect, it, vi } from 'vitest';
+import { relayOf, stored, storeOf, withoutTimeAndLog } from '../support/relay-parts.internal.js';
 
 /** Each message is answered when, and as, the test says. */
 class HeldPublisher extends Publisher {
@@ -57,30 +21,11 @@ class HeldPublisher extends Publisher {
 }
 
 describe('while the broker does not answer', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    for (const level of ['log', 'warn', 'error'] as const) {
-      vi.spyOn(Logger.prototype, level).mockImplementation(() => {});
-    }
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-  });
-
-  const relayOf = (publisher: Publisher): OutboxRelay =>
-    new OutboxRelay(storeOf(message(1), message(2), message(3)), publisher, {
-      batchSize: 10,
-      window: 2,
-      pollIntervalMs: 100,
-      leaseMs: 9_000,
-      stopTimeoutMs: 1_000,
-      retry: { attempts: 1, initialMs: 1, maxMs: 1 },
-    });
+  withoutTimeAndLog();
 
   it('one message at a time asks whether it is back, and none while another is under way', async () => {
     const publisher = new HeldPublisher();
-    const relay = relayOf(publisher);
+    const relay = relayOf(storeOf([1, 2, 3].map((seq) => stored(seq))), publisher, { window: 2 });
     relay.start();
     await vi.advanceTimersByTimeAsync(100);
     expect(publisher.published).toEqual(['m1', 'm2']);

@@ -3,27 +3,7 @@ import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
-import { OutboxRelay } from '../../src/relay/outbox-relay.js';
-
-const message = (seq: number, more: Partial<StoredMessage> = {}): StoredMessage => ({
-  place: 'pending',
-  seq,
-  lane: 0,
-  block: `#${seq}`,
-  messageId: `m${seq}`,
-  type: 'a',
-  key: null,
-  exchange: null,
-  routingKey: null,
-  contentType: null,
-  headers: null,
-  occurredAt: 0,
-  payload: '1',
-  attempts: 0,
-  tries: 0,
-  history: [],
-  ...more,
-});
+import { relayOf, stored } from '../support/relay-parts.internal.js';
 
 /** Holds pending messages; what is parked is gone, and noted. */
 function storeOf(pending: StoredMessage[]) {
@@ -75,22 +55,12 @@ describe('a message that cannot be handed to the publisher', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
-  const relayOf = (store: OutboxStore, publisher: Publisher) =>
-    new OutboxRelay(store, publisher, {
-      batchSize: 10,
-      window: 10,
-      pollIntervalMs: 100,
-      leaseMs: 10_000,
-      stopTimeoutMs: 1_000,
-      retry: { attempts: 1, initialMs: 1, maxMs: 1 },
-    });
-
   it('is parked, and the others go out', async () => {
     const { store, parked } = storeOf([
-      message(1),
-      message(2, { headers: '{"cut' }),
-      message(3),
-      message(4),
+      stored(1),
+      stored(2, { headers: '{"cut' }),
+      stored(3),
+      stored(4),
     ]);
     const publisher = new ScriptedPublisher((id) => {
       if (id === 'm1') throw new Error('no codec');
@@ -111,7 +81,7 @@ describe('a message that cannot be handed to the publisher', () => {
   });
 
   it('is parked too when it was rejected without an error', async () => {
-    const { store, parked } = storeOf([message(1), message(2)]);
+    const { store, parked } = storeOf([stored(1), stored(2)]);
     const publisher = new ScriptedPublisher(async (id) =>
       id === 'm1' ? [{ status: 'rejected' } as PublishOutcome] : confirmed(),
     );
@@ -123,7 +93,7 @@ describe('a message that cannot be handed to the publisher', () => {
   });
 
   it('does not pass for an answer of a broker that is away', async () => {
-    const { store, parked } = storeOf([message(1), message(2)]);
+    const { store, parked } = storeOf([stored(1), stored(2)]);
     const log = vi.mocked(Logger.prototype.log);
     let away = true;
     const publisher = new ScriptedPublisher((id) => {

@@ -1,0 +1,79 @@
+import type { Publisher } from '@acme/nest-message-context';
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, vi } from 'vitest';
+import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
+import { OutboxRelay } from '../../src/relay/outbox-relay.js';
+
+/** A message as a store gives it to the relay, without a key. */
+export const stored = (seq: number, more: Partial<StoredMessage> = {}): StoredMessage => ({
+  place: 'pending',
+  seq,
+  lane: 0,
+  block: `#${seq}`,
+  messageId: `m${seq}`,
+  type: 'a',
+  key: null,
+  exchange: null,
+  routingKey: null,
+  contentType: null,
+  headers: null,
+  occurredAt: 0,
+  payload: '1',
+  attempts: 0,
+  tries: 0,
+  history: [],
+  ...more,
+});
+
+/** A store with one lane and these messages, each method replaceable; what is not here must not be called. */
+export function storeOf(
+  pending: readonly StoredMessage[],
+  methods: Partial<OutboxStore> = {},
+): OutboxStore {
+  let left = [...pending];
+  const store: Partial<OutboxStore> = {
+    lanes: 1,
+    tend: async (_relay, held) => ({ relays: 1, renewed: held.map(({ lane }) => lane) }),
+    claim: async () => [{ lane: 0, token: 1, takenOver: false }],
+    leave: async () => {},
+    readBlocks: async () => [],
+    readWaiting: async () => ({ messages: [], empty: [] }),
+    readPending: async (_lanes, except) => left.filter(({ seq }) => !except.includes(seq)),
+    remove: async (_place, seqs) => {
+      const before = left.length;
+      left = left.filter(({ seq }) => !seqs.includes(seq));
+      return before - left.length;
+    },
+    ...methods,
+  };
+  return store as OutboxStore;
+}
+
+/** A relay that parks what fails once. */
+export const relayOf = (
+  store: Partial<OutboxStore>,
+  publisher: Publisher,
+  { window = 10, leaseMs = 9_000 } = {},
+): OutboxRelay =>
+  new OutboxRelay(store as OutboxStore, publisher, {
+    batchSize: 10,
+    window,
+    pollIntervalMs: 100,
+    leaseMs,
+    stopTimeoutMs: 1_000,
+    retry: { attempts: 1, initialMs: 1, maxMs: 1 },
+  });
+
+/** For every test of the file: timers that the test moves, and a silent log. */
+export function withoutTimeAndLog(): void {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    for (const level of ['log', 'warn', 'error'] as const) {
+      vi.spyOn(Logger.prototype, level).mockImplementation(() => {});
+    }
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+}
