@@ -4,7 +4,6 @@ import {
   EventPattern,
   MessagePattern,
   Payload,
-  RmqContext,
   type MicroserviceOptions,
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
@@ -18,6 +17,7 @@ import {
 import { isObservable } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeServer } from './support/fake-server.js';
+import { deliveriesTo } from './support/settled-app.js';
 import { Around, Trace, TraceModule } from './support/trace.js';
 
 const seen: (string | undefined)[] = [];
@@ -243,24 +243,8 @@ describe('a hybrid application', () => {
 
 describe('a delivery of RabbitMQ in a hybrid application', () => {
   async function open() {
-    const settled: unknown[] = [];
-    const channel = {
-      ack: () => settled.push('ack'),
-      nack: (_message: unknown, _all: boolean, requeue: boolean) =>
-        settled.push(requeue ? 'nack, requeue' : 'nack'),
-      reject: (_message: unknown, requeue: boolean) => settled.push(requeue ? 'requeue' : 'reject'),
-    };
     const server = new FakeServer({ noAck: false });
-    const app = await hybrid(server);
-    const deliver = (pattern: string) => {
-      const message = {
-        content: Buffer.from('{}'),
-        fields: { deliveryTag: 1, redelivered: false, exchange: '', routingKey: pattern },
-        properties: { headers: {} },
-      };
-      return server.call(pattern, {}, new RmqContext([message, channel, pattern]));
-    };
-    return { app, settled, deliver };
+    return { app: await hybrid(server), ...deliveriesTo(server) };
   }
 
   const outcomeOf = async (pattern: string) => {

@@ -28,6 +28,11 @@ export async function openSettled(
   const server = new FakeServer({ noAck: false });
   app.connectMicroservice({ strategy: server }, { inheritAppConfig: true });
   await app.init();
+  return { app, ...deliveriesTo(server) };
+}
+
+/** Deliveries to this server, and what was done to them. */
+export function deliveriesTo(server: FakeServer): Pick<SettledApp, 'settled' | 'deliver'> {
   const settled: string[] = [];
   const channel = {
     ack: () => settled.push('ack'),
@@ -43,5 +48,5 @@ export async function openSettled(
     };
     return server.call(pattern, {}, new RmqContext([message, channel, pattern]));
   };
-  return { app, settled, deliver };
+  return { settled, deliver };
 }
