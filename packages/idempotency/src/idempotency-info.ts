@@ -30,6 +30,14 @@ export class IdempotencyInfo {
     return this.claim.fence;
   }
 
+  /**
+   * 1 for the first attempt at this key. More only where attempts are counted: for events, as `maxAttempts` has it, and in
+   * transaction mode from the first redelivery on.
+   */
+  get attempt(): number {
+    return this.claim.attempt;
+  }
+
   /** Aborted when the lease is lost: stop, somebody else may be running. Never aborted in transaction mode. */
   get signal(): AbortSignal {
     return this.claim.signal;

@@ -17,6 +17,7 @@ export type IdempotencyErrorCode =
   | 'IDEMPOTENCY_STREAM_UNSUPPORTED'
   | 'IDEMPOTENCY_RESULT_NOT_PLAIN'
   | 'IDEMPOTENCY_REPLY_NOT_KEPT'
+  | 'IDEMPOTENCY_ATTEMPTS_EXHAUSTED'
   | 'IDEMPOTENCY_CONFIGURATION'
   | 'TRANSACTION_UNUSED';
 
@@ -174,6 +175,23 @@ export class IdempotencyLeaseLostError extends IdempotencyError {
       `The claim of an idempotency key was lost while its handler ran: ${why}. Stop at IdempotencyInfo.current().signal, or give a longer lockTtl or maxLockHold.`,
       { http: 503, grpc: 10, retryAfterMs: 1_000, cause, decision: later(1_000) },
     );
+  }
+}
+
+/**
+ * The message was tried as often as it may be, and failed or took its process down each time. Its handler was not run; the
+ * count begins anew, so that it can be sent again once the cause is mended.
+ */
+export class IdempotencyAttemptsExhaustedError extends IdempotencyError {
+  readonly code = 'IDEMPOTENCY_ATTEMPTS_EXHAUSTED';
+
+  constructor(name: string, maxAttempts: number) {
+    const message = `${name} was tried ${maxAttempts} times for this message and never ended well. Mend the cause, then send it again; to allow more attempts, raise maxAttempts.`;
+    super('IDEMPOTENCY_ATTEMPTS_EXHAUSTED', message, {
+      http: 422,
+      grpc: 9,
+      decision: park('IDEMPOTENCY_ATTEMPTS_EXHAUSTED', message),
+    });
   }
 }
 

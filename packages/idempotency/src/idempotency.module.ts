@@ -3,6 +3,7 @@ import {
   Inject,
   Module,
   type DynamicModule,
+  type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
@@ -12,17 +13,14 @@ import {
   getTransactionsToken,
   type Transactions,
 } from '@acme/nest-transaction';
-import { textOf } from './core/text-of.js';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
-import {
-  resolveModuleOptions,
-  type IdempotencyModuleOptions,
-  type ResolvedModuleOptions,
-} from './idempotency.options.js';
+import type { IdempotencyModuleOptions } from './idempotency.options.js';
+import { resolveModuleOptions, type ResolvedModuleOptions } from './options/module-options.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
+import { StoresLife } from './stage/stores-life.js';
 
 /** Options that must be known before any factory runs, because they decide what the module provides. */
 export interface IdempotencyModuleExtras {
@@ -52,15 +50,18 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<IdempotencyMod
 
 /** Makes `@Idempotent()` and `IdempotencyService` available. Import it once. The clients it is given stay with their owner. */
 @Module({})
-export class IdempotencyModule extends ConfigurableModuleClass implements OnModuleInit {
+export class IdempotencyModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationShutdown
+{
   constructor(
-    @Inject(Protection) private readonly protection: Protection,
+    @Inject(StoresLife) private readonly stores: StoresLife,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     super();
   }
 
-  /** @throws {IdempotencyConfigurationError} when there are two of it, or the store is not ready and may not be made so */
+  /** @throws {IdempotencyConfigurationError} when there are two of it, or a store is not ready and may not be made so */
   async onModuleInit(): Promise<void> {
     const count = [...this.modules.values()].filter(({ providers }) =>
       providers.has(RESOLVED_OPTIONS),
@@ -69,28 +70,11 @@ export class IdempotencyModule extends ConfigurableModuleClass implements OnModu
       throw new IdempotencyConfigurationError([
         `IdempotencyModule is configured ${count} times, and a handler would get one of them by chance. Configure it once.`,
       ]);
-    await this.prepareStore();
+    await this.stores.start();
   }
 
-  private async prepareStore(): Promise<void> {
-    const { store, transactions, options, logger } = this.protection;
-    if (store.kind !== 'transaction') return;
-    const missing = this.protection.problemsOfTransactions();
-    if (!transactions || missing.length > 0) throw new IdempotencyConfigurationError(missing);
-    if (options.migrate)
-      return store.migrate(transactions).catch((cause: unknown) => {
-        throw new IdempotencyConfigurationError(
-          [
-            `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run store.migrate(transactions) elsewhere and leave migrate out.`,
-          ],
-          { cause },
-        );
-      });
-    const problems = await store.check(transactions).catch((error: unknown) => {
-      logger.warn(`The idempotency store could not be checked at boot: ${textOf(error)}`);
-      return [];
-    });
-    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
+  async onApplicationShutdown(): Promise<void> {
+    await this.stores.stop();
   }
 }
 
@@ -117,6 +101,7 @@ function provide(
         useFactory: (options: ResolvedModuleOptions, open?: Transactions) =>
           new Protection(options, transactions, open),
       },
+      StoresLife,
       IdempotencyStage,
       IdempotencyService,
     ],

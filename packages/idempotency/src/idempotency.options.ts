@@ -1,8 +1,6 @@
 import type { MessageContext, InboundMessage } from '@acme/nest-message-context';
-import { toMs, type Duration } from './core/duration.js';
-import { unknownOptions } from './core/unknown-options.js';
+import type { Duration } from './core/duration.js';
 import type { IdempotencyStore } from './core/store.js';
-import { IdempotencyConfigurationError } from './idempotency.errors.js';
 
 /** What a key function gets. */
 export interface KeyCall {
@@ -62,7 +60,30 @@ export interface IdempotencyDefaults {
    * that all callers are one.
    */
   readonly principal?: PrincipalResolver | false | undefined;
+  /**
+   * Whether an error of the handler is final: then it is kept and replayed like a result, and nobody runs the call again. Only
+   * for errors that no repetition can cure: it is not asked about statuses 408, 409, 425, 429 and 500 or more, nor about errors
+   * that have no status (those of `HttpException`, `RpcException` and of the signals have one). In a transaction that was
+   * opened around the call, errors are not kept.
+   * @default none is
+   */
+  readonly storeIf?: ((status: number, error: unknown) => boolean) | undefined;
+  /**
+   * How often an event is tried before it is parked, however its queue counts. Counted where it is claimed, in transaction mode
+   * from the first redelivery on. `false`: its queue decides.
+   * @default 20, as RabbitMQ 4 has it for quorum queues
+   */
+  readonly maxAttempts?: number | false | undefined;
+  /**
+   * What becomes of a call while the store cannot be asked: refused (`closed`), or run without protection (`open`), which is a
+   * decision to have effects twice. Lease mode only: a transaction has its database to ask anyway.
+   * @default 'closed'
+   */
+  readonly onStoreError?: 'closed' | 'open' | undefined;
 }
+
+/** How a call comes in: by HTTP, by gRPC, as a message with or without a reply, or as a call of a plain method. */
+export type CallKind = 'http' | 'grpc' | 'request' | 'event' | 'method';
 
 /** Options of `IdempotencyModule.forRoot()`; what the factory of `forRootAsync()` returns. */
 export interface IdempotencyModuleOptions extends IdempotencyDefaults {
@@ -73,8 +94,17 @@ export interface IdempotencyModuleOptions extends IdempotencyDefaults {
    * @default new InMemoryIdempotencyStore(), which is refused in production
    */
   readonly store?: IdempotencyStore | undefined;
+  /** Further stores, which handlers choose by name: `@Idempotent({ store: 'fast' })`. */
+  readonly stores?: Readonly<Record<string, IdempotencyStore>> | undefined;
+  /** What handlers get by the way they are called, before what they all get: `{ http: { ttl: '1h' } }`. */
+  readonly defaults?: Readonly<Partial<Record<CallKind, IdempotencyDefaults>>> | undefined;
   /**
-   * Creates or upgrades the tables of an SQL store at boot.
+   * Removes what has expired from SQL stores, one process at a time. `false` leaves that to `npx nest-idempotency purge`.
+   * @default { every: '1m', limit: 1000 }
+   */
+  readonly purge?: PurgeOptions | false | undefined;
+  /**
+   * Creates or upgrades the tables of SQL stores at boot.
    * @default false
    */
   readonly migrate?: boolean | undefined;
@@ -93,6 +123,17 @@ export interface IdempotencyModuleOptions extends IdempotencyDefaults {
    * @default false
    */
   readonly allowInMemoryStorage?: boolean | undefined;
+}
+
+/** How expired records are removed. */
+export interface PurgeOptions {
+  /** @default '1m' */
+  readonly every?: Duration | undefined;
+  /**
+   * How many at most in one statement; a full one is followed by the next at once.
+   * @default 1000
+   */
+  readonly limit?: number | undefined;
 }
 
 /** Options of `@Idempotent()`. */
@@ -120,9 +161,14 @@ export interface IdempotentOptions extends IdempotencyDefaults {
   readonly fingerprint?: boolean | ((payload: unknown) => unknown) | undefined;
   /**
    * Which of the two promises is made; `'auto'` takes the one that the store can make. Refused at boot where it cannot.
-   * @default 'auto': 'transaction' with an SQL store, 'lease' with any other
+   * @default 'auto': 'transaction' with an SQL store in the database of `TransactionModule`, else 'lease'
    */
   readonly mode?: IdempotencyMode | 'auto' | undefined;
+  /**
+   * Which of the module's `stores` keeps it.
+   * @default the module's `store`
+   */
+  readonly store?: string | undefined;
   /**
    * `'none'` says that the handler has nothing to write in the transaction. Otherwise one that never took its handle is
    * refused (`TRANSACTION_UNUSED`). That is all that can be seen: not what is done with the handle, nor what is done beside
@@ -141,198 +187,4 @@ export interface IdempotentOptions extends IdempotencyDefaults {
    * there what your serializer leaves out (`instanceToPlain`).
    */
   readonly serialize?: ((result: unknown) => unknown) | undefined;
-}
-
-/** Longer than this, Node's timers fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-const DURATIONS = ['ttl', 'lockTtl', 'maxLockHold', 'retryAfter', 'storeTimeout'] as const;
-const TIMERS: readonly string[] = ['lockTtl', 'maxLockHold', 'retryAfter', 'storeTimeout'];
-
-/** These would be wrong on another response: cookies, framing, and what belongs to one connection or moment. */
-const NEVER_REPLAYED = [
-  'set-cookie',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'upgrade',
-  'trailer',
-  'date',
-  'proxy-authenticate',
-  'www-authenticate',
-];
-
-const REPLAYED = [
-  'content-type',
-  'content-location',
-  'location',
-  'etag',
-  'last-modified',
-  'link',
-] as const;
-
-/** What is wrong with options that both the module and a handler may have; each with its remedy. */
-export function problemsOfDefaults(options: IdempotencyDefaults): string[] {
-  const given = options as Readonly<Record<string, unknown>>;
-  const problems = DURATIONS.flatMap((name) => {
-    if (given[name] === undefined) return [];
-    const ms = toMs(given[name]);
-    if (ms === undefined)
-      return [
-        `${name}: ${show(given[name])} is no duration. Give milliseconds, or '30s', '15m', '6h', '3d'.`,
-      ];
-    return TIMERS.includes(name) && ms > LONGEST_TIMER_MS
-      ? [`${name}: ${show(given[name])} is longer than a timer can be. Give at most '24d'.`]
-      : [];
-  });
-  const { waitTimeout, principal } = options;
-  if (waitTimeout !== undefined && waitTimeout !== 0 && toMs(waitTimeout) === undefined)
-    problems.push(`waitTimeout: ${show(waitTimeout)} is no duration. Give 0, or '500ms', '5s'.`);
-  if (principal !== undefined && principal !== false && typeof principal !== 'function')
-    problems.push(`principal: ${show(principal)} is no function. Give one, or false.`);
-  return problems;
-}
-
-const OF_DEFAULTS = ['ttl', 'lockTtl', 'maxLockHold', 'waitTimeout', 'retryAfter', 'principal'];
-
-const OF_MODULE = [
-  'namespace',
-  'store',
-  'migrate',
-  'storeTimeout',
-  'replayHeaders',
-  'allowInMemoryStorage',
-  ...OF_DEFAULTS,
-];
-
-const OF_CALL = [
-  'keyFrom',
-  'name',
-  'required',
-  'fingerprint',
-  'mode',
-  'effect',
-  'isolation',
-  'serialize',
-  ...OF_DEFAULTS,
-];
-
-const LEVELS: readonly unknown[] = ['read committed', 'repeatable read', 'serializable'];
-
-/** What is wrong with the options that only a handler, or a piece of code, has; each with its remedy. */
-export function problemsOfCall(options: IdempotentOptions): string[] {
-  const given = options as Readonly<Record<string, unknown>>;
-  const wrong = (name: string, remedy: string): string[] => [
-    `${name}: ${show(given[name])} cannot be used. ${remedy}`,
-  ];
-  const { keyFrom, name, fingerprint, effect, isolation, serialize } = given;
-  const sources = keyFrom === undefined ? [] : [keyFrom].flat();
-  return [
-    ...unknownOptions(options, OF_CALL),
-    ...(keyFrom === undefined || (sources.length > 0 && sources.every(isKeySource))
-      ? []
-      : wrong(
-          'keyFrom',
-          "Give { header: 'name' }, { payload: 'path' }, { property: 'messageId' }, a function, or a list of these.",
-        )),
-    ...(name === undefined || (typeof name === 'string' && name.trim() !== '')
-      ? []
-      : wrong('name', 'Give a text that will not change.')),
-    ...(['undefined', 'boolean', 'function'].includes(typeof fingerprint)
-      ? []
-      : wrong('fingerprint', 'Give true, false, or a function that picks what counts.')),
-    ...(effect === undefined || effect === 'transaction' || effect === 'none'
-      ? []
-      : wrong('effect', "Give 'transaction' or 'none'.")),
-    ...(isolation === undefined || LEVELS.includes(isolation)
-      ? []
-      : wrong('isolation', `Give one of '${LEVELS.join("', '")}'.`)),
-    ...(serialize === undefined || typeof serialize === 'function'
-      ? []
-      : wrong('serialize', 'Give a function that makes a plain value of the result.')),
-  ];
-}
-
-function isKeySource(source: unknown): boolean {
-  if (typeof source === 'function') return true;
-  if (typeof source !== 'object' || source === null) return false;
-  const { header, payload, property } = source as Readonly<Record<string, unknown>>;
-  return (
-    property === 'messageId' || [header, payload].some((at) => typeof at === 'string' && at !== '')
-  );
-}
-
-/** Module options with every default filled in. */
-export interface ResolvedModuleOptions {
-  readonly namespace: string;
-  readonly store: IdempotencyStore | undefined;
-  readonly migrate: boolean;
-  readonly storeTimeoutMs: number;
-  readonly replayHeaders: readonly string[];
-  readonly defaults: IdempotencyDefaults;
-}
-
-/** @throws {IdempotencyConfigurationError} that lists everything that is wrong */
-export function resolveModuleOptions(
-  options: IdempotencyModuleOptions | undefined,
-  production: boolean,
-): ResolvedModuleOptions {
-  const given: Partial<IdempotencyModuleOptions> = options ?? {};
-  const problems = [
-    ...unknownOptions(given, OF_MODULE),
-    ...problemsOfDefaults(given),
-    ...problemsOfNamespace(given.namespace),
-    ...problemsOfStore(given, production),
-    ...problemsOfHeaders(given.replayHeaders),
-  ];
-  if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
-  const { ttl, lockTtl, maxLockHold, waitTimeout, retryAfter, principal } = given;
-  return {
-    namespace: given.namespace!,
-    store: given.store,
-    migrate: given.migrate ?? false,
-    storeTimeoutMs: toMs(given.storeTimeout) ?? 5_000,
-    replayHeaders: (given.replayHeaders ?? REPLAYED).map((name) => name.toLowerCase()),
-    defaults: { ttl, lockTtl, maxLockHold, waitTimeout, retryAfter, principal },
-  };
-}
-
-function problemsOfNamespace(namespace: unknown): string[] {
-  return typeof namespace === 'string' && namespace.trim() !== ''
-    ? []
-    : [
-        `namespace: ${show(namespace)} is no name. Give the name of the service, for example 'billing'.`,
-      ];
-}
-
-function problemsOfStore(
-  { store, allowInMemoryStorage }: Partial<IdempotencyModuleOptions>,
-  production: boolean,
-): string[] {
-  if (
-    store !== undefined &&
-    typeof (store as Partial<IdempotencyStore> | null)?.claim !== 'function'
-  )
-    return [
-      `store: ${show(store)} is no store. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client).`,
-    ];
-  const volatile = store === undefined || (store.kind === 'lease' && store.volatile === true);
-  return volatile && production && !allowInMemoryStorage
-    ? [
-        'store: keys kept in memory protect nothing when there is another process or a restart. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.',
-      ]
-    : [];
-}
-
-function problemsOfHeaders(headers: readonly string[] | undefined): string[] {
-  return (headers ?? [])
-    .filter((name) => typeof name !== 'string' || NEVER_REPLAYED.includes(name.toLowerCase()))
-    .map((name) => `replayHeaders: ${show(name)} must not be replayed. Take it out.`);
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value !== 'object' || value === null) return String(value);
-  return `a ${value.constructor?.name ?? 'null-prototype'} object`;
 }

@@ -3,32 +3,42 @@ import { MessageContext } from '@acme/nest-message-context';
 import { fingerprintOf } from './core/fingerprint.js';
 import { recordIdOf } from './core/identity.js';
 import { parseValueKey } from './core/key.js';
+import type { StoredRecord } from './core/store.js';
 import { IdempotencyInfo } from './idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyKeyInvalidError,
   IdempotencyKeyRequiredError,
 } from './idempotency.errors.js';
-import {
-  problemsOfCall,
-  problemsOfDefaults,
-  type IdempotencyDefaults,
-  type IdempotentOptions,
-} from './idempotency.options.js';
+import type { IdempotencyDefaults, IdempotentOptions } from './idempotency.options.js';
+import { problemsOfCall, problemsOfDefaults } from './options/call-options.js';
+import { BatchCall, type BatchOutcome, type RunBatchOptions } from './stage/batch-call.js';
 import { settingsOf, waitMsOf } from './stage/call-settings.js';
-import { conclude, storedReply } from './stage/concluding.js';
-import { Protection } from './stage/protection.js';
+import { conclude, concludeError, storedReply } from './stage/concluding.js';
+import { Protection, type ModeOptions } from './stage/protection.js';
 import { isRefusal } from './stage/result.js';
+import { errorOf } from './stage/stored-error.js';
+import type { StoreGuard } from './stage/store-guard.js';
+
+/** What a key may be: any text of 1 to 255 characters, or a whole number. */
+export type IdempotencyKey = string | number | bigint;
+
+/** To what a key belongs. The same key under another name, or of somebody else, is another one. */
+export interface KeyOwner {
+  /** What is done: the `name` that it is run under, for a handler `Class.method` unless it has one of its own. */
+  readonly name: string;
+  /** Whose call it is, where keys are chosen by callers. */
+  readonly principal?: string | undefined;
+  /** Which of the module's `stores` keeps it. */
+  readonly store?: string | undefined;
+}
 
 /** Options of `IdempotencyService.run()`. */
 export interface RunIdempotentOptions
   extends
-    Omit<IdempotencyDefaults, 'principal'>,
-    Pick<IdempotentOptions, 'mode' | 'effect' | 'isolation' | 'serialize'> {
-  /** What is done, stable for ever: a key belongs to a name, and the same key may serve another one. */
-  readonly name: string;
-  /** Whose call it is, where keys are chosen by callers. */
-  readonly principal?: string | undefined;
+    Omit<IdempotencyDefaults, 'principal' | 'maxAttempts'>,
+    Pick<IdempotentOptions, 'mode' | 'effect' | 'isolation' | 'serialize'>,
+    KeyOwner {
   /** What must be the same when the key comes again; left out, nothing is compared. */
   readonly fingerprint?: unknown;
 }
@@ -47,57 +57,145 @@ export class IdempotencyService {
    * @throws {IdempotencyKeyReusedError} when the fingerprint differs from the first call's
    * @throws {IdempotencyReplyNotKeptError} when `fn` ran before and its result could not be kept; it was not run again
    * @throws {IdempotencyStoreUnavailableError} when the store cannot be asked; `fn` was not run
+   * @throws what `fn` throws; with `storeIf`, an error that answers as the first one did
    */
   async run<R>(
-    key: string | number | bigint,
+    key: IdempotencyKey,
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
   ): Promise<R> {
-    try {
-      return await this.protect(key, fn, options);
-    } catch (error) {
-      this.protection.report(error, options.name);
-      throw error;
-    }
+    return this.reporting(options.name, () => this.protect(key, fn, options));
+  }
+
+  /**
+   * Runs `fn` once for all items that were not done before, with one claim for all of them: for handlers of batches. Resolves
+   * with what came of each item, in their order; of several items with one key the first counts. `fn` gives a result for
+   * each item that it is given, or nothing. It is not called when there is none left, and its error undoes the whole
+   * batch (transaction mode) or gives all its keys back (lease mode). Nobody is waited for: an item that runs elsewhere is `running`.
+   * In transaction mode each new key takes a lock of the database until the commit: keep batches to some hundred items.
+   *
+   * @throws as `run()` does, and what `fn` throws
+   */
+  async runBatch<T, R = void>(
+    items: readonly T[],
+    keyOf: (item: T) => IdempotencyKey,
+    fn: (items: T[], signal: AbortSignal) => Promise<readonly R[] | void>,
+    options: RunBatchOptions<T>,
+  ): Promise<BatchOutcome<T, R>[]> {
+    return this.reporting(options.name, async () => {
+      const { fingerprint: _, serialize, principal: __, name, ...rest } = options;
+      this.refuse(name, { ...rest, serialize });
+      const idOf = (item: T): string => this.idOf(keyOf(item), options);
+      return new BatchCall<T, R>(this.protection, options, idOf).run(items, fn);
+    });
+  }
+
+  /** The record of a key; undefined when there is none. What an open transaction has claimed is not seen. */
+  async inspect(key: IdempotencyKey, owner: KeyOwner): Promise<StoredRecord | undefined> {
+    return this.guardOf(owner).store.get(this.idOf(key, owner));
+  }
+
+  /**
+   * Forgets what was done under this key, so that the next call runs: for operators who have undone the effect by hand. Says
+   * whether there was anything; a claim that is under way is left alone (`release`).
+   */
+  async forget(key: IdempotencyKey, owner: KeyOwner): Promise<boolean> {
+    const { store } = this.guardOf(owner);
+    const id = this.idOf(key, owner);
+    return (await store.remove(id, 'done')) || store.remove(id, 'free');
+  }
+
+  /**
+   * Takes a leased key from whoever runs it, so that the next call runs at once: for operators who know that the process is
+   * dead and do not want to wait for `lockTtl`. If it lives, its signal is aborted with its next renewal, and the effect may
+   * happen twice. Says whether there was a lease. In transaction mode there is none: a lock ends with its connection.
+   */
+  async release(key: IdempotencyKey, owner: KeyOwner): Promise<boolean> {
+    return this.guardOf(owner).store.remove(this.idOf(key, owner), 'running');
+  }
+
+  /**
+   * Removes expired records of one store, at most `limit` of them, and resolves with how many it were; never a live claim.
+   * 0 where the store does so itself, and where another process is at it. The module does this by itself (`purge`).
+   */
+  async purge({ limit = 1_000, store }: PurgeRequest = {}): Promise<number> {
+    return this.guardOf({ store }).store.purge(limit);
   }
 
   private async protect<R>(
-    key: string | number | bigint,
+    key: IdempotencyKey,
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
   ): Promise<R> {
-    const { name, principal, fingerprint, serialize, ...rest } = options;
-    const problems = [
-      ...problemsOfDefaults(rest),
-      ...problemsOfCall({ ...rest, serialize }),
-      ...this.protection.problemsOfMode(rest),
-    ];
-    if (typeof name !== 'string' || name === '')
-      problems.push('name: missing. Say what is run, in a word that will not change.');
-    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
-    const { namespace, defaults } = this.protection.options;
-    const id = recordIdOf({ namespace, principal, name, key: checked(key) });
+    const { name, principal: _, fingerprint, serialize, ...rest } = options;
+    this.refuse(name, { ...rest, serialize });
+    const id = this.idOf(key, options);
     if (IdempotencyInfo.current()?.holds(id)) return fn();
-    const settings = settingsOf(rest, defaults, 'method');
+    const { protection } = this;
+    const settings = settingsOf(rest, protection.options, 'method');
     const deadline = MessageContext.current()?.message.deadline;
-    const execution = await this.protection.execute({
+    const execution = await protection.execute({
       id,
       name,
       fingerprint: fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
       settings,
       waitMs: waitMsOf(settings, deadline, Date.now()),
       options: rest,
+      attempts: undefined,
       redelivers: false,
       run: fn,
       conclude: (value) =>
         isRefusal(value, undefined)
           ? { value, verdict: 'undo' }
-          : conclude(value, { name, serialize, reply: undefined }, this.protection),
+          : conclude(value, { name, serialize, reply: undefined }, protection),
+      concludeError: (error) =>
+        concludeError(error, { name, storeIf: settings.storeIf }, protection),
     });
-    return execution.replayed
-      ? (storedReply(execution.outcome, name, id).body as R)
-      : (execution.value as R);
+    if (!execution.replayed) return execution.value as R;
+    const { body, error } = storedReply(execution.outcome, name, id);
+    if (error) throw errorOf(error);
+    return body as R;
   }
+
+  /** @throws {IdempotencyConfigurationError} that lists everything that is wrong */
+  private refuse(name: unknown, options: IdempotencyDefaults & IdempotentOptions): void {
+    const problems = [
+      ...problemsOfDefaults(options),
+      ...problemsOfCall(options),
+      ...this.protection.problemsOfMode(options),
+    ];
+    if (typeof name !== 'string' || name === '')
+      problems.push('name: missing. Say what is run, in a word that will not change.');
+    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
+  }
+
+  private idOf(key: IdempotencyKey, { name, principal }: KeyOwner): string {
+    const { namespace } = this.protection.options;
+    return recordIdOf({ namespace, principal, name, key: checked(key) });
+  }
+
+  private guardOf(options: ModeOptions): StoreGuard {
+    const guard = this.protection.guardOf(options);
+    if (guard) return guard;
+    throw new IdempotencyConfigurationError(this.protection.problemsOfMode(options));
+  }
+
+  private async reporting<R>(name: string, work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      this.protection.report(error, name);
+      throw error;
+    }
+  }
+}
+
+/** What `IdempotencyService.purge()` removes. */
+export interface PurgeRequest {
+  /** @default 1000 */
+  readonly limit?: number | undefined;
+  /** Which of the module's `stores`. */
+  readonly store?: string | undefined;
 }
 
 function checked(key: unknown): string {

@@ -1,8 +1,16 @@
 export { IdempotencyModule, type IdempotencyModuleExtras } from './idempotency.module.js';
 export { Idempotent } from './idempotent.decorator.js';
-export { IdempotencyService, type RunIdempotentOptions } from './idempotency.service.js';
+export {
+  IdempotencyService,
+  type IdempotencyKey,
+  type KeyOwner,
+  type PurgeRequest,
+  type RunIdempotentOptions,
+} from './idempotency.service.js';
+export type { BatchOutcome, RunBatchOptions } from './stage/batch-call.js';
 export { IdempotencyInfo } from './idempotency-info.js';
 export type {
+  CallKind,
   IdempotencyDefaults,
   IdempotencyMode,
   IdempotencyModuleOptions,
@@ -10,6 +18,7 @@ export type {
   KeyCall,
   KeySource,
   PrincipalResolver,
+  PurgeOptions,
 } from './idempotency.options.js';
 export type { Duration } from './core/duration.js';
 export * from './idempotency.errors.js';
@@ -17,13 +26,21 @@ export * from './idempotency.errors.js';
 export {
   PostgresIdempotencyStore,
   type PostgresIdempotencyStoreOptions,
-} from './stores/postgres.store.js';
+} from './stores/postgres/postgres.store.js';
+export type { PgListenerFactory, PgListenerLike } from './stores/postgres/postgres.notices.js';
 export {
   RedisIdempotencyStore,
   type RedisIdempotencyStoreOptions,
-  type RedisLike,
-} from './stores/redis.store.js';
-export { InMemoryIdempotencyStore } from './stores/in-memory.store.js';
+} from './stores/redis/redis.store.js';
+export type {
+  IoRedisLike,
+  IoRedisSubscriberLike,
+  NodeRedisLike,
+  NodeRedisSubscriberLike,
+  RedisLike,
+  RedisSubscriberLike,
+} from './stores/redis/redis-client.js';
+export { InMemoryIdempotencyStore } from './stores/memory/in-memory.store.js';
 
 // For whoever writes another store
 export type {
@@ -31,7 +48,9 @@ export type {
   ClaimRequest,
   IdempotencyStore,
   LeaseState,
-  LeaseStore,
   LeaseTerms,
-  TransactionalStore,
+  SqlIdempotencyStore,
+  StoredRecord,
+  StoreFinding,
+  TransactionalClaims,
 } from './core/store.js';

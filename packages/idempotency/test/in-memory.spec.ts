@@ -1,11 +1,12 @@
 import { InMemoryIdempotencyStore } from '@acme/nest-idempotency';
 import { ManualClock } from '@acme/internal-testing';
 import { describe, expect, it } from 'vitest';
-import { leaseStoreContract } from './support/lease-store-contract.js';
+import { itPasses } from './support/it-passes.js';
+import { storeContract } from '@acme/nest-idempotency/testing';
 
 describe('InMemoryIdempotencyStore', () => {
   const store = new InMemoryIdempotencyStore();
-  leaseStoreContract(() => store);
+  itPasses(storeContract(() => ({ store, other: store })));
 
   it('does not grow with records whose time is over', async () => {
     const clock = new ManualClock();

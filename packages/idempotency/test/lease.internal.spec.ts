@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Lease } from '../src/core/lease.js';
-import type { LeaseState, LeaseStore } from '../src/core/store.js';
+import type { IdempotencyStore, LeaseState } from '../src/core/store.js';
 import { nodeRuntime } from '../src/stage/node-runtime.js';
 
 /** Answers when the test says so. */
@@ -31,7 +31,7 @@ describe('a lease of 30 ms, renewed every 10', () => {
     const since = started - claimedBefore;
     const onLost = (): void => void (lost = performance.now() - started);
     const parts = { id: 'id', token: 'token', lockTtlMs: 30, maxLockHoldMs, since, onLost };
-    return new Lease(store as Partial<LeaseStore> as LeaseStore, parts, nodeRuntime);
+    return new Lease(store as Partial<IdempotencyStore> as IdempotencyStore, parts, nodeRuntime);
   };
 
   it('asks for one renewal at a time, and for the next one when that has been answered', async () => {

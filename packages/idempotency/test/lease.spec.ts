@@ -151,7 +151,7 @@ it('lets this process, too, run again what hangs beyond maxLockHold', async () =
   await vi.advanceTimersByTimeAsync(10);
   expect(lost!.aborted).toBe(true);
   // Until the lease has run out in the store as well, and the next look at it.
-  await vi.advanceTimersByTimeAsync(100);
+  await vi.advanceTimersByTimeAsync(1_000);
   expect(await next).toBe('next');
   gate.open();
   expect(await hanging).toBe('late');

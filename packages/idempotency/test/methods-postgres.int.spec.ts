@@ -145,7 +145,7 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
           query: async (...args: unknown[]) => {
             statements.push(String(args[0]).trim());
             const result = await query(...args);
-            if (String(args[0]).trim().startsWith('select fingerprint')) await lookups?.passed;
+            if (String(args[0]).trim().startsWith('select encode(r.id')) await lookups?.passed;
             return result;
           },
         });
@@ -302,7 +302,7 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
         lookups = new Gate();
         const again = billing.charge(order());
         await waitFor(
-          () => statements.filter((sql) => sql.startsWith('select fingerprint')).length,
+          () => statements.filter((sql) => sql.startsWith('select encode(r.id')).length,
         );
         elsewhere = billing.apart(() => billing.charge(order())).then(seen);
         lookups.open();
@@ -345,7 +345,7 @@ describe('plain methods, PostgreSQL, transaction mode', () => {
       code: 'IDEMPOTENCY_KEY_REQUIRED',
     });
     await expect(
-      service.run('k', async () => 1, { name: '', ttl: 'soon' as never, mode: 'lease' }),
+      service.run('k', async () => 1, { name: '', ttl: 'soon' as never, mode: 'none' as never }),
     ).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFIGURATION', problems: { length: 3 } });
   });
 

@@ -67,12 +67,7 @@ describe('PostgresIdempotencyStore', () => {
   });
 
   it('migrates by hand, where a service has no right to', async () => {
-    const transactions = new Transactions({
-      name: 'migration',
-      adapter: fromPg(database.pool),
-      onCallbackError: () => {},
-    });
-    await new PostgresIdempotencyStore({ schema }).migrate(transactions);
+    await new PostgresIdempotencyStore({ schema, database: database.pool }).migrate();
     const { app } = await openContext(appOn(database.pool));
     expect(
       await app.get(IdempotencyService).run('k', async () => 1, { name: 'n', effect: 'none' }),
@@ -106,12 +101,26 @@ describe('PostgresIdempotencyStore', () => {
     await pool.end();
   });
 
-  it('is one database with the transactions, or refused', async () => {
-    const { app } = await openContext(appOn(database.pool, { migrate: true }));
-    const running = app
+  it('keeps leases over the transactions that there are, or over a pool of its own', async () => {
+    const joined = await openContext(appOn(database.pool, { migrate: true }));
+    @Module({
+      imports: [
+        IdempotencyModule.forRoot({
+          namespace: 'pg',
+          store: new PostgresIdempotencyStore({ schema, database: database.pool }),
+        }),
+      ],
+    })
+    class Alone {}
+    const alone = await openContext(Alone);
+    const count = async ({ app }: typeof alone, value: number, mode: 'lease' | 'auto') =>
+      app.get(IdempotencyService).run('k', async () => value, { name: 'n', mode });
+    expect(await count(joined, 1, 'lease')).toBe(1);
+    expect(await count(alone, 2, 'auto')).toBe(1);
+    const running = alone.app
       .get(IdempotencyService)
-      .run('k', async () => 1, { name: 'n', mode: 'lease' });
-    await expect(running).rejects.toThrow(/mode: "lease" cannot be had from a store in PostgreSQL/);
+      .run('t', async () => 1, { name: 'n', mode: 'transaction' });
+    await expect(running).rejects.toThrow(/mode: "transaction" needs the transactions of/);
   });
 
   it.each(['forRoot', 'forRootAsync'] as const)(

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 
 it('exports what is documented, and nothing else', () => {
   expect(Object.keys(api).sort()).toEqual([
+    'IdempotencyAttemptsExhaustedError',
     'IdempotencyConfigurationError',
     'IdempotencyError',
     'IdempotencyInfo',
@@ -39,6 +40,7 @@ it.each([
   [new api.IdempotencyStreamUnsupportedError('A.b'), 501],
   [new api.IdempotencyResultNotPlainError('A.b', 'an instance of C'), 500],
   [new api.IdempotencyReplyNotKeptError(), 409],
+  [new api.IdempotencyAttemptsExhaustedError('A.b', 3), 422],
   [new api.IdempotencyRecordUnreadableError('A.b', '00', new Error('no')), 500],
   [new api.TransactionUnusedError('A.b'), 500],
 ])('%s answers HTTP by itself', (error, status) => {

@@ -29,9 +29,11 @@ class GivingUp implements TransactionAdapter {
   }
 
   sql() {
-    const query = async <Row>() => {
+    const query = async <Row>(_: string, params?: readonly unknown[]) => {
       this.giveUp('claim');
-      return { rows: [{ present: true, version: 1_000 } as Row], rowCount: 1 };
+      const id = Buffer.isBuffer(params?.[0]) ? params[0].toString('hex') : undefined;
+      const row = { present: true, version: 1_000, id, fence: '1', attempt: 1 };
+      return { rows: [row as Row], rowCount: 1 };
     };
     return { dialect: this.dialect, query } as const;
   }

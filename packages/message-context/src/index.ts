@@ -50,7 +50,7 @@ export {
 export { decisionFor } from './delivery/decide.js';
 export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';
-export { STATUS, statusOf, type ErrorStatus } from './wire/status.js';
+export { RPC_ANSWER, STATUS, statusOf, type ErrorStatus } from './wire/status.js';
 export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';
 export { Publisher, type PublishOutcome } from './wire/publisher.js';
 export { EventSink } from './wire/event-sink.js';

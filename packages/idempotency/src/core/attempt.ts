@@ -1,9 +1,12 @@
+import type { BatchAttempt, GuardedBatch } from './batch.js';
 import type { ClaimRequest } from './store.js';
 
 /** What a guarded function learns about its claim. */
 export interface ClaimInfo {
   readonly id: string;
   readonly fence: number;
+  /** 1 for the first; counts only where attempts are limited. */
+  readonly attempt: number;
   /** Fires when the claim is lost while the function runs. Never fires in a transaction. */
   readonly signal: AbortSignal;
 }
@@ -27,15 +30,28 @@ export interface GuardedCall extends ClaimRequest {
   /** Milliseconds after which a lease is no longer renewed, however long the function runs. */
   readonly maxLockHoldMs: number;
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
+  /** Undefined where nobody limits them. */
+  readonly attempts: AttemptLimit | undefined;
   run(info: ClaimInfo): Promise<unknown>;
   /** May throw, but the effect has happened: where it cannot be undone, the call counts as done all the same. */
   conclude(value: unknown): Conclusion;
+  /** The outcome under which an error of the function is kept, so that nobody runs it again; undefined: the next attempt may. */
+  concludeError(error: unknown): string | undefined;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
   /** Told that the claim may be somebody else's although the function still runs. */
   lost?(): void;
   /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */
   unrecorded(cause: unknown): void;
+}
+
+/** How often one message may be tried. */
+export interface AttemptLimit {
+  readonly max: number;
+  /** How long they are counted. */
+  readonly ttlMs: number;
+  /** Whether this is a repetition, as far as who delivers it can tell. */
+  readonly repeated: boolean;
 }
 
 /** What came of one attempt. `recorded` is present when the outcome stands for everybody: not in an open transaction. */
@@ -56,4 +72,6 @@ interface Recorded {
 /** Claims, runs and records, in one of the two modes. */
 export interface Runner {
   attempt(call: GuardedCall): Promise<Attempt>;
+  /** An error of the function undoes or gives back all of them. */
+  attemptMany(batch: GuardedBatch): Promise<BatchAttempt[]>;
 }

@@ -2,6 +2,8 @@ import { IdempotencyKeyInUseError, IdempotencyKeyReusedError } from '../idempote
 import type { Attempt, GuardedCall, Runner } from './attempt.js';
 import { Patience } from './patience.js';
 import type { Runtime } from './runtime.js';
+import type { IdempotencyStore } from './store.js';
+import { Watch } from './watch.js';
 
 /** What a call does while another one holds its key. */
 export interface Conflict {
@@ -49,12 +51,15 @@ interface Known {
 
 /**
  * One effect per key. Duplicates in this process wait for a promise, so that only one of them asks the store, however many
- * there are; duplicates elsewhere are waited for by looking again.
+ * there are. Those that run elsewhere are waited for by a notice from the store where it sends one, and by looking again.
  */
 export class Engine {
   readonly #leaders = new Map<string, Leader>();
 
-  constructor(private readonly runtime: Runtime) {}
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly store: IdempotencyStore,
+  ) {}
 
   /**
    * @throws {IdempotencyKeyReusedError} when the key was used for something else; tells so even while that runs
@@ -117,14 +122,34 @@ export class Engine {
     runner: Runner,
     patience: Patience,
   ): Promise<Exclude<Attempt, { state: 'running' }>> {
-    for (;;) {
-      const attempt = await runner.attempt(call);
-      if (attempt.state === 'ran') return attempt;
-      refuseReuse(call, attempt.fingerprint);
-      if (attempt.state === 'done') return attempt;
-      leader.answer(attempt.fingerprint);
-      if (!(await patience.pause())) throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
+    let watch: Watch | undefined;
+    try {
+      for (let looks = 0; ; looks += 1) {
+        watch?.clear();
+        const attempt = await runner.attempt(call);
+        if (attempt.state === 'ran') return attempt;
+        refuseReuse(call, attempt.fingerprint);
+        if (attempt.state === 'done') return attempt;
+        leader.answer(attempt.fingerprint);
+        if (looks === 0 && this.store.subscribe && patience.isLeft) {
+          watch = await this.watch(call.id, patience);
+          // It may have ended before anybody listened.
+          if (watch) continue;
+        }
+        if (!(await patience.pause(watch?.heard)))
+          throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
+      }
+    } finally {
+      watch?.stop();
     }
+  }
+
+  private async watch(id: string, patience: Patience): Promise<Watch | undefined> {
+    const opening = Watch.on(this.store, id);
+    const watch = await patience.await(opening);
+    if (watch !== 'late') return watch;
+    void opening.then((late) => late?.stop());
+    return undefined;
   }
 }
 

@@ -1,155 +1,111 @@
-import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
+import { IdempotencyAttemptsExhaustedError } from '../idempotency.errors.js';
 import { UNKEPT, type Attempt, type Conclusion, type GuardedCall, type Runner } from './attempt.js';
+import type { BatchAttempt, GuardedBatch } from './batch.js';
 import { Lease } from './lease.js';
+import { LeaseBatch } from './lease-batch.js';
+import { PatientStore, type PatientSettings } from './patient-store.js';
 import type { Runtime } from './runtime.js';
-import { textOf } from './text-of.js';
-import type { Claim, ClaimRequest, LeaseState, LeaseStore } from './store.js';
-
-/** Pauses before an outcome that could not be recorded is recorded again; the lease is renewed meanwhile. */
-const COMPLETE_PAUSES_MS = [50, 200, 1_000];
-
-interface Settings {
-  readonly storeTimeoutMs: number;
-  /** Told about a lease that could not be given back: it runs out by itself. */
-  readonly warn: (text: string) => void;
-}
+import type { Claim, ClaimRequest, IdempotencyStore, LeaseTerms } from './store.js';
 
 /** One runner at a time by a lease, and one recorded outcome by compare-and-set. */
 export class LeaseRunner implements Runner {
+  readonly #store: PatientStore;
+
   constructor(
-    private readonly store: LeaseStore,
+    store: IdempotencyStore,
     private readonly runtime: Runtime,
-    private readonly settings: Settings,
-  ) {}
+    settings: PatientSettings,
+  ) {
+    this.#store = new PatientStore(store, runtime, settings);
+  }
 
   async attempt(call: GuardedCall): Promise<Attempt> {
-    const token = this.runtime.token();
+    const { lockTtlMs, attempts } = call;
+    const terms = { token: this.runtime.token(), lockTtlMs, attemptTtlMs: attempts?.ttlMs };
     const since = this.runtime.now();
-    const claim = await this.claim(call, token);
-    if (claim.state === 'done') return { ...claim, recorded: { outcome: claim.outcome } };
-    if (claim.state === 'running') return claim;
-    const { id, lockTtlMs, maxLockHoldMs } = call;
-    if (this.runtime.now() - since >= lockTtlMs) return this.tooLate(call, token);
+    const [claim] = await this.#store.claim([requestOf(call)], terms);
+    if (claim!.state === 'done') return { ...claim!, recorded: { outcome: claim!.outcome } };
+    if (claim!.state === 'running') return claim!;
+    if (attempts && claim!.attempt > attempts.max) return this.exhausted(call, terms, attempts.max);
     const onLost = (): void => call.lost?.();
-    const parts = { id, token, lockTtlMs, maxLockHoldMs, since, onLost };
-    const lease = new Lease(this.store, parts, this.runtime);
+    const { maxLockHoldMs } = call;
+    const parts = { id: call.id, token: terms.token, lockTtlMs, maxLockHoldMs, since, onLost };
+    const lease = new Lease(this.#store.store, parts, this.runtime);
     try {
-      const result = await this.run(call, token, claim.fence, lease);
-      const { value, verdict, outcome } = await this.conclude(call, token, result);
+      const result = await this.run(call, terms, claim!, lease);
+      const { value, verdict, outcome } = await this.conclude(call, terms, result);
       if (verdict === 'undo') {
-        await this.release(call, token);
+        await this.release(call, terms);
         return { state: 'ran', value, recorded: undefined };
       }
-      const recorded = await this.record(call, token, outcome);
+      const recorded = await this.record(call, terms, outcome);
       return { state: 'ran', value, recorded: recorded ? { outcome } : undefined };
     } finally {
       lease.end();
     }
   }
 
-  private async claim(call: GuardedCall, token: string): Promise<Claim> {
-    const { lockTtlMs } = call;
-    const claiming = this.store.claim({ ...requestOf(call), token, lockTtlMs });
-    try {
-      return await this.inTime(claiming);
-    } catch (error) {
-      // It may be ours without our knowing it; nobody else could run before it runs out.
-      void claiming.then(
-        () => this.release(call, token),
-        () => undefined,
-      );
-      throw new IdempotencyStoreUnavailableError(this.store.label, error);
-    }
+  attemptMany(batch: GuardedBatch): Promise<BatchAttempt[]> {
+    return new LeaseBatch(this.#store, this.runtime, batch).attempt();
   }
 
-  /** A slow line or a frozen process: by now somebody else may hold the key, and nothing has been run. */
-  private async tooLate(call: GuardedCall, token: string): Promise<never> {
-    await this.release(call, token);
-    const cause = new Error(`the claim took longer than lockTtl, ${call.lockTtlMs} ms`);
-    throw new IdempotencyStoreUnavailableError(this.store.label, cause);
+  /** Its count begins anew, so that an operator may send it again. */
+  private async exhausted(call: GuardedCall, terms: LeaseTerms, max: number): Promise<never> {
+    await this.release(call, { ...terms, attemptTtlMs: undefined });
+    throw new IdempotencyAttemptsExhaustedError(call.name, max);
   }
 
   private async run(
     call: GuardedCall,
-    token: string,
-    fence: number,
+    terms: LeaseTerms,
+    { fence, attempt }: Extract<Claim, { state: 'claimed' }>,
     lease: Lease,
   ): Promise<unknown> {
     try {
       return await call.run({
         id: call.id,
         fence,
+        attempt,
         get signal() {
           return lease.signal;
         },
       });
     } catch (error) {
-      await this.release(call, token);
+      const outcome = call.concludeError(error);
+      if (outcome === undefined) await this.release(call, terms);
+      else await this.record(call, terms, outcome);
       throw error;
     }
   }
 
   /** A result that is refused changes nothing about the effect: given back, the key would let the repetition have another. */
-  private async conclude(call: GuardedCall, token: string, result: unknown): Promise<Conclusion> {
+  private async conclude(
+    call: GuardedCall,
+    terms: LeaseTerms,
+    result: unknown,
+  ): Promise<Conclusion> {
     try {
       return call.conclude(result);
     } catch (error) {
-      await this.record(call, token, UNKEPT);
+      await this.record(call, terms, UNKEPT);
       throw error;
     }
   }
 
-  /** Whether the outcome stands in the store. The effect has happened, so this tries hard. */
+  /** Whether the outcome stands in the store. */
   private async record(
     call: GuardedCall,
-    token: string,
+    { token }: LeaseTerms,
     outcome: string | undefined,
   ): Promise<boolean> {
-    const complete = (): Promise<LeaseState> =>
-      this.inTime(this.store.complete({ ...requestOf(call), token }, outcome, call.ttlMs));
-    const { state, cause } = await this.tryHard(complete);
+    const request = { ...requestOf(call), token };
+    const { state, cause } = await this.#store.settle(request, outcome, call.ttlMs);
     if (state !== 'held') call.unrecorded(cause);
     return state === 'held';
   }
 
-  private async tryHard(
-    complete: () => Promise<LeaseState>,
-  ): Promise<{ state?: LeaseState; cause?: unknown }> {
-    for (const pause of COMPLETE_PAUSES_MS) {
-      try {
-        return { state: await complete() };
-      } catch {
-        await this.runtime.sleep(pause).done;
-      }
-    }
-    return complete().then(
-      (state) => ({ state }),
-      (cause: unknown) => ({ cause }),
-    );
-  }
-
-  private async release({ id, name, lockTtlMs }: GuardedCall, token: string): Promise<void> {
-    try {
-      await this.inTime(this.store.release(id, token));
-    } catch (error) {
-      this.settings.warn(
-        `${name}: the claim ${id} could not be given back (${textOf(error)}), so the next attempt has to wait until it runs out, ${lockTtlMs} ms at most.`,
-      );
-    }
-  }
-
-  /** Clients that queue commands while they are disconnected would otherwise hold a request for minutes. */
-  private async inTime<T>(work: Promise<T>): Promise<T> {
-    const { storeTimeoutMs } = this.settings;
-    const timeout = this.runtime.sleep(storeTimeoutMs);
-    const late = timeout.done.then(() => {
-      throw new Error(`no answer within ${storeTimeoutMs} ms`);
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      timeout.stop();
-    }
+  private release(call: GuardedCall, terms: LeaseTerms): Promise<void> {
+    return this.#store.release([requestOf(call)], terms);
   }
 }
 

@@ -1,6 +1,6 @@
 import { IdempotencyLeaseLostError } from '../idempotency.errors.js';
 import type { Runtime } from './runtime.js';
-import type { LeaseStore } from './store.js';
+import type { IdempotencyStore } from './store.js';
 
 interface LeaseParts {
   readonly id: string;
@@ -22,7 +22,7 @@ export class Lease {
   #renewing = false;
 
   constructor(
-    private readonly store: LeaseStore,
+    private readonly store: IdempotencyStore,
     private readonly parts: LeaseParts,
     private readonly runtime: Runtime,
   ) {

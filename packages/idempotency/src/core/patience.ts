@@ -28,13 +28,22 @@ export class Patience {
     }
   }
 
-  /** Waits a little, longer each time, with some chance in it so that waiters of several processes spread. False: enough. */
-  async pause(): Promise<boolean> {
+  get isLeft(): boolean {
+    return this.runtime.now() < this.#end;
+  }
+
+  /**
+   * Waits a little, longer each time, with some chance in it so that waiters of several processes spread; where `woken` may
+   * come instead, that is waited for, and looking again is for when it does not. False: enough.
+   */
+  async pause(woken?: Promise<void>): Promise<boolean> {
     const left = this.#end - this.runtime.now();
     if (left <= 0) return false;
-    const spread = this.#pause * (0.5 + this.runtime.random());
+    const spread = (woken ? LONGEST_PAUSE_MS : this.#pause) * (0.5 + this.runtime.random());
     this.#pause = Math.min(this.#pause * 1.5, LONGEST_PAUSE_MS);
-    await this.runtime.sleep(Math.min(left, spread)).done;
+    const timeout = this.runtime.sleep(Math.min(left, spread));
+    await Promise.race(woken ? [woken, timeout.done] : [timeout.done]);
+    timeout.stop();
     return true;
   }
 }

@@ -1,5 +1,5 @@
 import type { HandlerKind, StageHandler } from '@acme/nest-message-context';
-import { problemsOfCall, problemsOfDefaults } from '../idempotency.options.js';
+import { problemsOfCall, problemsOfDefaults } from '../options/call-options.js';
 import { callKindsOf, type StageOptions } from './call-kind.js';
 import type { Protection } from './protection.js';
 

@@ -1,14 +1,11 @@
 import type { BodyCall, HandlerKind } from '@acme/nest-message-context';
-import type { IdempotentOptions } from '../idempotency.options.js';
+import type { CallKind, IdempotentOptions } from '../idempotency.options.js';
 
 /** @internal What the decorator gives to the stage. */
 export interface StageOptions extends IdempotentOptions {
   /** The decorator stands on the class. */
   readonly onClass?: boolean;
 }
-
-/** How a call came in, as far as duplicates are treated differently. */
-export type CallKind = 'http' | 'grpc' | 'request' | 'event' | 'method';
 
 export function callKindOf({ role, context: { message } }: BodyCall): CallKind {
   if (role === 'method' || message.transport === 'method') return 'method';

@@ -5,9 +5,11 @@ import {
   IdempotencyReplyNotKeptError,
   IdempotencyResultNotPlainError,
 } from '../idempotency.errors.js';
+import type { IdempotencyDefaults } from '../idempotency.options.js';
 import type { HttpReply, StoredHead } from './http-reply.js';
 import type { Protection } from './protection.js';
 import { isStream } from './result.js';
+import { finalError, type StoredError } from './stored-error.js';
 
 interface Kept {
   readonly name: string;
@@ -40,9 +42,26 @@ function unkept(name: string, value: unknown, what: string, protection: Protecti
   return { value, verdict: 'record', outcome: UNKEPT };
 }
 
+/** The outcome under which an error is kept; undefined: the next attempt may run. */
+export function concludeError(
+  error: unknown,
+  { name, storeIf }: { name: string; storeIf: IdempotencyDefaults['storeIf'] },
+  protection: Protection,
+): string | undefined {
+  const kept = finalError(error, storeIf);
+  const encoded = kept && encode({ error: kept });
+  if (!encoded || 'text' in encoded) return encoded?.text;
+  protection.warnOnce(
+    `error ${name}`,
+    `${name} threw an error that storeIf calls final, and what it answers has ${encoded.what}, which cannot be kept: the next attempt runs again. Give it a plain response.`,
+  );
+  return undefined;
+}
+
 interface StoredReply {
   readonly body?: unknown;
   readonly head?: StoredHead | undefined;
+  readonly error?: StoredError | undefined;
 }
 
 /**

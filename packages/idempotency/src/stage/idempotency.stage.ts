@@ -6,6 +6,7 @@ import {
   type BodyStageService,
   type StageHandler,
 } from '@acme/nest-message-context';
+import { UNKEPT } from '../core/attempt.js';
 import { fingerprintOf } from '../core/fingerprint.js';
 import { recordIdOf } from '../core/identity.js';
 import { IdempotencyInfo } from '../idempotency-info.js';
@@ -15,14 +16,16 @@ import {
   isIdempotencyError,
 } from '../idempotency.errors.js';
 import { problemsOfHandler } from './boot-check.js';
-import { callKindOf, type CallKind, type StageOptions } from './call-kind.js';
-import { settingsOf, waitMsOf } from './call-settings.js';
-import { conclude, storedReply } from './concluding.js';
+import type { CallKind } from '../idempotency.options.js';
+import { callKindOf, type StageOptions } from './call-kind.js';
+import { attemptsOf, optionOf, settingsOf, waitMsOf } from './call-settings.js';
+import { conclude, concludeError, storedReply } from './concluding.js';
 import { answersWithStream, markReplayed } from './grpc-reply.js';
 import { HttpReply } from './http-reply.js';
 import { keyOf } from './key-of.js';
 import { Protection } from './protection.js';
 import { isRefusal } from './result.js';
+import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
 
@@ -67,8 +70,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       );
     this.#named.set(name, { owner: handler.owner, methodName });
     const mode = this.protection.modeOf(handler.options);
+    const label = this.protection.guardOf(handler.options)?.store.label;
     if (problems.length === 0 && mode)
-      this.protection.logger.log(`${name}: ${mode} mode, ${this.protection.store.label}`);
+      this.protection.logger.log(`${name}: ${mode} mode, ${label}`);
     return problems.map(
       (problem) => `@Idempotent() on ${handlerName(handler.handler)}: ${problem}`,
     );
@@ -87,12 +91,13 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       throw new IdempotencyStreamUnsupportedError(name);
     const key = keyOf({ kind, message: own, args: call.args }, options);
     if (key === undefined) return next();
-    const { namespace, defaults } = this.protection.options;
+    const { options: module } = this.protection;
+    const { namespace } = module;
     const principal = await this.principalOf(call, kind);
     const id = recordIdOf({ namespace, principal, name, key });
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
     if (IdempotencyInfo.current()?.holds(id)) return next();
-    const settings = settingsOf(options, defaults, kind);
+    const settings = settingsOf(options, module, kind);
     const execution = await this.protection.execute({
       id,
       name,
@@ -100,6 +105,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       settings,
       waitMs: waitMsOf(settings, context.message.deadline, Date.now()),
       options,
+      attempts: attemptsOf(settings, own),
       redelivers: kind === 'event',
       run: next,
       conclude: (value) => {
@@ -107,14 +113,24 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         if (kind === 'event') return { value, verdict: 'record' };
         return conclude(value, { name, serialize: options.serialize, reply }, this.protection);
       },
+      concludeError: (error) =>
+        concludeError(error, { name, storeIf: settings.storeIf }, this.protection),
     });
     if (!execution.replayed) return execution.value;
-    // Nobody waits for a reply: that it is done, kept reply or not, is all there is to know.
-    if (kind === 'event') return undefined;
+    if (kind === 'event') return this.eventDone(execution.outcome, name, id);
     const stored = storedReply(execution.outcome, name, id);
     if (kind === 'grpc') markReplayed(context.message.raw);
     reply?.replay(stored.head);
+    if (stored.error) throw errorOf(stored.error);
     return stored.body;
+  }
+
+  /** Nobody waits for a reply: that it is done, kept reply or not, is all there is to know, unless it is an error. */
+  private eventDone(outcome: string | undefined, name: string, id: string): undefined {
+    if (outcome === undefined || outcome === UNKEPT) return undefined;
+    const { error } = storedReply(outcome, name, id);
+    if (error) throw errorOf(error);
+    return undefined;
   }
 
   private async principalOf(
@@ -123,8 +139,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
   ): Promise<string | undefined> {
     // A resolver of the module is about callers; messages have none, unless their handler says how to tell.
     const resolver =
-      options.principal ??
-      (kind === 'http' || kind === 'grpc' ? this.protection.options.defaults.principal : undefined);
+      kind === 'http' || kind === 'grpc'
+        ? optionOf('principal', options, this.protection.options, kind)
+        : options.principal;
     if (!resolver) return undefined;
     const principal = await resolver(context);
     if (typeof principal !== 'string' || principal === '')

@@ -1,8 +1,7 @@
 import { HeaderNames, type InboundMessage } from '@acme/nest-message-context';
 import { parseHeaderKey, parseValueKey, valueAt, type ParsedKey } from '../core/key.js';
 import { IdempotencyKeyInvalidError, IdempotencyKeyRequiredError } from '../idempotency.errors.js';
-import type { IdempotentOptions, KeySource } from '../idempotency.options.js';
-import type { CallKind } from './call-kind.js';
+import type { CallKind, IdempotentOptions, KeySource } from '../idempotency.options.js';
 
 interface Keyed {
   readonly kind: CallKind;

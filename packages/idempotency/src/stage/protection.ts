@@ -1,11 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { MessageContext, statusOf } from '@acme/nest-message-context';
-import { DEFAULT_TRANSACTIONS, type Transactions } from '@acme/nest-transaction';
-import type { Conclusion, GuardedCall, Runner } from '../core/attempt.js';
-import { Engine, type Execution } from '../core/engine.js';
-import { LeaseRunner } from '../core/lease-runner.js';
-import type { IdempotencyStore } from '../core/store.js';
-import { TransactionRunner } from '../core/transaction-runner.js';
+import type { Transactions } from '@acme/nest-transaction';
+import type { AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
+import type { Execution } from '../core/engine.js';
 import { IdempotencyInfo } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
@@ -13,14 +10,13 @@ import {
   isIdempotencyError,
   TransactionUnusedError,
 } from '../idempotency.errors.js';
-import type {
-  IdempotencyMode,
-  IdempotentOptions,
-  ResolvedModuleOptions,
-} from '../idempotency.options.js';
-import { InMemoryIdempotencyStore } from '../stores/in-memory.store.js';
+import type { IdempotencyMode, IdempotentOptions } from '../idempotency.options.js';
+import { DEFAULT_STORE, type ResolvedModuleOptions } from '../options/module-options.js';
 import type { CallSettings } from './call-settings.js';
-import { nodeRuntime } from './node-runtime.js';
+import { StoreGuard } from './store-guard.js';
+
+/** Which store and which mode a call asks for. */
+export type ModeOptions = Pick<IdempotentOptions, 'mode' | 'store'>;
 
 /** One call to protect. */
 export interface ProtectedCall {
@@ -29,20 +25,20 @@ export interface ProtectedCall {
   readonly fingerprint: string | undefined;
   readonly settings: CallSettings;
   readonly waitMs: number;
-  readonly options: Pick<IdempotentOptions, 'mode' | 'effect' | 'isolation'>;
+  readonly options: Pick<IdempotentOptions, 'mode' | 'store' | 'effect' | 'isolation'>;
+  readonly attempts: AttemptLimit | undefined;
   /** Nobody but a redelivery will ask for the outcome: an event. */
   readonly redelivers: boolean;
   run(): Promise<unknown>;
   conclude(value: unknown): Conclusion;
+  concludeError(error: unknown): string | undefined;
 }
 
-/** The engine, wired to the store and the transactions of this application. Made by `IdempotencyModule`. */
+/** The engines, wired to the stores and the transactions of this application. Made by `IdempotencyModule`. */
 export class Protection {
   readonly logger = new Logger('Idempotency');
   readonly production = process.env['NODE_ENV'] === 'production';
-  readonly store: IdempotencyStore;
-  readonly #engine = new Engine(nodeRuntime);
-  readonly #runners: Partial<Record<IdempotencyMode, Runner>>;
+  readonly guards: ReadonlyMap<string, StoreGuard>;
   readonly #warned = new Set<string>();
   /** Errors pass through every protected call that they leave. */
   readonly #reported = new WeakSet<object>();
@@ -50,16 +46,22 @@ export class Protection {
   constructor(
     readonly options: ResolvedModuleOptions,
     private readonly transactionsName: string,
-    readonly transactions: Transactions | undefined,
+    transactions: Transactions | undefined,
   ) {
-    this.store = options.store ?? new InMemoryIdempotencyStore();
-    this.#runners = this.runners();
+    const warn = (text: string): void => this.logger.warn(text);
+    const { storeTimeoutMs } = options;
+    const around = { transactionsName, transactions, storeTimeoutMs, warn };
+    this.guards = new Map(
+      [...options.stores].map(([name, store]) => [name, new StoreGuard(store, around)]),
+    );
   }
 
-  execute(call: ProtectedCall): Promise<Execution> {
+  async execute(call: ProtectedCall): Promise<Execution> {
     const { settings, options, name } = call;
-    const { runner } = this.runnerFor(options);
-    if (!runner) throw new IdempotencyConfigurationError(this.problemsOfMode(options));
+    const guard = this.guardOf(options);
+    const runner = guard?.runnerOf(options);
+    if (!guard || !runner) throw new IdempotencyConfigurationError(this.problemsOfMode(options));
+    let started = false;
     const guarded: GuardedCall = {
       id: call.id,
       name,
@@ -68,51 +70,45 @@ export class Protection {
       lockTtlMs: settings.lockTtlMs,
       maxLockHoldMs: settings.maxLockHoldMs,
       isolation: options.isolation,
-      run: (claim) => IdempotencyInfo.run(claim, () => call.run()),
+      attempts: call.attempts,
+      run: (claim) => {
+        started = true;
+        return IdempotencyInfo.run(claim, () => call.run());
+      },
       conclude: (value) => call.conclude(value),
+      concludeError: (error) => call.concludeError(error),
       unused: () => this.unused(name, options.effect),
       unrecorded: (cause) => this.unrecorded(name, call.redelivers, cause),
     };
     const conflict = { waitMs: call.waitMs, retryAfterMs: settings.retryAfterMs };
-    return this.#engine.execute(guarded, conflict, runner);
+    try {
+      return await guard.engine.execute(guarded, conflict, runner);
+    } catch (error) {
+      const open = settings.onStoreError === 'open' && !started;
+      if (!open || !isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error;
+      this.logger.warn(
+        `${name} runs without protection, as onStoreError: 'open' says. ${String(error)}`,
+      );
+      return { replayed: false, value: await call.run() };
+    }
+  }
+
+  /** Undefined where a store is asked for that there is not. */
+  guardOf({ store = DEFAULT_STORE }: ModeOptions): StoreGuard | undefined {
+    return this.guards.get(store);
   }
 
   /** The mode in force; undefined when the options ask for one that this application cannot give. */
-  modeOf(options: Pick<IdempotentOptions, 'mode'>): IdempotencyMode | undefined {
-    const { runner, mode } = this.runnerFor(options);
-    return runner && mode;
+  modeOf(options: ModeOptions): IdempotencyMode | undefined {
+    return this.guardOf(options)?.modeOf(options);
   }
 
-  problemsOfMode(options: Pick<IdempotentOptions, 'mode'>): string[] {
-    const { runner, mode } = this.runnerFor(options);
-    if (runner) return [];
-    const { kind, label } = this.store;
-    if (mode !== 'lease' && mode !== 'transaction')
-      return [`mode: ${JSON.stringify(mode)} is none. Give 'transaction', 'lease' or 'auto'.`];
-    if (kind !== mode)
-      return [
-        `mode: "${mode}" cannot be had from a store in ${label}. Give a store that can (transaction: PostgresIdempotencyStore, lease: RedisIdempotencyStore).`,
-      ];
-    return this.problemsOfTransactions();
-  }
-
-  /** Why a store that needs transactions cannot work; nothing for a store that does without. */
-  problemsOfTransactions(): string[] {
-    const { store, transactions } = this;
-    if (store.kind !== 'transaction' || transactions?.dialect === store.dialect) return [];
-    const isDefault = this.transactionsName === DEFAULT_TRANSACTIONS;
-    const module = isDefault
-      ? 'TransactionModule.forRoot({ adapter })'
-      : `TransactionModule.forRoot({ adapter, name: '${this.transactionsName}' })`;
-    if (transactions)
-      return [
-        `store: ${store.label} and the "${transactions.dialect}" transactions of ${module} are not one database. Give the store of the database that the transactions are made in, or name that one's: IdempotencyModule.forRoot({ transactions: 'name' }).`,
-      ];
-    const orName = isDefault
-      ? "; where it has a name, say which: IdempotencyModule.forRoot({ transactions: 'name' })"
-      : `, or correct transactions: '${this.transactionsName}'`;
+  problemsOfMode(options: ModeOptions): string[] {
+    const guard = this.guardOf(options);
+    if (guard) return guard.problemsOfMode(options);
+    const known = [...this.guards.keys()].filter((name) => name !== DEFAULT_STORE);
     return [
-      `mode: "transaction" needs the transactions of ${module}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}.`,
+      `store: there is none with the name ${JSON.stringify(options.store)}. ${known.length > 0 ? `Known are ${known.join(', ')}.` : 'Name it in IdempotencyModule.forRoot({ stores }).'}`,
     ];
   }
 
@@ -137,32 +133,14 @@ export class Protection {
     this.logger.warn(text);
   }
 
-  private runnerFor(options: Pick<IdempotentOptions, 'mode'>) {
-    const asked = options.mode ?? 'auto';
-    const mode = asked === 'auto' ? this.store.kind : asked;
-    return { mode, runner: this.#runners[mode] };
-  }
-
-  private runners(): Partial<Record<IdempotencyMode, Runner>> {
-    const { store, transactions, options } = this;
-    if (store.kind === 'lease') {
-      const warn = (text: string): void => this.logger.warn(text);
-      const { storeTimeoutMs } = options;
-      return { lease: new LeaseRunner(store, nodeRuntime, { storeTimeoutMs, warn }) };
-    }
-    return transactions?.dialect === store.dialect
-      ? { transaction: new TransactionRunner(store, transactions) }
-      : {};
-  }
-
-  private unused(name: string, effect: IdempotentOptions['effect']): void {
+  unused(name: string, effect: IdempotentOptions['effect']): void {
     if (effect === 'none') return;
     const error = new TransactionUnusedError(name, this.transactionsName);
     if (!this.production) throw error;
     this.warnOnce(`unused ${name}`, error.message);
   }
 
-  private unrecorded(name: string, redelivers: boolean, cause: unknown): void {
+  unrecorded(name: string, redelivers: boolean, cause: unknown): void {
     const why = cause === undefined ? 'somebody else has taken it' : 'its outcome cannot be stored';
     // An event that comes again finds what counts. A caller is better served with the result there is.
     if (redelivers) throw new IdempotencyLeaseLostError(why, cause);

@@ -28,3 +28,11 @@ export function statusOf(error: unknown): ErrorStatus | undefined {
     ? { http, grpc, reason, retryAfterMs }
     : { http, grpc, reason };
 }
+
+/**
+ * Key under which an error may carry what an RPC caller (gRPC or Nest's own transports) is answered, word for word; it goes
+ * before `STATUS`. For errors that repeat an answer which was given before.
+ */
+export const RPC_ANSWER: unique symbol = Symbol.for(
+  '@acme/nest-message-context:rpc-answer',
+) as never;

@@ -2,7 +2,8 @@ import { catchError, throwError, type Observable } from 'rxjs';
 import type { MessageContext } from '../../context/message-context.js';
 import type { GrpcCallLike } from '../grpc/grpc-facts.js';
 import { HeaderNames } from '../../wire/header-names.js';
-import { statusOf, type ErrorStatus } from '../../wire/status.js';
+import { RPC_ANSWER, statusOf, type ErrorStatus } from '../../wire/status.js';
+import { readSafely } from '../../read-safely.js';
 
 /**
  * Answers an RPC caller with the status that the thrown error carries, where no exception filter mapped it: Nest's own
@@ -14,8 +15,11 @@ export function answeringByStatus<T>(reply: Observable<T>, context: MessageConte
 
 function answerFor(error: unknown, { message }: MessageContext): unknown {
   const { thrown } = message;
-  const status = statusOf(thrown?.error);
-  if (!thrown || !status || !(error === thrown.error || isNestsFallback(error))) return error;
+  if (!thrown || !(error === thrown.error || isNestsFallback(error))) return error;
+  const answer = readSafely(thrown.error, RPC_ANSWER);
+  if (answer !== undefined) return answer;
+  const status = statusOf(thrown.error);
+  if (!status) return error;
   const text = thrown.error instanceof Error ? thrown.error.message : status.reason;
   return message.transport === 'grpc'
     ? grpcAnswer(status, text, message.raw as GrpcCallLike)

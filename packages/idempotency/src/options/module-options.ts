@@ -1,0 +1,165 @@
+import { toMs } from '../core/duration.js';
+import type { IdempotencyStore } from '../core/store.js';
+import { unknownOptions } from '../core/unknown-options.js';
+import { IdempotencyConfigurationError } from '../idempotency.errors.js';
+import type {
+  CallKind,
+  IdempotencyDefaults,
+  IdempotencyModuleOptions,
+  PurgeOptions,
+} from '../idempotency.options.js';
+import { InMemoryIdempotencyStore } from '../stores/memory/in-memory.store.js';
+import { isCount, OF_DEFAULTS, problemsOfDefaults } from './call-options.js';
+import { show } from './show.js';
+
+/** What a handler that names no store gets. */
+export const DEFAULT_STORE = 'default';
+
+const OF_MODULE = [
+  'namespace',
+  'store',
+  'stores',
+  'defaults',
+  'purge',
+  'migrate',
+  'storeTimeout',
+  'replayHeaders',
+  'allowInMemoryStorage',
+  ...OF_DEFAULTS,
+];
+
+/** These would be wrong on another response: cookies, framing, and what belongs to one connection or moment. */
+const NEVER_REPLAYED = [
+  'set-cookie',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'trailer',
+  'date',
+  'proxy-authenticate',
+  'www-authenticate',
+];
+
+const REPLAYED = [
+  'content-type',
+  'content-location',
+  'location',
+  'etag',
+  'last-modified',
+  'link',
+] as const;
+
+const KINDS: readonly CallKind[] = ['http', 'grpc', 'request', 'event', 'method'];
+
+/** Module options with every default filled in. */
+export interface ResolvedModuleOptions {
+  readonly namespace: string;
+  /** By name; `default` is the one that handlers get who name none. */
+  readonly stores: ReadonlyMap<string, IdempotencyStore>;
+  readonly migrate: boolean;
+  readonly storeTimeoutMs: number;
+  readonly purge: { readonly everyMs: number; readonly limit: number } | undefined;
+  readonly replayHeaders: readonly string[];
+  readonly defaults: IdempotencyDefaults;
+  readonly defaultsOf: Readonly<Partial<Record<CallKind, IdempotencyDefaults>>>;
+}
+
+/** @throws {IdempotencyConfigurationError} that lists everything that is wrong */
+export function resolveModuleOptions(
+  options: IdempotencyModuleOptions | undefined,
+  production: boolean,
+): ResolvedModuleOptions {
+  const given: Partial<IdempotencyModuleOptions> = options ?? {};
+  const problems = [
+    ...unknownOptions(given, OF_MODULE),
+    ...problemsOfDefaults(given),
+    ...problemsOfKinds(given.defaults),
+    ...problemsOfNamespace(given.namespace),
+    ...problemsOfStores(given, production),
+    ...problemsOfPurge(given.purge),
+    ...problemsOfHeaders(given.replayHeaders),
+  ];
+  if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
+  const { store = new InMemoryIdempotencyStore(), stores = {}, purge = {} } = given;
+  return {
+    namespace: given.namespace!,
+    stores: new Map([[DEFAULT_STORE, store], ...Object.entries(stores)]),
+    migrate: given.migrate ?? false,
+    storeTimeoutMs: toMs(given.storeTimeout) ?? 5_000,
+    purge: purge === false ? undefined : resolvePurge(purge),
+    replayHeaders: (given.replayHeaders ?? REPLAYED).map((name) => name.toLowerCase()),
+    defaults: Object.fromEntries(
+      OF_DEFAULTS.map((name) => [name, given[name as keyof IdempotencyDefaults]]),
+    ) as IdempotencyDefaults,
+    defaultsOf: given.defaults ?? {},
+  };
+}
+
+const resolvePurge = ({ every = '1m', limit = 1_000 }: PurgeOptions) => ({
+  everyMs: toMs(every)!,
+  limit,
+});
+
+function problemsOfKinds(defaults: unknown): string[] {
+  if (defaults === undefined) return [];
+  if (typeof defaults !== 'object' || defaults === null)
+    return [`defaults: ${show(defaults)} is no object. Give { http: { ttl: '1h' } }.`];
+  return Object.entries(defaults as Record<string, object>).flatMap(([kind, own]) =>
+    KINDS.includes(kind as CallKind)
+      ? [...unknownOptions(own, OF_DEFAULTS), ...problemsOfDefaults(own)].map(
+          (problem) => `defaults.${kind}.${problem}`,
+        )
+      : [`defaults.${kind}: there is no such kind of call. Known are ${KINDS.join(', ')}.`],
+  );
+}
+
+function problemsOfPurge(purge: PurgeOptions | false | undefined): string[] {
+  if (purge === undefined || purge === false) return [];
+  const { every, limit } = purge;
+  const problems = unknownOptions(purge, ['every', 'limit']);
+  if (every !== undefined && (toMs(every) ?? 0) < 1_000)
+    problems.push(`every: ${show(every)} cannot be used. Give '1s' or longer.`);
+  if (limit !== undefined && !isCount(limit))
+    problems.push(`limit: ${show(limit)} is no count. Give 1 or more.`);
+  return problems.map((problem) => `purge.${problem}`);
+}
+
+function problemsOfNamespace(namespace: unknown): string[] {
+  return typeof namespace === 'string' && namespace.trim() !== ''
+    ? []
+    : [
+        `namespace: ${show(namespace)} is no name. Give the name of the service, for example 'billing'.`,
+      ];
+}
+
+function problemsOfStores(
+  { store, stores = {}, allowInMemoryStorage }: Partial<IdempotencyModuleOptions>,
+  production: boolean,
+): string[] {
+  const named = Object.entries(stores).map(([name, one]) => [`stores.${name}`, name, one] as const);
+  const all = [
+    ['store', DEFAULT_STORE, store ?? new InMemoryIdempotencyStore()] as const,
+    ...named,
+  ];
+  return all.flatMap(([option, name, one]) => {
+    if (name === DEFAULT_STORE && option !== 'store')
+      return [`${option}: "default" is the name of the one given as store. Give it another name.`];
+    if (typeof (one as Partial<IdempotencyStore> | null)?.claim !== 'function')
+      return [
+        `${option}: ${show(one)} is no store. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client).`,
+      ];
+    return one.volatile && production && !allowInMemoryStorage
+      ? [
+          `${option}: keys kept in memory protect nothing when there is another process or a restart. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.`,
+        ]
+      : [];
+  });
+}
+
+function problemsOfHeaders(headers: readonly string[] | undefined): string[] {
+  return (headers ?? [])
+    .filter((name) => typeof name !== 'string' || NEVER_REPLAYED.includes(name.toLowerCase()))
+    .map((name) => `replayHeaders: ${show(name)} must not be replayed. Take it out.`);
+}

@@ -1,0 +1,6 @@
+/** A value as it is named in an error: never its contents. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `a ${value.constructor?.name ?? 'null-prototype'} object`;
+}

@@ -1,0 +1,63 @@
+import type { IdempotencyStore } from '../core/store.js';
+import { textOf } from '../core/text-of.js';
+
+export interface PurgerSettings {
+  readonly everyMs: number;
+  readonly limit: number;
+  readonly warn: (text: string) => void;
+}
+
+/** Removes expired records of one store while the application runs. Of several processes, the store lets one at a time. */
+export class Purger {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #failing = false;
+
+  constructor(
+    private readonly store: IdempotencyStore,
+    private readonly settings: PurgerSettings,
+  ) {}
+
+  start(): void {
+    // Some chance in it, so that processes started together do not all come at once.
+    const first = this.settings.everyMs * (0.5 + Math.random() / 2);
+    this.#timer = setTimeout(() => this.round(), first).unref();
+  }
+
+  /** Removes what has expired, and resolves with how much it was. */
+  async runOnce(): Promise<number> {
+    const { limit } = this.settings;
+    let total = 0;
+    for (;;) {
+      const removed = await this.store.purge(limit);
+      total += removed;
+      if (removed < limit || this.#timer === undefined) return total;
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#running;
+  }
+
+  private round(): void {
+    this.#running = this.runOnce().then(
+      () => {
+        this.#failing = false;
+      },
+      (error: unknown) => {
+        // Once, until it works again: nothing is unsafe meanwhile, the table only grows.
+        if (!this.#failing)
+          this.settings.warn(
+            `Expired records in ${this.store.label} could not be removed, so the table grows: ${textOf(error)}`,
+          );
+        this.#failing = true;
+      },
+    );
+    void this.#running.then(() => {
+      if (this.#timer === undefined) return;
+      this.#timer = setTimeout(() => this.round(), this.settings.everyMs).unref();
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isSqlStore, type SqlIdempotencyStore } from '../core/store.js';
+import { textOf } from '../core/text-of.js';
+import { IdempotencyConfigurationError } from '../idempotency.errors.js';
+import { DEFAULT_STORE } from '../options/module-options.js';
+import { Protection } from './protection.js';
+import { Purger } from './purger.js';
+import type { StoreGuard } from './store-guard.js';
+
+/** Makes the stores ready at boot, keeps them small, and lets go of them at the end. */
+@Injectable()
+export class StoresLife {
+  #purgers: Purger[] = [];
+
+  constructor(@Inject(Protection) private readonly protection: Protection) {}
+
+  /** @throws {IdempotencyConfigurationError} when a store is not ready and may not be made so */
+  async start(): Promise<void> {
+    const { guards, options, logger } = this.protection;
+    const problems: string[] = [];
+    for (const [name, guard] of guards)
+      problems.push(...(await this.prepare(guard)).map((text) => named(name, text)));
+    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
+    const { purge } = options;
+    if (!purge) return;
+    const warn = (text: string): void => logger.warn(text);
+    const stores = [...guards.values()].map(({ store }) => store).filter(isSqlStore);
+    this.#purgers = stores.map((store) => new Purger(store, { ...purge, warn }));
+    for (const purger of this.#purgers) purger.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#purgers.map((purger) => purger.stop()));
+    await Promise.all(
+      [...this.protection.guards.values()].map(async ({ store }) => store.close?.()),
+    );
+  }
+
+  private async prepare(guard: StoreGuard): Promise<string[]> {
+    const { store } = guard;
+    const problems = guard.problemsOfStore();
+    if (problems.length > 0) return problems;
+    if (isSqlStore(store) && this.protection.options.migrate) await migrate(store);
+    const findings = await store.check().catch((error: unknown) => [
+      {
+        severity: 'warning' as const,
+        text: `The idempotency store could not be checked at boot: ${textOf(error)}`,
+      },
+    ]);
+    for (const { severity, text } of findings)
+      if (severity === 'warning') this.protection.logger.warn(text);
+    return findings.filter(({ severity }) => severity === 'error').map(({ text }) => text);
+  }
+}
+
+async function migrate(store: SqlIdempotencyStore): Promise<void> {
+  try {
+    await store.migrate();
+  } catch (cause) {
+    throw new IdempotencyConfigurationError(
+      [
+        `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run "npx nest-idempotency migrate" elsewhere and leave migrate out.`,
+      ],
+      { cause },
+    );
+  }
+}
+
+const named = (name: string, text: string): string =>
+  name === DEFAULT_STORE ? text : `stores.${name}: ${text.replace(/^store: /, '')}`;

@@ -1,0 +1,178 @@
+import type { SqlExecutor } from '@acme/nest-transaction';
+import { createHash } from 'node:crypto';
+import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
+import type { Claimed, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
+import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
+import type { PostgresTables } from './postgres.schema.js';
+import * as texts from './postgres.sql.js';
+
+type ClaimedRow = { readonly id: string; readonly fence: string; readonly attempt: number };
+type FoundRow = ClaimedRow & {
+  readonly state: StoredRecord['state'];
+  readonly token: string | null;
+  readonly fingerprint: string | null;
+  readonly outcome: string | null;
+};
+type RecordRow = Omit<FoundRow, 'id' | 'token'> & {
+  readonly name: string;
+  readonly created: string;
+  readonly expires: string;
+  readonly locked: string | null;
+};
+
+/** @param channel what is notified of every end; undefined: nobody listens */
+export function postgresStatements(tables: PostgresTables, channel?: string): SqlStatements {
+  const forClaims = (lease: boolean) => ({
+    insert: texts.insertSql(tables, lease, channel),
+    insertMany: texts.insertManySql(tables, lease, channel),
+    takeOver: texts.takeOverSql(tables, lease, channel),
+  });
+  const [inTransaction, leased] = [forClaims(false), forClaims(true)];
+  const claimsOf = ({ lease }: Hold) => (lease ? leased : inTransaction);
+  const purgeLock = lockOf(createHash('sha256').update(`purge ${tables.records}`).digest());
+
+  return {
+    ...leaseStatements(tables, channel),
+
+    async insert(sql, requests, hold) {
+      const { insert, insertMany } = claimsOf(hold);
+      if (requests.length > 1)
+        return (await rowsOf<ClaimedRow>(sql, insertMany, many(requests, hold))).map(claimed);
+      const { id, name, fingerprint } = requests[0]!;
+      const key = bytesOf(id);
+      const params = [key, name, fingerprint, hold.keepMs, lockOf(key), ...leaseOf(hold)];
+      return (await rowsOf<ClaimedRow>(sql, insert, params)).map(claimed);
+    },
+
+    async takeOver(sql, requests, hold) {
+      const rows = await rowsOf<ClaimedRow>(sql, claimsOf(hold).takeOver, many(requests, hold));
+      return rows.map(claimed);
+    },
+
+    async lookup(sql, ids) {
+      return (await rowsOf<FoundRow>(sql, texts.lookupSql(tables), [ids.map(bytesOf)])).map(found);
+    },
+
+    async addOutcome(sql, id, outcome) {
+      await sql.query(texts.addOutcomeSql(tables), [bytesOf(id), outcome]);
+    },
+
+    async countAttempt(sql, { id, name }, attemptTtlMs) {
+      const key = bytesOf(id);
+      const params = [key, name, lockOf(key), attemptTtlMs];
+      const text = texts.countAttemptSql(tables);
+      return (await rowsOf<{ attempt: number }>(sql, text, params))[0]?.attempt;
+    },
+
+    async get(sql, id) {
+      const [row] = await rowsOf<RecordRow>(sql, texts.getSql(tables), [bytesOf(id)]);
+      return row && recordOf(id, row);
+    },
+
+    async remove(sql, id, state) {
+      const key = bytesOf(id);
+      return changed(sql, texts.removeSql(tables, channel), [key, state, lockOf(key)]);
+    },
+
+    async purge(sql, limit) {
+      return (await sql.query(texts.purgeSql(tables), [limit, purgeLock])).rowCount;
+    },
+
+    async migrate(sql) {
+      await sql.query(migrationSql(tables));
+    },
+
+    async version(sql) {
+      const [{ present } = { present: false }] = await rowsOf<{ present: boolean }>(
+        sql,
+        presenceSql(tables),
+      );
+      const [newest] = present ? await rowsOf<{ version: number }>(sql, versionSql(tables)) : [];
+      return { found: newest?.version ?? 0, needed: MIGRATIONS.length };
+    },
+  };
+}
+
+function leaseStatements(
+  tables: PostgresTables,
+  channel: string | undefined,
+): Pick<SqlStatements, 'settle' | 'release' | 'extend'> {
+  const sqls = {
+    settle: texts.settleSql(tables, channel),
+    release: texts.releaseSql(tables, channel),
+    free: texts.freeSql(tables, channel),
+    extend: texts.extendSql(tables),
+  };
+  const leaseState = async (sql: SqlExecutor, text: string, params: unknown[]) =>
+    ((await changed(sql, text, params)) ? 'held' : 'lost') satisfies LeaseState;
+  return {
+    settle: (sql, { id, name, fingerprint }, token, outcome, ttlMs) =>
+      leaseState(sql, sqls.settle, [bytesOf(id), name, fingerprint, ttlMs, token, outcome]),
+    async release(sql, id, token, attemptTtlMs) {
+      const params = [bytesOf(id), token];
+      if (attemptTtlMs === undefined) await sql.query(sqls.release, params);
+      else await sql.query(sqls.free, [...params, attemptTtlMs]);
+    },
+    extend: (sql, id, token, lockTtlMs) =>
+      leaseState(sql, sqls.extend, [bytesOf(id), token, lockTtlMs]),
+  };
+}
+
+const leaseOf = ({ lease }: Hold): unknown[] => (lease ? [lease.token, lease.lockTtlMs] : []);
+
+function many(requests: readonly ClaimRequest[], hold: Hold): unknown[] {
+  const keys = requests.map(({ id }) => bytesOf(id));
+  return [
+    keys,
+    requests.map(({ name }) => name),
+    requests.map(({ fingerprint }) => fingerprint ?? null),
+    hold.keepMs,
+    keys.map(lockOf),
+    ...leaseOf(hold),
+  ];
+}
+
+const claimed = ({ id, fence, attempt }: ClaimedRow): Claimed => ({
+  id,
+  fence: Number(fence),
+  attempt,
+});
+
+const found = (row: FoundRow): Found => ({
+  ...claimed(row),
+  state: row.state,
+  token: row.token ?? undefined,
+  fingerprint: row.fingerprint ?? undefined,
+  outcome: row.outcome ?? undefined,
+});
+
+const recordOf = (id: string, row: RecordRow): StoredRecord => ({
+  id,
+  name: row.name,
+  state: row.state,
+  fingerprint: row.fingerprint ?? undefined,
+  outcome: row.outcome ?? undefined,
+  fence: Number(row.fence),
+  attempt: row.attempt,
+  createdAt: new Date(Number(row.created)),
+  expiresAt: new Date(Number(row.expires)),
+  lockedUntil:
+    row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
+});
+
+async function rowsOf<Row>(
+  sql: SqlExecutor,
+  text: string,
+  params?: readonly unknown[],
+): Promise<Row[]> {
+  return (await sql.query<Row>(text, params)).rows;
+}
+
+/** Whether the statement, which returns what it has changed, has changed anything. */
+const changed = async (sql: SqlExecutor, text: string, params: unknown[]): Promise<boolean> =>
+  (await sql.query(text, params)).rows.length > 0;
+
+const bytesOf = (id: string): Buffer => Buffer.from(id, 'hex');
+
+/** The first eight bytes of the hash: who shares them with another key merely waits for it. */
+const lockOf = (id: Buffer): string => String(id.readBigInt64BE());

@@ -1,0 +1,69 @@
+import type { SqlExecutor } from '@acme/nest-transaction';
+import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
+
+/** What a claim writes. Without a lease it counts as done, as soon as the transaction around it has committed. */
+export interface Hold {
+  readonly lease: { readonly token: string; readonly lockTtlMs: number } | undefined;
+  /** How long the record is kept, from now on. */
+  readonly keepMs: number;
+}
+
+/** A key that was claimed. */
+export interface Claimed {
+  readonly id: string;
+  readonly fence: number;
+  readonly attempt: number;
+}
+
+/** A record that kept a key from being claimed. */
+export interface Found extends Claimed {
+  /** `free`: nobody runs it, and what it tells need not be kept. */
+  readonly state: StoredRecord['state'];
+  readonly token: string | undefined;
+  readonly fingerprint: string | undefined;
+  readonly outcome: string | undefined;
+}
+
+/**
+ * What one database has to be told, each in one statement that never waits for another transaction's claim. Ids are in
+ * hex; all of one call differ.
+ */
+export interface SqlStatements {
+  /** Claims what is not there yet; gives what was claimed. */
+  insert(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Claimed[]>;
+  /** What is there, of what can be seen. */
+  lookup(sql: SqlExecutor, ids: readonly string[]): Promise<Found[]>;
+  /**
+   * Claims what is free. Of several who try, one gets it. A lease counts as one more attempt; without one, it was counted
+   * before (`countAttempt`).
+   */
+  takeOver(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Claimed[]>;
+  /** Adds the outcome to a claim of the same transaction. */
+  addOutcome(sql: SqlExecutor, id: string, outcome: string): Promise<void>;
+  settle(
+    sql: SqlExecutor,
+    request: ClaimRequest,
+    token: string,
+    outcome: string | undefined,
+    ttlMs: number,
+  ): Promise<LeaseState>;
+  /** Without `attemptTtlMs` the record is removed. */
+  release(
+    sql: SqlExecutor,
+    id: string,
+    token: string,
+    attemptTtlMs: number | undefined,
+  ): Promise<void>;
+  extend(sql: SqlExecutor, id: string, token: string, lockTtlMs: number): Promise<LeaseState>;
+  countAttempt(
+    sql: SqlExecutor,
+    request: ClaimRequest,
+    attemptTtlMs: number,
+  ): Promise<number | undefined>;
+  get(sql: SqlExecutor, id: string): Promise<StoredRecord | undefined>;
+  remove(sql: SqlExecutor, id: string, state: StoredRecord['state']): Promise<boolean>;
+  purge(sql: SqlExecutor, limit: number): Promise<number>;
+  migrate(sql: SqlExecutor): Promise<void>;
+  /** Version of the tables, 0 when there are none, and the one that is needed. */
+  version(sql: SqlExecutor): Promise<{ readonly found: number; readonly needed: number }>;
+}

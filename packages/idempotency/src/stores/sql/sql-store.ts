@@ -1,0 +1,149 @@
+import type { SqlDialect, SqlExecutor } from '@acme/nest-transaction';
+import type {
+  Claim,
+  ClaimRequest,
+  LeaseState,
+  LeaseTerms,
+  SqlIdempotencyStore,
+  StoredRecord,
+  StoreFinding,
+  TransactionalClaims,
+} from '../../core/store.js';
+import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
+import type { Claimed, Found, Hold, SqlStatements } from './sql-statements.js';
+
+/** A store in an SQL database; what its database has to be told is in its statements. */
+export abstract class SqlStore implements SqlIdempotencyStore {
+  abstract readonly label: string;
+  abstract readonly dialect: SqlDialect;
+  readonly inTransaction: TransactionalClaims;
+
+  protected constructor(
+    protected readonly statements: SqlStatements,
+    readonly database: SqlExecutor | undefined,
+    /** The table, as it is named in findings. */
+    private readonly table: string,
+  ) {
+    this.inTransaction = new Claims(statements);
+  }
+
+  abstract on(database: SqlExecutor): SqlIdempotencyStore;
+
+  async claim(request: ClaimRequest & LeaseTerms): Promise<Claim> {
+    const [claim] = await this.claimMany([request], request);
+    return claim!;
+  }
+
+  claimMany(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
+    const { token, lockTtlMs, attemptTtlMs = 0 } = terms;
+    const keepMs = Math.max(lockTtlMs, attemptTtlMs);
+    const hold = { lease: { token, lockTtlMs }, keepMs };
+    return claimAll(this.statements, this.own(), requests, hold);
+  }
+
+  settle(
+    request: ClaimRequest & Pick<LeaseTerms, 'token'>,
+    outcome: string | undefined,
+    ttlMs: number,
+  ): Promise<LeaseState> {
+    return this.statements.settle(this.own(), request, request.token, outcome, ttlMs);
+  }
+
+  release(id: string, token: string, attemptTtlMs?: number): Promise<void> {
+    return this.statements.release(this.own(), id, token, attemptTtlMs);
+  }
+
+  extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState> {
+    return this.statements.extend(this.own(), id, token, lockTtlMs);
+  }
+
+  countAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<number | undefined> {
+    return this.statements.countAttempt(this.own(), request, attemptTtlMs);
+  }
+
+  get(id: string): Promise<StoredRecord | undefined> {
+    return this.statements.get(this.own(), id);
+  }
+
+  remove(id: string, state: StoredRecord['state']): Promise<boolean> {
+    return this.statements.remove(this.own(), id, state);
+  }
+
+  purge(limit: number): Promise<number> {
+    return this.statements.purge(this.own(), limit);
+  }
+
+  migrate(): Promise<void> {
+    return this.statements.migrate(this.own());
+  }
+
+  async check(): Promise<StoreFinding[]> {
+    const { found, needed } = await this.statements.version(this.own());
+    if (found >= needed) return [];
+    const is = found === 0 ? 'missing' : `at version ${found} of ${needed}`;
+    const text = `store: table ${this.table} is ${is}. Run store.migrate() or "npx nest-idempotency migrate" before this service starts, or set migrate: true.`;
+    return [{ severity: 'error', text }];
+  }
+
+  private own(): SqlExecutor {
+    if (this.database) return this.database;
+    throw new IdempotencyConfigurationError([
+      `store: ${this.constructor.name} has no connection of its own. Give it one: new ${this.constructor.name}({ database: pool }).`,
+    ]);
+  }
+}
+
+class Claims implements TransactionalClaims {
+  constructor(private readonly statements: SqlStatements) {}
+
+  async claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number): Promise<Claim> {
+    const [claim] = await this.claimMany(sql, [request], ttlMs);
+    return claim!;
+  }
+
+  claimMany(sql: SqlExecutor, requests: readonly ClaimRequest[], ttlMs: number): Promise<Claim[]> {
+    return claimAll(this.statements, sql, requests, { lease: undefined, keepMs: ttlMs });
+  }
+
+  settle(sql: SqlExecutor, id: string, outcome: string): Promise<void> {
+    return this.statements.addOutcome(sql, id, outcome);
+  }
+}
+
+/** New keys cost one statement, duplicates one more, and the few that were left behind a third. */
+async function claimAll(
+  statements: SqlStatements,
+  sql: SqlExecutor,
+  requests: readonly ClaimRequest[],
+  hold: Hold,
+): Promise<Claim[]> {
+  const claimed = byId(await statements.insert(sql, requests, hold));
+  const known = requests.filter(({ id }) => !claimed.has(id));
+  const found = byId(
+    known.length > 0
+      ? await statements.lookup(
+          sql,
+          known.map(({ id }) => id),
+        )
+      : [],
+  );
+  const free = known.filter(({ id }) => found.get(id)?.state === 'free');
+  const takenOver = byId(free.length > 0 ? await statements.takeOver(sql, free, hold) : []);
+  return requests.map(({ id }) => {
+    const mine = claimed.get(id) ?? takenOver.get(id);
+    return mine ? claimedBy(mine) : toClaim(found.get(id), hold);
+  });
+}
+
+const byId = <T extends { readonly id: string }>(all: readonly T[]): Map<string, T> =>
+  new Map(all.map((one) => [one.id, one]));
+
+const claimedBy = ({ fence, attempt }: Claimed): Claim => ({ state: 'claimed', fence, attempt });
+
+/** Not there to be seen: the one who runs has not committed. Free and not taken over: somebody else was quicker. */
+function toClaim(found: Found | undefined, { lease }: Hold): Claim {
+  if (!found || found.state === 'free') return { state: 'running', fingerprint: undefined };
+  const { state, fingerprint, outcome, token } = found;
+  if (state === 'done') return { state, fingerprint, outcome };
+  return lease && token === lease.token ? claimedBy(found) : { state, fingerprint };
+}
