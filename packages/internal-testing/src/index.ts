@@ -16,6 +16,8 @@ export {
 export { type LogEntry, type LogLevel, RecordingLogger } from './nest/recording-logger.js';
 export { freePort } from './services/free-ports.js';
 export { PrivateServer } from './services/private-server.js';
+export { RedisCluster, startRedisCluster } from './services/redis-cluster.js';
+export { startPgBouncer, type StartPgBouncerOptions } from './services/start-pgbouncer.js';
 export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
 export { ManualClock } from './tools/manual-clock.js';

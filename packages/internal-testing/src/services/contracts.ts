@@ -49,24 +49,29 @@ interface ContainerRecipe {
   addresses(ports: readonly number[]): Record<string, string>;
 }
 
-/** Everything this package knows about one kind of server. */
-export interface Service {
-  readonly name: ServiceName;
+/** One kind of server that can be run from installed binaries. */
+export interface ServerKind {
+  readonly name: string;
   /** For people: `PostgreSQL`. */
   readonly label: string;
   /** Names the server's address in the environment. */
   readonly variable: string;
-  /** The default port with the default development logins, in the order they are tried. */
-  readonly defaultUrls: readonly string[];
   /** Debian packages that bring the binaries. */
   readonly packages: readonly string[];
-  readonly container: ContainerRecipe;
   /** The server's version; rejects when it does not answer in time or refuses the login. */
   ping(url: string, timeoutMs: number): Promise<string>;
+  /** How to run installed binaries; undefined when they are not installed. */
+  locate(): PrivateRecipe | undefined;
+}
+
+/** Everything this package knows about one kind of server that it provides. */
+export interface Service extends ServerKind {
+  readonly name: ServiceName;
+  /** The default port with the default development logins, in the order they are tried. */
+  readonly defaultUrls: readonly string[];
+  readonly container: ContainerRecipe;
   /** Further addresses that follow from a server we did not start (management API). */
   discover?(url: string): Promise<Record<string, string>>;
   /** What clients have made in a server at these addresses, as `schema orders`: nothing, where it was just started. */
   contents(addresses: Readonly<Record<string, string>>): Promise<string[]>;
-  /** How to run installed binaries; undefined when they are not installed. */
-  locate(): PrivateRecipe | undefined;
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { closedAtEndOfFile } from '../fixtures/cleanup.js';
 import { TestingError, reason } from '../testing.errors.js';
-import type { Place, PrivateRecipe, Service, ServiceName } from './contracts.js';
+import type { Place, PrivateRecipe, ServerKind } from './contracts.js';
 import { freePorts } from './free-ports.js';
 import { GuardedFolder, type GuardedProcess, identityOf } from './guarded-folder.js';
 import { signalTree } from './process-tree.js';
@@ -11,7 +11,6 @@ const HALT_DEADLINE_MS = 30_000;
 
 /** A server of our own, run from installed binaries on free loopback ports and in a temporary folder. */
 export class PrivateServer {
-  readonly service: ServiceName;
   readonly url: string;
   readonly port: number;
   /** Its addresses by environment variable: `url` and, for RabbitMQ, the management API. */
@@ -19,12 +18,11 @@ export class PrivateServer {
   private running: { name: string; process: GuardedProcess }[] = [];
 
   private constructor(
-    private readonly definition: Service,
+    private readonly definition: ServerKind,
     private readonly recipe: PrivateRecipe,
     private readonly place: Place,
     private readonly folder: GuardedFolder,
   ) {
-    this.service = definition.name;
     this.env = recipe.addresses(place);
     this.url = this.env[definition.variable] as string;
     this.port = place.ports[0] as number;
@@ -32,7 +30,7 @@ export class PrivateServer {
 
   /** @internal Creates and starts one. A port that was taken in the meantime costs one more attempt. */
   static async start(
-    definition: Service,
+    definition: ServerKind,
     recipe: PrivateRecipe,
     settings: Readonly<Record<string, string>> = {},
   ): Promise<PrivateServer> {

@@ -1,6 +1,6 @@
 import { reason, TestingError } from '../testing.errors.js';
 import { aptObstacle, installPackages } from './apt.js';
-import type { PrivateRecipe, Service, ServiceName } from './contracts.js';
+import type { PrivateRecipe, ServerKind, ServiceName } from './contracts.js';
 import { PrivateServer } from './private-server.js';
 import { services } from './servers/index.js';
 
@@ -15,20 +15,29 @@ export async function startPrivate(
   options: { readonly settings?: Readonly<Record<string, string>> } = {},
 ): Promise<PrivateServer> {
   const service = services[name];
-  const obstacle = await installBinaries([service]);
+  return PrivateServer.start(service, await installed(service), options.settings);
+}
+
+/**
+ * How to run a kind of server, once its binaries are there.
+ *
+ * Rejects with `PRIVATE_SERVER_UNAVAILABLE` when there are none and none can be installed.
+ */
+export async function installed(kind: ServerKind): Promise<PrivateRecipe> {
+  const obstacle = await installBinaries([kind]);
   if (obstacle) {
     throw new TestingError(
       'PRIVATE_SERVER_UNAVAILABLE',
-      `A private ${service.label} is needed, and its binaries are not installed: ${obstacle}\n` +
-        `What to do: ${installCommand([service])}`,
+      `A private ${kind.label} is needed, and its binaries are not installed: ${obstacle}\n` +
+        `What to do: ${installCommand([kind])}`,
     );
   }
-  return PrivateServer.start(service, service.locate() as PrivateRecipe, options.settings);
+  return kind.locate() as PrivateRecipe;
 }
 
 /** Installs the binaries that are missing, all in one run of apt-get. Returns why there still are none. */
 export async function installBinaries(
-  wanted: readonly Service[],
+  wanted: readonly ServerKind[],
   log: (line: string) => void = () => {},
 ): Promise<string | undefined> {
   const absent = absentOf(wanted);
@@ -45,13 +54,13 @@ export async function installBinaries(
   return absentOf(absent).length ? 'apt-get brought no usable binaries' : undefined;
 }
 
-/** The services whose binaries are not installed. */
-export function absentOf(wanted: readonly Service[]): Service[] {
+/** Those whose binaries are not installed. */
+export function absentOf<Kind extends ServerKind>(wanted: readonly Kind[]): Kind[] {
   return wanted.filter((service) => !service.locate());
 }
 
 /** What a person types instead. */
-export function installCommand(absent: readonly Service[]): string {
+export function installCommand(absent: readonly ServerKind[]): string {
   const packages = absent.flatMap((service) => service.packages).join(' ');
   return `as root on Debian, apt-get install --no-install-recommends ${packages}`;
 }

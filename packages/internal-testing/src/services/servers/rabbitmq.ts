@@ -3,6 +3,7 @@ import { connect } from 'amqplib';
 import { ManagementApi } from '../../fixtures/management-api.js';
 import type { Command, Place, PrivateRecipe, Service } from '../contracts.js';
 import { findProgram } from './find-program.js';
+import { writeFile } from './write-file.js';
 
 const PLUGINS = ['rabbitmq_management', 'rabbitmq_consistent_hash_exchange'];
 
@@ -162,11 +163,7 @@ function configurationFiles({ ports, settings }: Place): Command[] {
   };
   const conf = Object.entries(lines).map(([key, value]) => `${key} = ${value}`);
   return [
-    write('rabbitmq.conf', conf.join('\n')),
-    write('enabled_plugins', `[${PLUGINS.join(',')}].`),
+    writeFile('rabbitmq.conf', conf.join('\n')),
+    writeFile('enabled_plugins', `[${PLUGINS.join(',')}].`),
   ];
-}
-
-function write(file: string, text: string): Command {
-  return { file: 'sh', args: ['-c', 'printf "%s\\n" "$2" > "$1"', 'sh', file, text] };
 }

@@ -30,7 +30,8 @@ async function contents({ REDIS_URL }: Readonly<Record<string, string>>): Promis
   return keys.map((key) => `key ${key}`);
 }
 
-async function ask<T>(
+/** Asks one question on a connection of its own, and fails with what its events tell. */
+export async function ask<T>(
   address: string,
   timeoutMs: number,
   question: (client: Redis) => Promise<T>,
