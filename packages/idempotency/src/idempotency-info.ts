@@ -3,50 +3,58 @@ import type { ClaimInfo } from './core/attempt.js';
 import { derivedKey } from './core/identity.js';
 
 /** What the running handler may know about its claim. */
-export class IdempotencyInfo {
-  #ended = false;
-
-  /** @internal */
-  constructor(
-    private readonly claim: ClaimInfo,
-    private readonly outer: IdempotencyInfo | undefined,
-  ) {}
-
-  /** The claim under which the calling code runs, the innermost one; undefined outside of any. */
-  static current(): IdempotencyInfo | undefined {
-    return storage.getStore();
-  }
-
+export interface IdempotencyInfo {
   /** Name of the record: 64 hexadecimal digits that do not tell the key. For logs, and for looking into the store. */
-  get id(): string {
-    return this.claim.id;
-  }
-
+  readonly id: string;
   /**
    * Greater than that of every earlier claim of this key. A resource that remembers the greatest one it has seen can refuse
    * a runner that was overtaken, which no lease can.
    */
-  get fence(): number {
-    return this.claim.fence;
-  }
-
+  readonly fence: number;
   /**
-   * 1 for the first attempt at this key. More only where attempts are counted: for events, as `maxAttempts` has it, and in
-   * transaction mode from the first redelivery on.
+   * 1 for the first attempt at this message: the greatest number that anybody has counted, the store (for events, as
+   * `maxAttempts` has it; in transaction mode from the first redelivery on), the broker, or the sender.
    */
-  get attempt(): number {
-    return this.claim.attempt;
-  }
-
+  readonly attempt: number;
   /** Aborted when the lease is lost: stop, somebody else may be running. Never aborted in transaction mode. */
-  get signal(): AbortSignal {
-    return this.claim.signal;
-  }
-
+  readonly signal: AbortSignal;
   /**
    * An idempotency key for a call downstream: another one for every label, the same on every attempt, and no way back to
    * the key it comes from.
    */
+  deriveKey(label: string): string;
+}
+
+/** @internal The claim under which some code runs. */
+export class RunningClaim implements IdempotencyInfo {
+  #ended = false;
+
+  private constructor(
+    private readonly claim: ClaimInfo,
+    private readonly outer: RunningClaim | undefined,
+    private readonly counted: number,
+  ) {}
+
+  static current(): RunningClaim | undefined {
+    return storage.getStore();
+  }
+
+  get id(): string {
+    return this.claim.id;
+  }
+
+  get fence(): number {
+    return this.claim.fence;
+  }
+
+  get attempt(): number {
+    return Math.max(this.claim.attempt, this.counted);
+  }
+
+  get signal(): AbortSignal {
+    return this.claim.signal;
+  }
+
   deriveKey(label: string): string {
     return derivedKey(this.id, label);
   }
@@ -54,25 +62,52 @@ export class IdempotencyInfo {
   /**
    * Whether the calling code is part of a call that is under way with this id. Timers, connections and listeners that a
    * handler leaves behind see its info for ever; what they do later is not part of the call.
-   *
-   * @internal
    */
   holds(id: string): boolean {
     return (!this.#ended && this.id === id) || (this.outer?.holds(id) ?? false);
   }
 
-  /** @internal */
-  static async run<R>(claim: ClaimInfo, fn: () => Promise<R>): Promise<R> {
-    const info = new IdempotencyInfo(claim, storage.getStore());
+  /** @param counted the attempt, as who has delivered the message counts */
+  static async run<R>(claim: ClaimInfo, counted: number, fn: () => Promise<R>): Promise<R> {
+    const running = new RunningClaim(claim, storage.getStore(), counted);
     try {
-      return await storage.run(info, fn);
+      return await storage.run(running, fn);
     } finally {
-      info.#ended = true;
+      running.#ended = true;
     }
   }
 }
 
 // On globalThis under a versioned key, so that two installed copies of this package know of each other's claims.
 const KEY = Symbol.for('@acme/nest-idempotency:info:v1');
-const shared = globalThis as { [KEY]?: AsyncLocalStorage<IdempotencyInfo> };
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<RunningClaim> };
 const storage = (shared[KEY] ??= new AsyncLocalStorage());
+
+const PARAMETER = Symbol.for('@acme/nest-idempotency:info-parameter');
+
+/**
+ * The claim of a method under `@Idempotent()`, given to the parameter that it stands at: undefined where a call runs
+ * without a claim (`required: false`). `IdempotencyInfo.current()` gives it to code that such a method calls, the innermost one;
+ * undefined outside of any.
+ *
+ *     @Idempotent()
+ *     @EventPattern('order.placed.v1')
+ *     async onOrderPlaced(order: OrderPlaced, @IdempotencyInfo() info: IdempotencyInfo) { … }
+ */
+export const IdempotencyInfo = Object.assign(
+  (): ParameterDecorator => (target, key, index) => {
+    if (key !== undefined) Reflect.defineMetadata(PARAMETER, index, target, key);
+  },
+  { current: (): IdempotencyInfo | undefined => RunningClaim.current() },
+);
+
+/** @internal Puts the claim where the method of that name wants it. */
+export function giveInfo(
+  instance: object,
+  methodName: string,
+  args: unknown[],
+  info: IdempotencyInfo | undefined,
+): void {
+  const index: unknown = Reflect.getMetadata(PARAMETER, instance, methodName);
+  if (typeof index === 'number') args[index] = info;
+}

@@ -4,7 +4,7 @@ import { fingerprintOf } from './core/fingerprint.js';
 import { recordIdOf } from './core/identity.js';
 import { parseValueKey } from './core/key.js';
 import type { StoredRecord } from './core/store.js';
-import { IdempotencyInfo } from './idempotency-info.js';
+import { RunningClaim } from './idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyKeyInvalidError,
@@ -130,7 +130,7 @@ export class IdempotencyService {
     const { name, principal: _, fingerprint, serialize, ...rest } = options;
     this.refuse(name, { ...rest, serialize });
     const id = this.idOf(key, options);
-    if (IdempotencyInfo.current()?.holds(id)) return fn();
+    if (RunningClaim.current()?.holds(id)) return fn();
     const { protection } = this;
     const settings = settingsOf(rest, protection.options, 'method');
     const deadline = MessageContext.current()?.message.deadline;
@@ -142,6 +142,7 @@ export class IdempotencyService {
       waitMs: waitMsOf(settings, deadline, Date.now()),
       options: rest,
       attempts: undefined,
+      attempt: 1,
       redelivers: false,
       run: fn,
       conclude: (value) =>

@@ -9,7 +9,7 @@ import {
 import { UNKEPT } from '../core/attempt.js';
 import { fingerprintOf } from '../core/fingerprint.js';
 import { recordIdOf } from '../core/identity.js';
-import { IdempotencyInfo } from '../idempotency-info.js';
+import { giveInfo, RunningClaim, type IdempotencyInfo } from '../idempotency-info.js';
 import {
   IdempotencyPrincipalRequiredError,
   IdempotencyStreamUnsupportedError,
@@ -86,17 +86,22 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
   ): Promise<unknown> {
     const { options, context } = call;
     const own = kind === 'method' ? undefined : context.message;
+    const runWith = (info: IdempotencyInfo | undefined): Promise<unknown> => {
+      giveInfo(call.instance, call.handler.methodName, call.args, info);
+      return next();
+    };
+    const claimed = (): Promise<unknown> => runWith(RunningClaim.current());
     const name = nameOf(call);
     if (kind === 'grpc' && answersWithStream(context.message.raw))
       throw new IdempotencyStreamUnsupportedError(name);
     const key = keyOf({ kind, message: own, args: call.args }, options);
-    if (key === undefined) return next();
+    if (key === undefined) return runWith(undefined);
     const { options: module } = this.protection;
     const { namespace } = module;
     const principal = await this.principalOf(call, kind);
     const id = recordIdOf({ namespace, principal, name, key });
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
-    if (IdempotencyInfo.current()?.holds(id)) return next();
+    if (RunningClaim.current()?.holds(id)) return claimed();
     const settings = settingsOf(options, module, kind);
     const execution = await this.protection.execute({
       id,
@@ -106,8 +111,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       waitMs: waitMsOf(settings, context.message.deadline, Date.now()),
       options,
       attempts: attemptsOf(settings, own),
+      attempt: own?.attempt ?? 1,
       redelivers: kind === 'event',
-      run: next,
+      run: claimed,
       conclude: (value) => {
         if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };
         if (kind === 'event') return { value, verdict: 'record' };

@@ -3,7 +3,7 @@ import { MessageContext, statusOf } from '@acme/nest-message-context';
 import type { Transactions } from '@acme/nest-transaction';
 import type { AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
 import type { Execution } from '../core/engine.js';
-import { IdempotencyInfo } from '../idempotency-info.js';
+import { RunningClaim } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyLeaseLostError,
@@ -27,6 +27,8 @@ export interface ProtectedCall {
   readonly waitMs: number;
   readonly options: Pick<IdempotentOptions, 'mode' | 'store' | 'effect' | 'isolation'>;
   readonly attempts: AttemptLimit | undefined;
+  /** The attempt, as who has delivered the message counts; 1 where nobody does. */
+  readonly attempt: number;
   /** Nobody but a redelivery will ask for the outcome: an event. */
   readonly redelivers: boolean;
   run(): Promise<unknown>;
@@ -73,7 +75,7 @@ export class Protection {
       attempts: call.attempts,
       run: (claim) => {
         started = true;
-        return IdempotencyInfo.run(claim, () => call.run());
+        return RunningClaim.run(claim, call.attempt, () => call.run());
       },
       conclude: (value) => call.conclude(value),
       concludeError: (error) => call.concludeError(error),

@@ -90,7 +90,7 @@ const isOnItsWayIn = (frame: Frame, plan: MethodPlan, wrapper: Method): boolean 
 function runStages(
   plan: MethodPlan,
   instance: unknown,
-  args: readonly unknown[],
+  args: unknown[],
   method: () => unknown,
   frame: Pick<Frame, 'isInside'> | undefined,
 ): Promise<unknown> {
@@ -154,7 +154,7 @@ async function outcomeOf(
 function enter(
   plan: MethodPlan,
   instance: unknown,
-  args: readonly unknown[],
+  args: unknown[],
 ): Omit<BodyCall, 'options'> {
   const { handler } = plan;
   const open = MessageContext.current();

@@ -48,8 +48,11 @@ export interface BodyCall<Options = unknown> extends StageCall<Options> {
    * method handles a message: nothing of that message (its key, its reply, its delivery) belongs to this call.
    */
   readonly role: 'handler' | 'method';
-  /** What the method was called with: after pipes, as its parameter decorators left it. */
-  readonly args: readonly unknown[];
+  /**
+   * What the method is called with: after pipes, as its parameter decorators left it. A stage may put values of its own into
+   * the places that its parameter decorators stand at.
+   */
+  readonly args: unknown[];
   /** The object the method was called on. */
   readonly instance: object;
 }
