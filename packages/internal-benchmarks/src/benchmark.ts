@@ -3,6 +3,22 @@ import type { ServiceName } from '@acme/internal-testing/services';
 /** What a cell of the table may hold. `null`: not measured. */
 export type Cell = string | number | null;
 
+/** What a figure must keep to; it is judged after every run, quick or not. */
+export type Bar = { readonly atMost: number } | { readonly below: number };
+
+/** One scenario, run against a peer and against us: what each of them did. */
+export interface Comparison {
+  /** Where the defect is described: number of the row in the research. */
+  readonly id: string;
+  readonly defect: string;
+  readonly peer: string;
+  /** What was observed, not what was expected. */
+  readonly peerResult: string;
+  readonly ours: string;
+  /** Whether what we did is right; a peer that has become right does not matter. */
+  readonly ok: boolean;
+}
+
 /** What a benchmark is given to measure with and to report to. */
 export interface BenchmarkRun<Key extends string = string> {
   /** True for `--quick`: the same keys from smaller loads, the whole within 50 s. */
@@ -16,6 +32,8 @@ export interface BenchmarkRun<Key extends string = string> {
   figure(key: Key, value: number | null): void;
   /** Adds a row to the table: who was measured, and what came out. Say the load in a cell when it differs by row. */
   row(subject: string, cells: Readonly<Record<string, Cell>>): void;
+  /** Adds a row to the correctness table. */
+  compare(comparison: Comparison): void;
   /** Says on standard error how far it is. */
   progress(line: string): void;
 }
@@ -32,6 +50,8 @@ export interface Benchmark<Key extends string = string> {
    * next year's, have the same keys.
    */
   readonly figures: Readonly<Record<Key, string>>;
+  /** The figures that have a bar. */
+  readonly bars?: Readonly<Partial<Record<Key, Bar>>>;
   /** Packages whose versions belong to the result besides our own: the peers, the drivers. */
   readonly versionsOf: readonly string[];
   /** Measures. The raw limit, the same work without any of us, is one of the rows. */

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { provideServices } from '@acme/internal-testing/services';
 import type { Benchmark } from './benchmark.js';
 import { forPeople } from './format.js';
-import { type Result, runBenchmark } from './run-benchmark.js';
+import { type Result, runBenchmark, shortcomings } from './run-benchmark.js';
 import { versions } from './versions.js';
 
 /** Where the command line writes to. */
@@ -14,7 +14,8 @@ export interface Terminal {
 type Registry = Readonly<Record<string, () => Promise<Benchmark>>>;
 
 /**
- * `<name> [--quick] [--json]`. Gives the exit code: 0 measured, 2 called wrongly. With `--json` the one object is all
+ * `<name> [--quick] [--json]`. Gives the exit code: 0 measured, 1 measured and not good enough (a figure misses its bar, or
+ * we did something wrong), 2 called wrongly. With `--json` the one object is all
  * that is written to `out`.
  */
 export async function cli(
@@ -37,7 +38,9 @@ export async function cli(
   const benchmark = await load();
   const result = await withServers(benchmark, quick, err);
   out(json ? JSON.stringify(result) : forPeople(result, benchmark.figures));
-  return 0;
+  const wrong = shortcomings(result);
+  if (wrong.length > 0) err(`Not good enough:\n${wrong.join('\n')}`);
+  return wrong.length > 0 ? 1 : 0;
 }
 
 function parse(args: readonly string[]): { name: string; quick: boolean; json: boolean } | string {

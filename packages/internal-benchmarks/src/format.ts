@@ -1,13 +1,19 @@
 import type { Cell } from './benchmark.js';
-import type { Result } from './run-benchmark.js';
+import { shownBar, type JudgedBar, type Result } from './run-benchmark.js';
 
-/** A result for people: the table, the figures with their meanings, and what it was measured on. */
+/** A result for people: the table, the figures with their meanings and bars, and what it was measured on. */
 export function forPeople(result: Result, meanings: Readonly<Record<string, string>>): string {
-  const { machine, versions } = result;
+  const { machine, versions, bars } = result;
+  const barred = Object.keys(bars).length > 0;
   const figures = Object.entries(result.figures).map(([figure, value]) => ({
     figure,
     value,
+    ...(barred && verdictOn(bars[figure])),
     meaning: meanings[figure] ?? '',
+  }));
+  const comparisons = result.correctness.map(({ ok, ...cells }) => ({
+    ...cells,
+    ok: ok ? 'yes' : 'NO',
   }));
   return [
     `${result.name}${result.quick ? ' (quick: smaller loads)' : ''}, ${result.date.slice(0, 10)}`,
@@ -19,7 +25,13 @@ export function forPeople(result: Result, meanings: Readonly<Record<string, stri
     asTable(result.table),
     '',
     asTable(figures),
+    ...(comparisons.length > 0 ? ['', asTable(comparisons)] : []),
   ].join('\n');
+}
+
+function verdictOn(bar: JudgedBar | undefined): { bar: string; ok: string } {
+  if (!bar) return { bar: '', ok: '' };
+  return { bar: shownBar(bar), ok: bar.ok === null ? '' : bar.ok ? 'yes' : 'NO' };
 }
 
 function asTable(rows: readonly Readonly<Record<string, Cell>>[]): string {

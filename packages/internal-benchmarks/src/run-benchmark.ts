@@ -1,5 +1,8 @@
-import type { Benchmark, Cell } from './benchmark.js';
+import type { Bar, Benchmark, Cell, Comparison } from './benchmark.js';
 import { machine, type Machine } from './machine.js';
+
+/** A bar and whether its figure keeps to it; `ok` is null where the figure was not measured. */
+export type JudgedBar = Bar & { readonly ok: boolean | null };
 
 /** What `--json` prints. */
 export interface Result {
@@ -10,7 +13,9 @@ export interface Result {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
   readonly figures: Readonly<Record<string, number | null>>;
+  readonly bars: Readonly<Record<string, JudgedBar>>;
   readonly table: readonly Readonly<Record<string, Cell>>[];
+  readonly correctness: readonly Comparison[];
 }
 
 /** Where a run gets its servers and says how far it is. */
@@ -30,6 +35,7 @@ export async function runBenchmark<Key extends string>(
   const keys = Object.keys(benchmark.figures) as Key[];
   const measured = new Map<Key, number | null>();
   const table: Record<string, Cell>[] = [];
+  const correctness: Comparison[] = [];
   await benchmark.run({
     quick,
     env,
@@ -43,12 +49,46 @@ export async function runBenchmark<Key extends string>(
       measured.set(key, value);
     },
     row: (subject, cells) => void table.push({ subject, ...cells }),
+    compare: (comparison) => void correctness.push(comparison),
   });
   const missing = keys.filter((key) => !measured.has(key));
   if (missing.length > 0) throw broken(benchmark, `did not report ${missing.join(', ')}`);
   if (table.length === 0) throw broken(benchmark, 'has no row in its table');
   const figures = Object.fromEntries(keys.map((key) => [key, measured.get(key) ?? null]));
-  return { name: benchmark.name, date, quick, machine: machine(), versions, figures, table };
+  const bars = judge(benchmark.bars ?? {}, figures);
+  const { name } = benchmark;
+  return { name, date, quick, machine: machine(), versions, figures, bars, table, correctness };
 }
+
+function judge(
+  bars: Readonly<Record<string, Bar | undefined>>,
+  figures: Readonly<Record<string, number | null>>,
+): Record<string, JudgedBar> {
+  const judged: Record<string, JudgedBar> = {};
+  for (const [key, bar] of Object.entries(bars)) {
+    const figure = figures[key] ?? null;
+    if (bar) judged[key] = { ...bar, ok: figure === null ? null : keepsTo(bar, figure) };
+  }
+  return judged;
+}
+
+const keepsTo = (bar: Bar, figure: number): boolean =>
+  'atMost' in bar ? figure <= bar.atMost : figure < bar.below;
+
+/** What of a result is not as it should be, a line each. */
+export function shortcomings({ figures, bars, correctness }: Result): string[] {
+  return [
+    ...Object.entries(bars)
+      .filter(([, { ok }]) => ok === false)
+      .map(([key, bar]) => `${key} is ${figures[key]}; its bar is ${shownBar(bar)}.`),
+    ...correctness
+      .filter(({ ok }) => !ok)
+      .map(({ id, defect, ours }) => `${id} (${defect}): ours ${ours}.`),
+  ];
+}
+
+/** `≤ 1.25` or `< 1`. */
+export const shownBar = (bar: Bar): string =>
+  'atMost' in bar ? `≤ ${bar.atMost}` : `< ${bar.below}`;
 
 const broken = ({ name }: Benchmark, what: string) => new Error(`Benchmark "${name}" ${what}.`);

@@ -3,4 +3,5 @@ import type { Benchmark } from '../benchmark.js';
 /** Every benchmark by name. Loaded when it is run, so that one does not need what another measures against. */
 export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   context: async () => (await import('./context.js')).context,
+  idempotency: async () => (await import('./idempotency.js')).idempotency,
 };

@@ -1,0 +1,60 @@
+import type { Transactions } from '@acme/nest-transaction';
+import type pg from 'pg';
+import type { OurService } from './our-service.js';
+
+/** What the business does, with the reply it gives. */
+const pay = async (client: pg.ClientBase, reference: string): Promise<{ id: string }> => {
+  const { rows } = await client.query<{ id: string }>(
+    'insert into payment (reference, amount) values ($1, $2) returning id',
+    [reference, 129],
+  );
+  return rows[0]!;
+};
+
+/** The business transaction and nothing else. */
+export const bareCall = (pool: pg.Pool) => (key: string) =>
+  inTransaction(pool, (client) => pay(client, key));
+
+/**
+ * The snippet of the seed document, as it stands there: have we seen it? return; otherwise, in a transaction, insert the id and
+ * do the business.
+ */
+export const snippetCall = (pool: pg.Pool) => async (key: string) => {
+  const { rows } = await pool.query<{ seen: boolean }>(
+    'select exists(select 1 from processed_event where id = $1) as seen',
+    [key],
+  );
+  if (rows[0]!.seen) return undefined;
+  return inTransaction(pool, async (client) => {
+    await client.query('insert into processed_event (id) values ($1)', [key]);
+    return pay(client, key);
+  });
+};
+
+/** The same business under our protection: as an event, with nothing to reply, and as a request. */
+export function ourCalls({ service, transactions }: OurService) {
+  const client = (): pg.PoolClient => (transactions as Transactions).current<pg.PoolClient>();
+  return {
+    silent: (key: string) =>
+      service.run(key, async () => void (await pay(client(), key)), { name: 'silent' }),
+    replying: (key: string) => service.run(key, () => pay(client(), key), { name: 'replying' }),
+  };
+}
+
+async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,68 @@
+import type pg from 'pg';
+import type { Ground } from './ground.js';
+import { inPostgres } from './our-service.js';
+import { bareCall, ourCalls, snippetCall } from './postgres-calls.js';
+import type { Run } from './report.js';
+
+/** Counts what is sent to PostgreSQL for a first call beyond what the business transaction sends. */
+export async function postgresStatements(run: Run, ground: Ground): Promise<void> {
+  const pool = ground.openPool();
+  const sent = recordStatements(pool);
+  const ours = await inPostgres(pool, ground.schema);
+  const { silent, replying } = ourCalls(ours);
+  try {
+    const bare = await sent(() => bareCall(pool)('bare'));
+    const calls = {
+      snippet: await sent(() => snippetCall(pool)('snippet')),
+      'ours, no reply': await sent(() => silent('silent')),
+      'ours, reply': await sent(() => replying('replying')),
+      'ours, no reply, replay': await sent(() => silent('silent')),
+      'ours, reply, replay': await sent(() => replying('replying')),
+    };
+    for (const [who, statements] of Object.entries(calls))
+      run.row(`${who}, PostgreSQL`, {
+        statements: statements.length,
+        commits: commitsIn(statements),
+      });
+    const [mine, withReply] = [calls['ours, no reply'], calls['ours, reply']];
+    run.figure('pgTxExtraStatementsVoid', mine.length - bare.length);
+    run.figure('pgTxExtraStatementsReply', withReply.length - bare.length);
+    const most = Math.max(commitsIn(mine), commitsIn(withReply));
+    run.figure('pgTxExtraCommits', most - commitsIn(bare));
+  } finally {
+    await ours.close();
+    await pool.end();
+  }
+}
+
+/** Sees the statements of every connection of the pool, whoever sends them. */
+function recordStatements(pool: pg.Pool): (work: () => Promise<unknown>) => Promise<string[]> {
+  let statements: string[] = [];
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    client.query = ((...args: unknown[]) => {
+      const [first] = args as [string | { text: string }];
+      statements.push((typeof first === 'string' ? first : first.text).trim().toLowerCase());
+      return query(...args);
+    }) as typeof client.query;
+  });
+  return async (work) => {
+    statements = [];
+    await work();
+    return statements;
+  };
+}
+
+/** Every `commit`, and every statement that stands alone and so commits by itself. */
+function commitsIn(statements: readonly string[]): number {
+  let open = false;
+  let commits = 0;
+  for (const statement of statements) {
+    if (statement.startsWith('begin')) open = true;
+    else if (/^(commit|rollback)\b/.test(statement)) {
+      commits += statement.startsWith('commit') ? 1 : 0;
+      open = false;
+    } else if (!open) commits += 1;
+  }
+  return commits;
+}
