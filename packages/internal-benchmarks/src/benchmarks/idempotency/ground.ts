@@ -42,13 +42,17 @@ export async function onGround<T>(
   }
 }
 
-/** The business's own table, and that of the seed document's snippet. */
+/** The business's own table, that of the seed document's snippet, and the least that a claim can do with. */
 const TABLES = (schema: string): string => `
 create schema ${schema};
 create table ${schema}.payment (
   id bigint generated always as identity primary key,
   reference text not null,
   amount integer not null
+);
+create table ${schema}.claim_by_hand (
+  id bytea primary key,
+  expires_at timestamptz not null
 );
 create table ${schema}.processed_event (
   id text primary key,

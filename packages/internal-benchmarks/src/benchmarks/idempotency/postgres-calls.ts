@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Transactions } from '@acme/nest-transaction';
 import type pg from 'pg';
 import type { OurService } from './our-service.js';
@@ -30,6 +31,22 @@ export const snippetCall = (pool: pg.Pool) => async (key: string) => {
     return pay(client, key);
   });
 };
+
+/**
+ * The least that a claim in the business transaction can be: one statement, in which a duplicate does not wait for the first one.
+ * What ours costs beyond it is ours; what it costs itself is PostgreSQL's.
+ */
+export const claimByHand = (pool: pg.Pool) => (key: string) =>
+  inTransaction(pool, async (client) => {
+    const id = createHash('sha256').update(key).digest();
+    await client.query(
+      `insert into claim_by_hand (id, expires_at)
+       select $1, now() + interval '1 day' where pg_try_advisory_xact_lock($2)
+       on conflict (id) do nothing returning 1`,
+      [id, String(id.readBigInt64BE())],
+    );
+    return pay(client, key);
+  });
 
 /** The same business under our protection: as an event, with nothing to reply, and as a request. */
 export function ourCalls({ service, transactions }: OurService) {

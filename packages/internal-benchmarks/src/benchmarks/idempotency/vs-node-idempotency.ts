@@ -81,7 +81,8 @@ export async function vsNodeIdempotency(run: Run, ground: Ground): Promise<void>
   }
 }
 
-const appWithOurs = ({ redis, mark }: Ground) => ({
+/** Ours, in Redis. */
+export const appWithOurs = ({ redis, mark }: Ground) => ({
   module: Root,
   imports: [
     IdempotencyModule.forRoot({
@@ -93,7 +94,8 @@ const appWithOurs = ({ redis, mark }: Ground) => ({
   controllers: [Ours],
 });
 
-const appWithTheirs = ({ redisUrl, mark }: Ground) => ({
+/** The peer, in Redis. */
+export const appWithTheirs = ({ redisUrl, mark }: Ground) => ({
   module: Root,
   imports: [
     NodeIdempotencyModule.forRootAsync({
