@@ -15,6 +15,22 @@ const registry = {
         row('raw', { operations: 1 });
       },
     }),
+  slow: async () =>
+    defineBenchmark({
+      name: 'slow',
+      title: 'Too slow, and wrong',
+      services: [],
+      figures: { ratio: 'ours over the peer' },
+      bars: { ratio: { atMost: 1.25 } },
+      versionsOf: [],
+      run: async ({ figure, row, compare }) => {
+        figure('ratio', 1.5);
+        row('raw', { operations: 1 });
+        const peer = { peer: 'peer', peerResult: '500' };
+        compare({ id: '1', defect: 'void', ...peer, ours: '500', ok: false });
+        compare({ id: '2', defect: 'file', ...peer, ours: '409', ok: true });
+      },
+    }),
 };
 
 async function call(...args: string[]) {
@@ -46,9 +62,23 @@ describe('npm run bench', () => {
     expect(out.join('')).not.toContain('{');
   });
 
+  it('fails when a figure misses its bar or we are wrong, and prints the result all the same', async () => {
+    const { exitCode, out, err } = await call('slow', '--json');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(out[0] ?? '')).toMatchObject({
+      bars: { ratio: { atMost: 1.25, ok: false } },
+      correctness: [{ ok: false }, { ok: true }],
+    });
+    expect(err.split('\n')).toEqual([
+      'Not good enough:',
+      'ratio is 1.5; its bar is ≤ 1.25.',
+      '1 (void): ours 500.',
+    ]);
+  });
+
   it.each([
-    [[], 'Which benchmark? There are: sample.'],
-    [['other'], 'There is no benchmark "other". There are: sample.'],
+    [[], 'Which benchmark? There are: sample, slow.'],
+    [['other'], 'There is no benchmark "other". There are: sample, slow.'],
     [['sample', 'other'], 'One benchmark at a time'],
     [['sample', '--fast'], "Unknown option '--fast'"],
   ])('called as %j says what there is', async (args, message) => {

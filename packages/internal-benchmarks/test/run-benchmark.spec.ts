@@ -79,6 +79,57 @@ describe('a benchmark', () => {
   });
 });
 
+describe('a bar', () => {
+  const judged = (ratio: number | null) =>
+    runBenchmark(
+      defineBenchmark<Key>({
+        ...benchmark(({ figure, row }) => {
+          figure('micros', 3);
+          figure('ratio', ratio);
+          row('raw', {});
+        }),
+        bars: { micros: { atMost: 3 }, ratio: { below: 1 } },
+      }),
+      { quick: true, env: {}, versions: {}, progress: () => undefined },
+    );
+
+  it.each([
+    [0.99, true],
+    [1, false],
+    [null, null],
+  ])('with the figure %j is kept: %j', async (ratio, ok) => {
+    const { bars } = await judged(ratio);
+    expect(bars).toEqual({ micros: { atMost: 3, ok: true }, ratio: { below: 1, ok } });
+  });
+
+  it('is shown with its figure', async () => {
+    const lines = forPeople(await judged(2), { micros: 'µs', ratio: 'ours over theirs' });
+    expect(lines).toMatch(/micros +3 +≤ 3 +yes +µs/);
+    expect(lines).toMatch(/ratio +2 +< 1 +NO +ours over theirs/);
+  });
+});
+
+describe('a comparison', () => {
+  it('is in the result and in what people see', async () => {
+    const comparison = {
+      id: '1',
+      defect: 'void',
+      peer: 'peer',
+      peerResult: '500',
+      ours: '204',
+      ok: true,
+    };
+    const result = await measure(({ figure, row, compare }) => {
+      figure('micros', 1);
+      figure('ratio', 1);
+      row('raw', {});
+      compare(comparison);
+    });
+    expect(result.correctness).toEqual([comparison]);
+    expect(forPeople(result, {})).toMatch(/1 +void +peer +500 +204 +yes/);
+  });
+});
+
 describe('the machine', () => {
   it('is described without naming it', () => {
     expect(machine().cores).toBeGreaterThan(0);

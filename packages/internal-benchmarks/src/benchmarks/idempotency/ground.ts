@@ -25,12 +25,8 @@ export async function onGround<T>(
   const redis = new Redis(REDIS_URL);
   const admin = new pg.Client({ connectionString: DATABASE_URL });
   await admin.connect();
-  const openPool = (): pg.Pool =>
-    new pg.Pool({
-      connectionString: DATABASE_URL,
-      max: CONNECTIONS,
-      options: `-c search_path=${mark}`,
-    });
+  const connectionString = withSearchPath(DATABASE_URL, mark);
+  const openPool = (): pg.Pool => new pg.Pool({ connectionString, max: CONNECTIONS });
   try {
     await admin.query(TABLES(mark));
     return await work({ redisUrl: REDIS_URL, redis, mark, openPool, schema: mark });
@@ -58,6 +54,14 @@ create table ${schema}.processed_event (
   id text primary key,
   processed_at timestamptz not null default now()
 )`;
+
+/** What a URL says about options wins over what a pool is told. */
+function withSearchPath(server: string, schema: string): string {
+  const url = new URL(server);
+  const options = [url.searchParams.get('options'), `-c search_path=${schema}`];
+  url.searchParams.set('options', options.filter(Boolean).join(' '));
+  return url.href;
+}
 
 async function forget(redis: Redis, mark: string): Promise<void> {
   for await (const keys of redis.scanStream({ match: `*${mark}*`, count: 1_000 })) {
