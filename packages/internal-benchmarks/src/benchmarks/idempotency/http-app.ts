@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** What a call brings along. */
-export interface Call {
+interface Call {
   readonly key?: string;
   readonly body?: unknown;
 }

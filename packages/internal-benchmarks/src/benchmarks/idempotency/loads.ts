@@ -4,13 +4,13 @@ import type { Load } from '../../measure/alternate.js';
 export const CONCURRENT = [1, 64] as const;
 
 /** One call after another, subjects alternating call by call. */
-export const oneByOne = (quick: boolean): Load =>
+const oneByOne = (quick: boolean): Load =>
   quick
     ? { rounds: 300, turn: 1, concurrent: 1, warmup: 100 }
     : { rounds: 3_000, turn: 1, concurrent: 1, warmup: 500 };
 
 /** 64 calls at a time. A turn is long enough that its ends, where fewer are under way, hardly count. */
-export const manyAtOnce = (quick: boolean): Load =>
+const manyAtOnce = (quick: boolean): Load =>
   quick
     ? { rounds: 6, turn: 256, concurrent: 64, warmup: 2 }
     : { rounds: 20, turn: 1_024, concurrent: 64, warmup: 3 };

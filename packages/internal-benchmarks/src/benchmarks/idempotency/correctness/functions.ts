@@ -4,7 +4,7 @@ import { waitFor } from '../../../measure/wait-for.js';
 import type { Ground } from '../ground.js';
 import { inRedis } from '../our-service.js';
 import { powertools, type Order, type PowertoolsSetup } from '../powertools-peer.js';
-import { Gate, outcomeOf, POWERTOOLS, ranTimes, type Scenario } from './scenario.js';
+import { Gate, outcomeOf, POWERTOOLS, ranTimes, thenClose, type Scenario } from './scenario.js';
 
 /** A function that counts its runs and may be held back. */
 function counted(gate?: Gate) {
@@ -36,7 +36,7 @@ async function ourMeeting(ground: Ground, name: string) {
   const { state, run } = counted(gate);
   const ours = await inRedis(ground.redis, ground.mark);
   const call = () => ours.service.run('order-1', run, { name });
-  const { results, text } = await meeting(call, state, gate).finally(ours.close);
+  const { results, text } = await thenClose(meeting(call, state, gate), ours.close);
   return { ours: text, ok: state.runs === 1 && results[0] === results[1] };
 }
 
@@ -44,7 +44,12 @@ async function theirMeeting(ground: Ground, order: Order, setup: PowertoolsSetup
   const gate = new Gate();
   const { state, run } = counted(gate);
   const theirs = await powertools(ground, run, setup);
-  return (await meeting(() => theirs.call(order), state, gate).finally(theirs.close)).text;
+  return (
+    await thenClose(
+      meeting(() => theirs.call(order), state, gate),
+      theirs.close,
+    )
+  ).text;
 }
 
 export const functionScenarios: readonly Scenario[] = [
@@ -75,13 +80,13 @@ export const functionScenarios: readonly Scenario[] = [
       const settings = { eventKeyJmesPath: 'order', payloadValidationJmesPath: 'amount' };
       const theirs = await powertools(ground, counted().run, { settings });
       await theirs.call(order);
-      const peerResult = await outcomeOf(theirs.call(order)).finally(theirs.close);
+      const peerResult = await thenClose(outcomeOf(theirs.call(order)), theirs.close);
       const { service, close } = await inRedis(ground.redis, ground.mark);
       const { run } = counted();
       const call = () =>
         service.run(order.order, run, { name: 'validated', fingerprint: order.amount });
       await call();
-      const ours = await outcomeOf(call()).finally(close);
+      const ours = await thenClose(outcomeOf(call()), close);
       return { peerResult, ours, ok: ours === '{"run":1}' };
     },
   },
@@ -99,11 +104,11 @@ export const functionScenarios: readonly Scenario[] = [
       // The call is repeated when the invocation is over, as a queue repeats it.
       const theirs = await powertools(ground, peer.run, { between, remainingMs: 20 });
       const call = () => theirs.call({ order: 'unrecorded' });
-      const theirResults = await repeated(call, 40).finally(theirs.close);
+      const theirResults = await thenClose(repeated(call, 40), theirs.close);
       const own = counted();
       const { service, close } = await inRedis(flaky(ground.redis), ground.mark);
       const ourCall = () => service.run('order-1', own.run, { name: 'unrecorded' });
-      const ourResults = await repeated(ourCall, 40).finally(close);
+      const ourResults = await thenClose(repeated(ourCall, 40), close);
       return {
         peerResult: `${theirResults}, ${ranTimes(peer.state.runs)}`,
         ours: `${ourResults}, ${ranTimes(own.state.runs)}`,

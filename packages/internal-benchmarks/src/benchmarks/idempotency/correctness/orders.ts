@@ -3,7 +3,7 @@ import { Body, Controller, HttpCode, Post, StreamableFile, type Type } from '@ne
 import { Gate } from './scenario.js';
 
 /** A class with a field that is for nobody's eyes. */
-export class Customer {
+class Customer {
   readonly id = 1;
   readonly secret = 'do not show';
 }

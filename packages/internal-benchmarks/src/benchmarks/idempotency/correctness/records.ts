@@ -8,7 +8,7 @@ import { waitFor } from '../../../measure/wait-for.js';
 import { openHttp } from '../http-app.js';
 import { appWithOurs, appWithTheirs } from '../vs-node-idempotency.js';
 import { onBoth } from './pair.js';
-import { Gate, NODE_IDEMPOTENCY, outcomeOf, type Scenario } from './scenario.js';
+import { Gate, NODE_IDEMPOTENCY, outcomeOf, thenClose, type Scenario } from './scenario.js';
 
 /** Long enough for two calls to meet within it, short enough to be waited for. */
 const TTL_MS = 300;
@@ -76,7 +76,7 @@ export const recordScenarios: readonly Scenario[] = [
       const readable = async (app: ReturnType<typeof appWithOurs | typeof appWithTheirs>) => {
         const secret = randomUUID();
         const http = await openHttp(app);
-        await http.post('/orders', { key: secret, body: { amount: 1 } }).finally(http.close);
+        await thenClose(http.post('/orders', { key: secret, body: { amount: 1 } }), http.close);
         const keys = await ground.redis.keys(`*${ground.mark}*`);
         return keys.some((key) => key.includes(secret)) ? 'readable' : 'not readable';
       };

@@ -56,3 +56,12 @@ export const outcomeOf = (call: Promise<unknown>): Promise<string> =>
   );
 
 export const ranTimes = (runs: number): string => `${runs} run${runs === 1 ? '' : 's'}`;
+
+/** The result of the work, once what it needed is closed. */
+export async function thenClose<T>(work: Promise<T>, close: () => Promise<void>): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    await close();
+  }
+}

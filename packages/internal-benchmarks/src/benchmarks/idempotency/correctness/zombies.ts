@@ -2,7 +2,7 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { waitFor } from '../../../measure/wait-for.js';
 import { inRedis } from '../our-service.js';
 import { powertools } from '../powertools-peer.js';
-import { Gate, outcomeOf, POWERTOOLS, type Scenario } from './scenario.js';
+import { Gate, outcomeOf, POWERTOOLS, thenClose, type Scenario } from './scenario.js';
 
 /** The first run is held back until it is let go; every later one is done at once. */
 function overtaken() {
@@ -27,12 +27,12 @@ export const zombieScenarios: readonly Scenario[] = [
       const peer = overtaken();
       const theirs = await powertools(ground, peer.run, { remainingMs: HOLD_MS });
       const call = () => theirs.call({ order: 'overtaken' });
-      const peerResult = await replayAfterZombie(call, peer).finally(theirs.close);
+      const peerResult = await thenClose(replayAfterZombie(call, peer), theirs.close);
       const own = overtaken();
       const { service, close } = await inRedis(ground.redis, ground.mark);
       const options = { name: 'overtaken', lockTtl: HOLD_MS, maxLockHold: HOLD_MS };
       const ourCall = () => service.run('order-1', own.run, options);
-      const ours = await replayAfterZombie(ourCall, own).finally(close);
+      const ours = await thenClose(replayAfterZombie(ourCall, own), close);
       return { peerResult, ours, ok: ours === '"successor"' };
     },
   },
