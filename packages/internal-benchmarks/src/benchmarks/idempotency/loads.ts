@@ -7,13 +7,13 @@ export const CONCURRENT = [1, 64] as const;
 const oneByOne = (quick: boolean): Load =>
   quick
     ? { rounds: 300, turn: 1, concurrent: 1, warmup: 100 }
-    : { rounds: 3_000, turn: 1, concurrent: 1, warmup: 500 };
+    : { rounds: 2_000, turn: 1, concurrent: 1, warmup: 500 };
 
 /** 64 calls at a time. A turn is long enough that its ends, where fewer are under way, hardly count. */
 const manyAtOnce = (quick: boolean): Load =>
   quick
     ? { rounds: 6, turn: 256, concurrent: 64, warmup: 2 }
-    : { rounds: 20, turn: 1_024, concurrent: 64, warmup: 3 };
+    : { rounds: 12, turn: 512, concurrent: 64, warmup: 3 };
 
 export const loadOf = (concurrent: (typeof CONCURRENT)[number], quick: boolean): Load =>
   concurrent === 1 ? oneByOne(quick) : manyAtOnce(quick);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Ground } from './ground.js';
 import { inPostgres } from './our-service.js';
 import { bareCall, ourCalls, snippetCall } from './postgres-calls.js';
-import type { Run } from './report.js';
+import { sentRow, type Run } from './report.js';
 
 /** Counts what is sent to PostgreSQL for a first call beyond what the business transaction sends. */
 export async function postgresStatements(run: Run, ground: Ground): Promise<void> {
@@ -13,18 +13,19 @@ export async function postgresStatements(run: Run, ground: Ground): Promise<void
   try {
     const bare = await sent(() => bareCall(pool)('bare'));
     const calls = {
-      snippet: await sent(() => snippetCall(pool)('snippet')),
-      'ours, no reply': await sent(() => silent('silent')),
-      'ours, reply': await sent(() => replying('replying')),
-      'ours, no reply, replay': await sent(() => silent('silent')),
-      'ours, reply, replay': await sent(() => replying('replying')),
+      'seed snippet, first': await sent(() => snippetCall(pool)('snippet')),
+      'ours, PostgreSQL, no reply, first': await sent(() => silent('silent')),
+      'ours, PostgreSQL, first': await sent(() => replying('replying')),
+      'ours, PostgreSQL, no reply, replay': await sent(() => silent('silent')),
+      'ours, PostgreSQL, replay': await sent(() => replying('replying')),
     };
-    for (const [who, statements] of Object.entries(calls))
-      run.row(`${who}, PostgreSQL`, {
-        statements: statements.length,
-        commits: commitsIn(statements),
-      });
-    const [mine, withReply] = [calls['ours, no reply'], calls['ours, reply']];
+    for (const [who, statements] of Object.entries({
+      'bare PostgreSQL transaction': bare,
+      ...calls,
+    }))
+      sentRow(run, who, `${statements.length} statements, ${commitsIn(statements)} commits`);
+    const mine = calls['ours, PostgreSQL, no reply, first'];
+    const withReply = calls['ours, PostgreSQL, first'];
     run.figure('pgTxExtraStatementsVoid', mine.length - bare.length);
     run.figure('pgTxExtraStatementsReply', withReply.length - bare.length);
     const most = Math.max(commitsIn(mine), commitsIn(withReply));

@@ -43,7 +43,10 @@ export async function redisFirstVsRaw(run: Run, { redis, mark }: Ground): Promis
       const ratio = median(samples.ours) / median(samples.raw);
       if (concurrent === 1) run.figure('redisFirstVsRaw', ratio);
       latencyRow(run, 'bare Redis scripts, first', concurrent, samples.raw);
-      latencyRow(run, 'ours, Redis, first', concurrent, samples.ours, { vsRaw: ratio });
+      latencyRow(run, 'ours, Redis, first', concurrent, samples.ours, {
+        ratio,
+        over: 'bare scripts',
+      });
     }
   } finally {
     await ours.close();

@@ -1,4 +1,4 @@
-import type { BenchmarkRun, Cell } from '../../benchmark.js';
+import type { BenchmarkRun } from '../../benchmark.js';
 import { median, percentile } from '../../measure/statistics.js';
 
 /** The keys of the figures, each with its meaning. */
@@ -25,19 +25,29 @@ export const figures = {
 export type Key = keyof typeof figures;
 export type Run = BenchmarkRun<Key>;
 
+/** What the p50 of a subject, or what it adds, is compared with. */
+export interface Ratio {
+  readonly ratio: number;
+  readonly over: string;
+}
+
 /** Adds the row of one subject, in µs; samples are in ms. */
 export function latencyRow(
   { row }: Run,
   subject: string,
   concurrent: number,
   samples: readonly number[],
-  further: Readonly<Record<string, Cell>> = {},
+  ratio?: Ratio,
 ): void {
   row(subject, {
     concurrent,
     calls: samples.length,
     p50Micros: Math.round(median(samples) * 1_000),
     p99Micros: Math.round(percentile(samples, 0.99) * 1_000),
-    ...further,
+    ...ratio,
   });
 }
+
+/** Adds the row that says what one call sends to its server. */
+export const sentRow = ({ row }: Run, subject: string, sent: string): void =>
+  row(subject, { sent });

@@ -73,7 +73,10 @@ export async function vsNodeIdempotency(run: Run, ground: Ground): Promise<void>
       ratios.push(ratio);
       latencyRow(run, 'bare HTTP handler', concurrent, samples.bare);
       latencyRow(run, 'node-idempotency, HTTP, Redis, first', concurrent, samples.theirs);
-      latencyRow(run, 'ours, HTTP, Redis, first', concurrent, samples.ours, { vsPeer: ratio });
+      latencyRow(run, 'ours, HTTP, Redis, first', concurrent, samples.ours, {
+        ratio,
+        over: 'node-idempotency',
+      });
     }
     run.figure('vsNodeIdempotencyFirst', Math.max(...ratios));
   } finally {

@@ -24,7 +24,10 @@ export async function vsPowertools(run: Run, ground: Ground): Promise<void> {
       const ratio = median(samples.ours) / median(samples.theirs);
       ratios.push(ratio);
       latencyRow(run, 'powertools, Redis, first', concurrent, samples.theirs);
-      latencyRow(run, 'ours beside powertools', concurrent, samples.ours, { vsPeer: ratio });
+      latencyRow(run, 'ours, Redis, first', concurrent, samples.ours, {
+        ratio,
+        over: 'powertools',
+      });
     }
     run.figure('vsPowertoolsFirst', Math.max(...ratios));
   } finally {

@@ -23,22 +23,31 @@ export async function vsSnippet(run: Run, ground: Ground): Promise<void> {
     for (const concurrent of CONCURRENT) {
       const samples = await alternate(subjects, loadOf(concurrent, run.quick));
       const added = (who: keyof typeof subjects) => median(samples[who]) - median(samples.bare);
-      const ratio = (who: keyof typeof subjects) => added(who) / added('snippet');
+      const ratio = (who: keyof typeof subjects) => ({
+        ratio: added(who) / added('snippet'),
+        over: 'snippet, both beyond bare',
+      });
       if (concurrent === 1) {
-        run.figure('pgTxVsSnippet', ratio('silent'));
-        run.figure('pgTxReplyVsSnippet', ratio('replying'));
+        run.figure('pgTxVsSnippet', ratio('silent').ratio);
+        run.figure('pgTxReplyVsSnippet', ratio('replying').ratio);
       }
       latencyRow(run, 'bare PostgreSQL transaction', concurrent, samples.bare);
       latencyRow(run, 'seed snippet, first', concurrent, samples.snippet);
-      latencyRow(run, 'one claim statement by hand, first', concurrent, samples.byHand, {
-        addedVsSnippet: ratio('byHand'),
-      });
-      latencyRow(run, 'ours, PostgreSQL, no reply, first', concurrent, samples.silent, {
-        addedVsSnippet: ratio('silent'),
-      });
-      latencyRow(run, 'ours, PostgreSQL, first', concurrent, samples.replying, {
-        addedVsSnippet: ratio('replying'),
-      });
+      latencyRow(
+        run,
+        'one claim statement by hand, first',
+        concurrent,
+        samples.byHand,
+        ratio('byHand'),
+      );
+      latencyRow(
+        run,
+        'ours, PostgreSQL, no reply, first',
+        concurrent,
+        samples.silent,
+        ratio('silent'),
+      );
+      latencyRow(run, 'ours, PostgreSQL, first', concurrent, samples.replying, ratio('replying'));
     }
   } finally {
     await ours.close();
