@@ -126,7 +126,7 @@ export class IdempotencyRecordUnreadableError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_RECORD_UNREADABLE';
 
   constructor(name: string, recordId: string, cause: unknown) {
-    const message = `The stored outcome ${recordId} of ${name} cannot be read. It was written by another version, or damaged: repair or delete it.`;
+    const message = `The stored outcome ${recordId} of ${name} cannot be read. It was written by another version, encrypted with a key that is not configured, or damaged: see the cause in the log, then give the key, or repair or delete the record.`;
     super('IDEMPOTENCY_RECORD_UNREADABLE', message, {
       http: 500,
       grpc: 13,
@@ -215,7 +215,7 @@ export class IdempotencyReplyNotKeptError extends IdempotencyError {
   constructor() {
     super(
       'IDEMPOTENCY_REPLY_NOT_KEPT',
-      'This call is done, its reply was not kept. Look up what it did; do not repeat it with another key. To have replies kept, let the handler return plain values, or give @Idempotent({ serialize }).',
+      'This call is done, its reply was not kept. Look up what it did; do not repeat it with another key. To have replies kept, let the handler return plain values no larger than maxReplySize, or give @Idempotent({ serialize }).',
       { http: 409, grpc: 6 },
     );
   }
@@ -229,7 +229,7 @@ export class IdempotencyResultNotPlainError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_RESULT_NOT_PLAIN';
 
   constructor(name: string, what: string) {
-    const message = `${name} returned ${what}. A stored copy would lose the class, and a replay would show what @Exclude() hides. Return plain objects, or give @Idempotent({ serialize }), for example serialize: instanceToPlain.`;
+    const message = `${name} returned ${what}. A stored copy would lose the class, and a replay would show what @Exclude() hides. Return plain objects, put a ClassSerializerInterceptor around the handler, or give @Idempotent({ serialize }), for example serialize: instanceToPlain.`;
     super('IDEMPOTENCY_RESULT_NOT_PLAIN', message, {
       http: 500,
       grpc: 13,

@@ -18,6 +18,7 @@ import type { IdempotencyModuleOptions } from './idempotency.options.js';
 import { resolveModuleOptions, type ResolvedModuleOptions } from './options/module-options.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
+import { Serializers } from './serializers/serializers.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
 import { StoresLife } from './stage/stores-life.js';
@@ -102,6 +103,7 @@ function provide(
           new Protection(options, transactions, open),
       },
       StoresLife,
+      Serializers,
       IdempotencyStage,
       IdempotencyService,
     ],

@@ -1,5 +1,6 @@
 import type { MessageContext, InboundMessage } from '@acme/nest-message-context';
 import type { Duration } from './core/duration.js';
+import type { EncryptionOptions } from './core/sealing.js';
 import type { IdempotencyStore } from './core/store.js';
 
 /** What a key function gets. */
@@ -80,6 +81,12 @@ export interface IdempotencyDefaults {
    * @default 'closed'
    */
   readonly onStoreError?: 'closed' | 'open' | undefined;
+  /**
+   * Bytes of the largest reply that is kept, as JSON and before encryption. A larger one goes out, and its duplicates are
+   * refused (`IDEMPOTENCY_REPLY_NOT_KEPT`).
+   * @default 262_144, which is 256 KiB
+   */
+  readonly maxReplySize?: number | undefined;
 }
 
 /** How a call comes in: by HTTP, by gRPC, as a message with or without a reply, or as a call of a plain method. */
@@ -123,6 +130,11 @@ export interface IdempotencyModuleOptions extends IdempotencyDefaults {
    * @default false
    */
   readonly allowInMemoryStorage?: boolean | undefined;
+  /**
+   * Encrypts stored replies with AES-256-GCM. Those that were stored before stay readable.
+   * @default replies are stored in the clear
+   */
+  readonly encryption?: EncryptionOptions | undefined;
 }
 
 /** How expired records are removed. */
@@ -183,8 +195,9 @@ export interface IdempotentOptions extends IdempotencyDefaults {
    */
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
   /**
-   * Makes a plain value of the result before it is stored and replied. Needed where handlers return class instances: apply
-   * there what your serializer leaves out (`instanceToPlain`).
+   * Makes a plain value of the result before it is stored and replied. Needed where handlers return class instances and
+   * no `ClassSerializerInterceptor` stands around them, or one that cannot be asked: apply what that leaves out
+   * (`instanceToPlain`). It then takes the place of the interceptor before the reply is stored, which still runs after it.
    */
   readonly serialize?: ((result: unknown) => unknown) | undefined;
 }

@@ -148,12 +148,11 @@ export class IdempotencyService {
       conclude: (value) =>
         isRefusal(value, undefined)
           ? { value, verdict: 'undo' }
-          : conclude(value, { name, serialize, reply: undefined }, protection),
-      concludeError: (error) =>
-        concludeError(error, { name, storeIf: settings.storeIf }, protection),
+          : conclude(value, { ...settings, id, name, serialize, reply: undefined }, protection),
+      concludeError: (error) => concludeError(error, { ...settings, id, name }, protection),
     });
     if (!execution.replayed) return execution.value as R;
-    const { body, error } = storedReply(execution.outcome, name, id);
+    const { body, error } = storedReply(execution.outcome, { name, id }, protection);
     if (error) throw errorOf(error);
     return body as R;
   }

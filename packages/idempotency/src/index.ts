@@ -21,6 +21,7 @@ export type {
   PurgeOptions,
 } from './idempotency.options.js';
 export type { Duration } from './core/duration.js';
+export type { EncryptionKey, EncryptionOptions } from './core/sealing.js';
 export * from './idempotency.errors.js';
 
 export {

@@ -7,10 +7,17 @@ import {
   RabbitRPC,
   RabbitSubscribe,
 } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, Module } from '@nestjs/common';
-import { openContext, testBroker, testRedis, waitFor } from '@acme/internal-testing';
+import { ClassSerializerInterceptor, Injectable, Module, UseInterceptors } from '@nestjs/common';
+import {
+  openContext,
+  testBroker,
+  testRedis,
+  waitFor,
+  type TestRedis,
+} from '@acme/internal-testing';
 import { Idempotent, IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
 import type { Channel } from 'amqplib';
+import { Exclude } from 'class-transformer';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 // Here and not in a hook: the decorators need its names.
@@ -31,6 +38,11 @@ const queue = (name: string) => ({
     deadLetterRoutingKey: PARKED,
   },
 });
+
+class Receipt {
+  readonly id = 7;
+  @Exclude() readonly card = 'SECRET';
+}
 
 @Injectable()
 class Notifications {
@@ -66,15 +78,24 @@ class Notifications {
     handled.push('ask');
     return { n, run: times('ask') };
   }
+
+  @Idempotent()
+  @UseInterceptors(ClassSerializerInterceptor)
+  @RabbitRPC(queue('receipt'))
+  async receipt() {
+    handled.push('receipt');
+    return new Receipt();
+  }
 }
 
 describe('golevelup, Redis, lease mode', () => {
   let channel: Channel;
   let rabbit: AmqpConnection;
   let id: string;
+  let redis: TestRedis;
 
   beforeAll(async () => {
-    const redis = await testRedis();
+    redis = await testRedis();
     channel = await broker.channel();
     await channel.assertQueue(PARKED, { durable: false });
     @Module({
@@ -145,17 +166,27 @@ describe('golevelup, Redis, lease mode', () => {
     await broker.take(PARKED);
   });
 
+  const ask = (routingKey: string) =>
+    rabbit.request<object>({
+      exchange: EXCHANGE,
+      routingKey,
+      payload: { n: 1 },
+      headers: { 'idempotency-key': id },
+    });
+
   it('answers a repeated request with the stored reply', async () => {
-    const ask = () =>
-      rabbit.request<{ run: number }>({
-        exchange: EXCHANGE,
-        routingKey: 'ask',
-        payload: { n: 1 },
-        headers: { 'idempotency-key': id },
-      });
-    const first = await ask();
-    expect(await ask()).toEqual(first);
+    const first = await ask('ask');
+    expect(await ask('ask')).toEqual(first);
     expect(first).toEqual({ n: 1, run: 1 });
     expect(times('ask')).toBe(1);
+  });
+
+  it('stores of a reply what its serializer leaves', async () => {
+    expect(await ask('receipt')).toEqual({ id: 7 });
+    expect(await ask('receipt')).toEqual({ id: 7 });
+    expect(times('receipt')).toBe(1);
+    const records = await redis.client.keys(`${redis.prefix}*`);
+    const stored = await Promise.all(records.map((key) => redis.client.hgetall(key)));
+    expect(JSON.stringify(stored)).not.toContain('SECRET');
   });
 });

@@ -15,7 +15,8 @@ export interface GuardedBatch {
    * signal fires when the claim of any of them is lost.
    */
   run(claimed: readonly number[], signal: AbortSignal): Promise<readonly unknown[]>;
-  conclude(value: unknown): Conclusion;
+  /** What is to become of the call at that position, with the result it had. */
+  conclude(at: number, value: unknown): Conclusion;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
   /** Told that an outcome could not be recorded. */

@@ -81,7 +81,7 @@ export class LeaseBatch {
       if (state !== 'held') batch.unrecorded(cause);
     };
     try {
-      const { value, outcome } = batch.conclude(result);
+      const { value, outcome } = batch.conclude(at, result);
       await record(outcome);
       return { value };
     } catch (error) {

@@ -70,7 +70,7 @@ export class TransactionRunner implements Runner {
       if (claimed.length === 0) return attemptsOf(claims, new Map());
       started = true;
       const values = await batch.run(claimed, new AbortController().signal);
-      const concluded = values.map((value) => batch.conclude(value));
+      const concluded = claimed.map((at, position) => batch.conclude(at, values[position]));
       if (this.transactions.touched === false) batch.unused();
       for (const [position, { outcome }] of concluded.entries())
         if (outcome !== undefined)

@@ -1,7 +1,7 @@
 import { toMs } from '../core/duration.js';
 import { unknownOptions } from '../core/unknown-options.js';
 import type { IdempotencyDefaults, IdempotentOptions } from '../idempotency.options.js';
-import { show } from './show.js';
+import { show } from '../core/show.js';
 
 /** Longer than this, Node's timers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -23,11 +23,13 @@ export function problemsOfDefaults(options: IdempotencyDefaults): string[] {
       ? [`${name}: ${show(given[name])} is longer than a timer can be. Give at most '24d'.`]
       : [];
   });
-  const { waitTimeout, principal, storeIf, maxAttempts, onStoreError } = options;
+  const { waitTimeout, principal, storeIf, maxAttempts, onStoreError, maxReplySize } = options;
   if (waitTimeout !== undefined && waitTimeout !== 0 && toMs(waitTimeout) === undefined)
     problems.push(`waitTimeout: ${show(waitTimeout)} is no duration. Give 0, or '500ms', '5s'.`);
   if (principal !== undefined && principal !== false && typeof principal !== 'function')
     problems.push(`principal: ${show(principal)} is no function. Give one, or false.`);
+  if (maxReplySize !== undefined && !isCount(maxReplySize))
+    problems.push(`maxReplySize: ${show(maxReplySize)} is no number of bytes. Give one, from 1.`);
   if (storeIf !== undefined && typeof storeIf !== 'function')
     problems.push(`storeIf: ${show(storeIf)} is no function. Give (status, error) => boolean.`);
   if (maxAttempts !== undefined && maxAttempts !== false && !isCount(maxAttempts))
@@ -55,6 +57,7 @@ export const OF_DEFAULTS = [
   'storeIf',
   'maxAttempts',
   'onStoreError',
+  'maxReplySize',
 ];
 
 export const isCount = (value: unknown): boolean =>

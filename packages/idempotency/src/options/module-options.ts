@@ -1,4 +1,7 @@
 import { toMs } from '../core/duration.js';
+import { problemsOfHeaders, REPLAYED } from '../core/replayed-headers.js';
+import { problemsOfEncryption, Sealing } from '../core/sealing.js';
+import { show } from '../core/show.js';
 import type { IdempotencyStore } from '../core/store.js';
 import { unknownOptions } from '../core/unknown-options.js';
 import { IdempotencyConfigurationError } from '../idempotency.errors.js';
@@ -10,7 +13,6 @@ import type {
 } from '../idempotency.options.js';
 import { InMemoryIdempotencyStore } from '../stores/memory/in-memory.store.js';
 import { isCount, OF_DEFAULTS, problemsOfDefaults } from './call-options.js';
-import { show } from './show.js';
 
 /** What a handler that names no store gets. */
 export const DEFAULT_STORE = 'default';
@@ -25,31 +27,9 @@ const OF_MODULE = [
   'storeTimeout',
   'replayHeaders',
   'allowInMemoryStorage',
+  'encryption',
   ...OF_DEFAULTS,
 ];
-
-/** These would be wrong on another response: cookies, framing, and what belongs to one connection or moment. */
-const NEVER_REPLAYED = [
-  'set-cookie',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'upgrade',
-  'trailer',
-  'date',
-  'proxy-authenticate',
-  'www-authenticate',
-];
-
-const REPLAYED = [
-  'content-type',
-  'content-location',
-  'location',
-  'etag',
-  'last-modified',
-  'link',
-] as const;
 
 const KINDS: readonly CallKind[] = ['http', 'grpc', 'request', 'event', 'method'];
 
@@ -62,6 +42,7 @@ export interface ResolvedModuleOptions {
   readonly storeTimeoutMs: number;
   readonly purge: { readonly everyMs: number; readonly limit: number } | undefined;
   readonly replayHeaders: readonly string[];
+  readonly sealing: Sealing | undefined;
   readonly defaults: IdempotencyDefaults;
   readonly defaultsOf: Readonly<Partial<Record<CallKind, IdempotencyDefaults>>>;
 }
@@ -80,6 +61,7 @@ export function resolveModuleOptions(
     ...problemsOfStores(given, production),
     ...problemsOfPurge(given.purge),
     ...problemsOfHeaders(given.replayHeaders),
+    ...problemsOfEncryption(given.encryption),
   ];
   if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
   const { store = new InMemoryIdempotencyStore(), stores = {}, purge = {} } = given;
@@ -90,6 +72,7 @@ export function resolveModuleOptions(
     storeTimeoutMs: toMs(given.storeTimeout) ?? 5_000,
     purge: purge === false ? undefined : resolvePurge(purge),
     replayHeaders: (given.replayHeaders ?? REPLAYED).map((name) => name.toLowerCase()),
+    sealing: given.encryption && new Sealing(given.encryption),
     defaults: Object.fromEntries(
       OF_DEFAULTS.map((name) => [name, given[name as keyof IdempotencyDefaults]]),
     ) as IdempotencyDefaults,
@@ -156,10 +139,4 @@ function problemsOfStores(
         ]
       : [];
   });
-}
-
-function problemsOfHeaders(headers: readonly string[] | undefined): string[] {
-  return (headers ?? [])
-    .filter((name) => typeof name !== 'string' || NEVER_REPLAYED.includes(name.toLowerCase()))
-    .map((name) => `replayHeaders: ${show(name)} must not be replayed. Take it out.`);
 }

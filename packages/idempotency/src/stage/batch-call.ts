@@ -10,7 +10,7 @@ import type { Protection } from './protection.js';
 /** Options of `IdempotencyService.runBatch()`. */
 export interface RunBatchOptions<T>
   extends
-    Pick<IdempotencyDefaults, 'ttl' | 'lockTtl' | 'maxLockHold'>,
+    Pick<IdempotencyDefaults, 'ttl' | 'lockTtl' | 'maxLockHold' | 'maxReplySize'>,
     Pick<IdempotentOptions, 'mode' | 'store' | 'effect' | 'isolation' | 'serialize'> {
   /** What is done with an item, stable for ever: a key belongs to a name. */
   readonly name: string;
@@ -86,9 +86,10 @@ export class BatchCall<T, R> {
 
   private batchOf(requests: readonly ClaimRequest[], run: GuardedBatch['run']): GuardedBatch {
     const { options, protection } = this;
-    const { name, serialize, isolation, ttl, lockTtl, maxLockHold } = options;
-    const own = { ttl, lockTtl, maxLockHold };
-    const { ttlMs, lockTtlMs, maxLockHoldMs } = settingsOf(own, protection.options, 'method');
+    const { name, serialize, isolation, ttl, lockTtl, maxLockHold, maxReplySize } = options;
+    const own = { ttl, lockTtl, maxLockHold, maxReplySize };
+    const settings = settingsOf(own, protection.options, 'method');
+    const { ttlMs, lockTtlMs, maxLockHoldMs } = settings;
     return {
       name,
       requests,
@@ -97,7 +98,12 @@ export class BatchCall<T, R> {
       maxLockHoldMs,
       isolation,
       run,
-      conclude: (value) => conclude(value, { name, serialize, reply: undefined }, protection),
+      conclude: (at, value) =>
+        conclude(
+          value,
+          { ...settings, id: requests[at]!.id, name, serialize, reply: undefined },
+          protection,
+        ),
       unused: () => protection.unused(name, options.effect),
       unrecorded: (cause) => protection.unrecorded(name, false, cause),
     };
@@ -130,7 +136,8 @@ export class BatchCall<T, R> {
     if (attempt.state === 'ran')
       return { item, state: isFirst ? 'ran' : 'replayed', value: attempt.value as R };
     try {
-      const { body } = storedReply(attempt.outcome, this.options.name, id);
+      const { name } = this.options;
+      const { body } = storedReply(attempt.outcome, { name, id }, this.protection);
       return { item, state: 'replayed', value: body as R };
     } catch (error) {
       if (!isIdempotencyError(error, 'IDEMPOTENCY_REPLY_NOT_KEPT')) throw error;

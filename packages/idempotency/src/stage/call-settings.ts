@@ -16,6 +16,8 @@ export interface CallSettings {
   readonly maxAttempts: number | undefined;
   readonly onStoreError: 'closed' | 'open';
   readonly storeIf: IdempotencyDefaults['storeIf'];
+  /** Bytes. */
+  readonly maxReplySize: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -31,6 +33,9 @@ const DEFAULT_WAIT_MS: Readonly<Record<CallKind, number | undefined>> = {
 
 /** Waits of callers that have no deadline. */
 const PATIENCE_MS = 5_000;
+
+/** Larger replies are files rather than answers, and every store pays for them with its memory. */
+const MAX_REPLY_BYTES = 262_144;
 
 /** As many as RabbitMQ 4 gives a message on a quorum queue. */
 const MAX_ATTEMPTS = 20;
@@ -65,6 +70,7 @@ export function settingsOf(
     maxAttempts: kind === 'event' && maxAttempts !== false ? maxAttempts : undefined,
     onStoreError: given('onStoreError') ?? 'closed',
     storeIf: given('storeIf'),
+    maxReplySize: given('maxReplySize') ?? MAX_REPLY_BYTES,
   };
 }
 

@@ -15,9 +15,11 @@ import {
   IdempotencyStreamUnsupportedError,
   isIdempotencyError,
 } from '../idempotency.errors.js';
+import { Serialization } from '../serializers/serialization.js';
+import { Serializers } from '../serializers/serializers.js';
 import { problemsOfHandler } from './boot-check.js';
 import type { CallKind } from '../idempotency.options.js';
-import { callKindOf, type StageOptions } from './call-kind.js';
+import { callKindOf, callKindsOf, type StageOptions } from './call-kind.js';
 import { attemptsOf, optionOf, settingsOf, waitMsOf } from './call-settings.js';
 import { conclude, concludeError, storedReply } from './concluding.js';
 import { answersWithStream, markReplayed } from './grpc-reply.js';
@@ -37,7 +39,10 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
   /** Which method has a name: two with one name would take each other's messages for duplicates. */
   readonly #named = new Map<string, { readonly owner: unknown; readonly methodName: string }>();
 
-  constructor(@Inject(Protection) private readonly protection: Protection) {}
+  constructor(
+    @Inject(Protection) private readonly protection: Protection,
+    @Inject(Serializers) private readonly serializers: Serializers,
+  ) {}
 
   async around(call: Call, next: () => Promise<unknown>): Promise<unknown> {
     const kind = callKindOf(call);
@@ -62,6 +67,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
   check(handler: StageHandler<StageOptions>): readonly string[] {
     const name = nameOf(handler);
     const problems = problemsOfHandler(handler, this.protection);
+    if (keepsReplies(handler)) problems.push(...this.serializers.attend(handler));
     const { methodName } = handler.handler;
     const namesake = this.#named.get(name);
     if (namesake && (namesake.owner !== handler.owner || namesake.methodName !== methodName))
@@ -103,6 +109,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
     if (RunningClaim.current()?.holds(id)) return claimed();
     const settings = settingsOf(options, module, kind);
+    const serialization = this.serializationOf(call, kind);
     const execution = await this.protection.execute({
       id,
       name,
@@ -113,28 +120,38 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       attempts: attemptsOf(settings, own),
       attempt: own?.attempt ?? 1,
       redelivers: kind === 'event',
-      run: claimed,
+      run: serialization ? () => serialization.run(claimed) : claimed,
       conclude: (value) => {
         if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };
         if (kind === 'event') return { value, verdict: 'record' };
-        return conclude(value, { name, serialize: options.serialize, reply }, this.protection);
+        const serialize = serialization ? () => serialization.result() : options.serialize;
+        return conclude(value, { ...settings, id, name, serialize, reply }, this.protection);
       },
-      concludeError: (error) =>
-        concludeError(error, { name, storeIf: settings.storeIf }, this.protection),
+      concludeError: (error) => concludeError(error, { ...settings, id, name }, this.protection),
     });
     if (!execution.replayed) return execution.value;
-    if (kind === 'event') return this.eventDone(execution.outcome, name, id);
-    const stored = storedReply(execution.outcome, name, id);
+    if (kind === 'event') return this.eventDone(execution.outcome, { name, id });
+    const stored = storedReply(execution.outcome, { name, id }, this.protection);
     if (kind === 'grpc') markReplayed(context.message.raw);
     reply?.replay(stored.head);
     if (stored.error) throw errorOf(stored.error);
-    return stored.body;
+    return serialization ? serialization.replay(stored.body) : stored.body;
+  }
+
+  /** Whoever gives `serialize` has said what is stored. */
+  private serializationOf({ options, context }: Call, kind: CallKind): Serialization | undefined {
+    if (options.serialize || kind === 'event' || kind === 'method') return undefined;
+    this.serializers.refuseLate();
+    return Serialization.of(context);
   }
 
   /** Nobody waits for a reply: that it is done, kept reply or not, is all there is to know, unless it is an error. */
-  private eventDone(outcome: string | undefined, name: string, id: string): undefined {
+  private eventDone(
+    outcome: string | undefined,
+    record: { readonly name: string; readonly id: string },
+  ): undefined {
     if (outcome === undefined || outcome === UNKEPT) return undefined;
-    const { error } = storedReply(outcome, name, id);
+    const { error } = storedReply(outcome, record, this.protection);
     if (error) throw errorOf(error);
     return undefined;
   }
@@ -154,6 +171,12 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       throw new IdempotencyPrincipalRequiredError();
     return principal;
   }
+}
+
+/** Whether anybody may be replied to with what the handler returned, in a form that it does not say itself. */
+function keepsReplies({ options, kinds }: StageHandler<StageOptions>): boolean {
+  const calls = callKindsOf(kinds);
+  return !options.serialize && !(calls.size === 1 && (calls.has('event') || calls.has('method')));
 }
 
 const nameOf = ({ options, handler }: Pick<Call, 'options' | 'handler'>): string =>

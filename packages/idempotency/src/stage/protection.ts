@@ -129,10 +129,10 @@ export class Protection {
   }
 
   /** Says something once for every subject, not once for every message. */
-  warnOnce(subject: string, text: string): void {
+  warnOnce(subject: string, text: string, level: 'warn' | 'error' = 'warn'): void {
     if (this.#warned.has(subject)) return;
     this.#warned.add(subject);
-    this.logger.warn(text);
+    this.logger[level](text);
   }
 
   unused(name: string, effect: IdempotentOptions['effect']): void {

@@ -1,4 +1,4 @@
-import { isObservable, lastValueFrom } from 'rxjs';
+import { isObservable } from 'rxjs';
 import { Contexts, defaultContexts } from '../context/contexts.js';
 import { handlerName } from '../context/handler-ref.js';
 import { MessageContext } from '../context/message-context.js';
@@ -8,6 +8,7 @@ import { StageNotInjectedError } from '../message-context.errors.js';
 import { decorator, type StageDecorator } from './decorate.js';
 import { markEntrance } from './entrance.js';
 import { injectedInto, injectInto, serviceProperty } from './injection.js';
+import { lastValueOf } from './last-value.js';
 import {
   addBodyStage,
   markWithPlan,
@@ -132,15 +133,14 @@ function stagesAround({ body }: MethodPlan, call: Omit<BodyCall, 'options'>, met
   return next;
 }
 
-async function outcomeOf(
-  method: () => unknown,
-  { role, context: { message } }: Omit<BodyCall, 'options'>,
-): Promise<unknown> {
+async function outcomeOf(method: () => unknown, call: Omit<BodyCall, 'options'>): Promise<unknown> {
+  const { role, context } = call;
+  const { message } = context;
   if (role === 'handler') message.isTaken = true;
   try {
     const returned = method();
     const result: unknown = isObservable(returned)
-      ? await lastValueFrom(returned, { defaultValue: undefined })
+      ? await lastValueOf(returned, call)
       : await returned;
     // A returned signal is a failure like a thrown one: no stage may take it for a result worth keeping.
     if (signalOf(result)) throw result as Error;

@@ -1,4 +1,4 @@
-/** A value as it is named in an error: never its contents. */
+/** A wrong value, for the message about it. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'object' || value === null) return String(value);
