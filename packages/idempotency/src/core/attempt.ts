@@ -39,8 +39,6 @@ export interface GuardedCall extends ClaimRequest {
   concludeError(error: unknown): string | undefined;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
-  /** Told that the claim may be somebody else's although the function still runs. */
-  lost?(): void;
   /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */
   unrecorded(cause: unknown): void;
 }
@@ -69,9 +67,17 @@ interface Recorded {
   readonly outcome: string | undefined;
 }
 
+/** Who waits for an attempt on behalf of others. */
+export interface Observer {
+  /** The key is the caller's, and the function is called now. */
+  started(): void;
+  /** The claim may be somebody else's although the function still runs. */
+  lost(): void;
+}
+
 /** Claims, runs and records, in one of the two modes. */
 export interface Runner {
-  attempt(call: GuardedCall): Promise<Attempt>;
+  attempt(call: GuardedCall, observer: Observer): Promise<Attempt>;
   /** An error of the function undoes or gives back all of them. */
   attemptMany(batch: GuardedBatch): Promise<BatchAttempt[]>;
 }

@@ -1,5 +1,6 @@
 import { IdempotencyKeyInUseError, IdempotencyKeyReusedError } from '../idempotency.errors.js';
-import type { Attempt, GuardedCall, Runner } from './attempt.js';
+import type { Attempt, GuardedCall, Observer, Runner } from './attempt.js';
+import { Leader, type Known } from './leader.js';
 import { Patience } from './patience.js';
 import type { Runtime } from './runtime.js';
 import type { IdempotencyStore } from './store.js';
@@ -18,36 +19,7 @@ export type Execution =
   | { readonly replayed: false; readonly value: unknown }
   | { readonly replayed: true; readonly outcome: string | undefined };
 
-/** The call of this process that asks the store, or runs, on behalf of all that have its key. */
-class Leader {
-  /** What the key is used for, once the store has answered and as far as that tells. */
-  fingerprint: string | undefined;
-  /** The store has answered, or never will. Before, nobody knows whether anything is under way. */
-  readonly answered: Promise<void>;
-  /** The outcome, where it stands for everybody; undefined: ask the store. */
-  readonly ended: Promise<Known | undefined>;
-  #answer!: () => void;
-  #end!: (known: Known | undefined) => void;
-
-  constructor() {
-    this.answered = new Promise((done) => (this.#answer = done));
-    this.ended = new Promise((done) => (this.#end = done));
-  }
-
-  answer(fingerprint: string | undefined): void {
-    this.fingerprint = fingerprint;
-    this.#answer();
-  }
-
-  end(known: Known | undefined): void {
-    this.#answer();
-    this.#end(known);
-  }
-}
-
-interface Known {
-  readonly outcome: string | undefined;
-}
+type Ended = Exclude<Attempt, { state: 'running' }>;
 
 /**
  * One effect per key. Duplicates in this process wait for a promise, so that only one of them asks the store, however many
@@ -66,8 +38,21 @@ export class Engine {
    * @throws {IdempotencyKeyInUseError} when the other call did not end in time
    * @throws {IdempotencyStoreUnavailableError} when nothing is known; the function was not run
    */
-  async execute(call: GuardedCall, conflict: Conflict, runner: Runner): Promise<Execution> {
+  execute(call: GuardedCall, conflict: Conflict, runner: Runner): Promise<Execution> {
     const patience = new Patience(conflict.waitMs, this.runtime);
+    // Not async, as every promise of the way that nearly all calls take can be measured.
+    return this.#leaders.has(call.id)
+      ? this.follow(call, conflict, runner, patience)
+      : this.lead(call, conflict, runner, patience);
+  }
+
+  /** Waits for the call of this process that asks the store. */
+  private async follow(
+    call: GuardedCall,
+    conflict: Conflict,
+    runner: Runner,
+    patience: Patience,
+  ): Promise<Execution> {
     for (let looks = 0; ; looks += 1) {
       const leader = this.#leaders.get(call.id);
       if (!leader) return this.lead(call, conflict, runner, patience);
@@ -89,55 +74,57 @@ export class Engine {
     patience: Patience,
   ): Promise<Execution> {
     const leader = new Leader();
-    const leave = (known?: Known): void => {
-      if (this.#leaders.get(call.id) === leader) this.#leaders.delete(call.id);
-      leader.end(known);
-    };
     this.#leaders.set(call.id, leader);
-    const led: GuardedCall = {
-      ...call,
-      run: (claim) => {
-        leader.answer(call.fingerprint);
-        return call.run(claim);
-      },
+    const observer: Observer = {
+      started: () => leader.answer(call.fingerprint),
       // A handler that hangs must not keep the key from this process, when it no longer keeps it from others.
-      lost: () => leave(),
+      lost: () => this.leave(call.id, leader, undefined),
     };
     let known: Known | undefined;
     try {
-      const attempt = await this.attempt(led, leader, conflict, runner, patience);
+      let attempt = await runner.attempt(call, observer);
+      if (attempt.state === 'running')
+        attempt = await this.outwait(attempt, {
+          call,
+          leader,
+          conflict,
+          runner,
+          patience,
+          observer,
+        });
+      else if (attempt.state === 'done') refuseReuse(call, attempt.fingerprint);
       known = attempt.recorded;
       return attempt.state === 'done'
         ? { replayed: true, outcome: attempt.outcome }
         : { replayed: false, value: attempt.value };
     } finally {
-      leave(known);
+      this.leave(call.id, leader, known);
     }
   }
 
-  private async attempt(
-    call: GuardedCall,
-    leader: Leader,
-    conflict: Conflict,
-    runner: Runner,
-    patience: Patience,
-  ): Promise<Exclude<Attempt, { state: 'running' }>> {
+  private leave(id: string, leader: Leader, known: Known | undefined): void {
+    if (this.#leaders.get(id) === leader) this.#leaders.delete(id);
+    leader.end(known);
+  }
+
+  /** Looks again until the other one has ended, or patience has. */
+  private async outwait(first: Attempt, waiting: Waiting): Promise<Ended> {
+    const { call, leader, conflict, runner, patience, observer } = waiting;
     let watch: Watch | undefined;
     try {
+      let attempt = first;
       for (let looks = 0; ; looks += 1) {
-        watch?.clear();
-        const attempt = await runner.attempt(call);
         if (attempt.state === 'ran') return attempt;
         refuseReuse(call, attempt.fingerprint);
         if (attempt.state === 'done') return attempt;
         leader.answer(attempt.fingerprint);
-        if (looks === 0 && this.store.subscribe && patience.isLeft) {
+        if (looks === 0 && this.store.subscribe && patience.isLeft)
           watch = await this.watch(call.id, patience);
-          // It may have ended before anybody listened.
-          if (watch) continue;
-        }
-        if (!(await patience.pause(watch?.heard)))
+        // With the first watch it looks again at once: the other one may have ended before anybody listened.
+        if (!(looks === 0 && watch) && !(await patience.pause(watch?.heard)))
           throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
+        watch?.clear();
+        attempt = await runner.attempt(call, observer);
       }
     } finally {
       watch?.stop();
@@ -151,6 +138,15 @@ export class Engine {
     void opening.then((late) => late?.stop());
     return undefined;
   }
+}
+
+interface Waiting {
+  readonly call: GuardedCall;
+  readonly leader: Leader;
+  readonly conflict: Conflict;
+  readonly runner: Runner;
+  readonly patience: Patience;
+  readonly observer: Observer;
 }
 
 /** Only two known fingerprints can differ: whether they are taken is configuration and may change between deployments. */

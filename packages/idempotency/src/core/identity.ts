@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What makes a record: the same key of another tenant, handler or service is another one. */
 export interface RecordScope {
@@ -20,8 +20,8 @@ export const derivedKey = (recordId: string, label: string): string =>
 
 /** Length-prefixed, so that no choice of characters makes two different scopes look the same. */
 function digest(...parts: readonly (string | undefined)[]): string {
-  const hash = createHash('sha256');
+  let text = '';
   for (const part of parts)
-    hash.update(part === undefined ? '-;' : `${Buffer.byteLength(part)}:${part};`);
-  return hash.digest('hex');
+    text += part === undefined ? '-;' : `${Buffer.byteLength(part)}:${part};`;
+  return hash('sha256', text);
 }

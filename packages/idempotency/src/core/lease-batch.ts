@@ -21,7 +21,7 @@ export class LeaseBatch {
     const { batch } = this;
     const { requests, lockTtlMs } = batch;
     const since = this.runtime.now();
-    const claims = await this.store.claim(requests, { token: this.#token, lockTtlMs });
+    const claims = await this.store.claimMany(requests, { token: this.#token, lockTtlMs });
     const claimed = claimedOf(claims);
     if (claimed.length === 0) return attemptsOf(claims, new Map());
     const leases = claimed.map((at) => this.leaseOn(requests[at]!.id, since));

@@ -1,11 +1,19 @@
 import { IdempotencyAttemptsExhaustedError } from '../idempotency.errors.js';
-import { UNKEPT, type Attempt, type Conclusion, type GuardedCall, type Runner } from './attempt.js';
+import {
+  UNKEPT,
+  type Attempt,
+  type ClaimInfo,
+  type Conclusion,
+  type GuardedCall,
+  type Observer,
+  type Runner,
+} from './attempt.js';
 import type { BatchAttempt, GuardedBatch } from './batch.js';
 import { Lease } from './lease.js';
 import { LeaseBatch } from './lease-batch.js';
 import { PatientStore, type PatientSettings } from './patient-store.js';
 import type { Runtime } from './runtime.js';
-import type { Claim, ClaimRequest, IdempotencyStore, LeaseTerms } from './store.js';
+import type { ClaimRequest, IdempotencyStore, LeaseTerms } from './store.js';
 
 /** One runner at a time by a lease, and one recorded outcome by compare-and-set. */
 export class LeaseRunner implements Runner {
@@ -19,26 +27,27 @@ export class LeaseRunner implements Runner {
     this.#store = new PatientStore(store, runtime, settings);
   }
 
-  async attempt(call: GuardedCall): Promise<Attempt> {
-    const { lockTtlMs, attempts } = call;
-    const terms = { token: this.runtime.token(), lockTtlMs, attemptTtlMs: attempts?.ttlMs };
+  async attempt(call: GuardedCall, observer: Observer): Promise<Attempt> {
+    const { id, lockTtlMs, maxLockHoldMs, attempts } = call;
+    const token = this.runtime.token();
+    const terms: LeaseTerms = { token, lockTtlMs, attemptTtlMs: attempts?.ttlMs };
     const since = this.runtime.now();
-    const [claim] = await this.#store.claim([requestOf(call)], terms);
-    if (claim!.state === 'done') return { ...claim!, recorded: { outcome: claim!.outcome } };
-    if (claim!.state === 'running') return claim!;
-    if (attempts && claim!.attempt > attempts.max) return this.exhausted(call, terms, attempts.max);
-    const onLost = (): void => call.lost?.();
-    const { maxLockHoldMs } = call;
-    const parts = { id: call.id, token: terms.token, lockTtlMs, maxLockHoldMs, since, onLost };
+    const claim = await this.#store.claim(requestOf(call), terms);
+    if (claim.state === 'done') return { ...claim, recorded: { outcome: claim.outcome } };
+    if (claim.state === 'running') return claim;
+    if (attempts && claim.attempt > attempts.max) return this.exhausted(call, terms, attempts.max);
+    const onLost = (): void => observer.lost();
+    const parts = { id, token, lockTtlMs, maxLockHoldMs, since, onLost };
     const lease = new Lease(this.#store.store, parts, this.runtime);
     try {
-      const result = await this.run(call, terms, claim!, lease);
-      const { value, verdict, outcome } = await this.conclude(call, terms, result);
+      const result = await this.run(call, new LeasedClaim(call.id, claim, lease), terms, observer);
+      const { value, verdict, outcome, refused } = conclude(call, result);
       if (verdict === 'undo') {
-        await this.release(call, terms);
+        await this.#store.release([requestOf(call)], terms);
         return { state: 'ran', value, recorded: undefined };
       }
       const recorded = await this.record(call, terms, outcome);
+      if (refused) throw refused.error;
       return { state: 'ran', value, recorded: recorded ? { outcome } : undefined };
     } finally {
       lease.end();
@@ -51,43 +60,23 @@ export class LeaseRunner implements Runner {
 
   /** Its count begins anew, so that an operator may send it again. */
   private async exhausted(call: GuardedCall, terms: LeaseTerms, max: number): Promise<never> {
-    await this.release(call, { ...terms, attemptTtlMs: undefined });
+    await this.#store.release([requestOf(call)], { ...terms, attemptTtlMs: undefined });
     throw new IdempotencyAttemptsExhaustedError(call.name, max);
   }
 
   private async run(
     call: GuardedCall,
+    claim: ClaimInfo,
     terms: LeaseTerms,
-    { fence, attempt }: Extract<Claim, { state: 'claimed' }>,
-    lease: Lease,
+    observer: Observer,
   ): Promise<unknown> {
     try {
-      return await call.run({
-        id: call.id,
-        fence,
-        attempt,
-        get signal() {
-          return lease.signal;
-        },
-      });
+      observer.started();
+      return await call.run(claim);
     } catch (error) {
       const outcome = call.concludeError(error);
-      if (outcome === undefined) await this.release(call, terms);
+      if (outcome === undefined) await this.#store.release([requestOf(call)], terms);
       else await this.record(call, terms, outcome);
-      throw error;
-    }
-  }
-
-  /** A result that is refused changes nothing about the effect: given back, the key would let the repetition have another. */
-  private async conclude(
-    call: GuardedCall,
-    terms: LeaseTerms,
-    result: unknown,
-  ): Promise<Conclusion> {
-    try {
-      return call.conclude(result);
-    } catch (error) {
-      await this.record(call, terms, UNKEPT);
       throw error;
     }
   }
@@ -103,9 +92,35 @@ export class LeaseRunner implements Runner {
     if (state !== 'held') call.unrecorded(cause);
     return state === 'held';
   }
+}
 
-  private release(call: GuardedCall, terms: LeaseTerms): Promise<void> {
-    return this.#store.release([requestOf(call)], terms);
+/** A result that is refused changes nothing about the effect: given back, the key would let the repetition have another. */
+function conclude(
+  call: GuardedCall,
+  result: unknown,
+): Conclusion & { readonly refused?: { readonly error: unknown } } {
+  try {
+    return call.conclude(result);
+  } catch (error) {
+    return { value: undefined, verdict: 'record', outcome: UNKEPT, refused: { error } };
+  }
+}
+
+class LeasedClaim implements ClaimInfo {
+  readonly fence: number;
+  readonly attempt: number;
+
+  constructor(
+    readonly id: string,
+    { fence, attempt }: Pick<ClaimInfo, 'fence' | 'attempt'>,
+    private readonly lease: Lease,
+  ) {
+    this.fence = fence;
+    this.attempt = attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.lease.signal;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Runtime } from './runtime.js';
+import { sleep, type Runtime } from './runtime.js';
 
 const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -19,7 +19,7 @@ export class Patience {
   async await<T>(event: Promise<T>): Promise<T | 'late'> {
     const left = this.#end - this.runtime.now();
     // With no time left, what has come already is still taken.
-    const timeout = left > 0 ? this.runtime.sleep(left) : undefined;
+    const timeout = left > 0 ? sleep(this.runtime, left) : undefined;
     const late = (timeout?.done ?? Promise.resolve()).then(() => 'late' as const);
     try {
       return await Promise.race([event, late]);
@@ -41,7 +41,7 @@ export class Patience {
     if (left <= 0) return false;
     const spread = (woken ? LONGEST_PAUSE_MS : this.#pause) * (0.5 + this.runtime.random());
     this.#pause = Math.min(this.#pause * 1.5, LONGEST_PAUSE_MS);
-    const timeout = this.runtime.sleep(Math.min(left, spread));
+    const timeout = sleep(this.runtime, Math.min(left, spread));
     await Promise.race(woken ? [woken, timeout.done] : [timeout.done]);
     timeout.stop();
     return true;

@@ -1,5 +1,5 @@
 import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
-import type { Runtime } from './runtime.js';
+import { sleep, type Runtime } from './runtime.js';
 import type { Claim, ClaimRequest, IdempotencyStore, LeaseState, LeaseTerms } from './store.js';
 import { textOf } from './text-of.js';
 
@@ -24,46 +24,26 @@ export class PatientStore {
   ) {}
 
   /** @throws {IdempotencyStoreUnavailableError} when it does not answer in time, or after the lease has run out */
-  async claim(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
-    const { store, runtime } = this;
-    const since = runtime.now();
-    const single = requests.length === 1 ? requests[0] : undefined;
-    const claiming = single
-      ? store.claim({ ...single, ...terms }).then((claim) => [claim])
-      : store.claimMany(requests, terms);
-    const claims = await this.inTime(claiming).catch((error: unknown) => {
-      // They may be ours without our knowing it; nobody else could run before they run out.
-      void claiming.then(
-        () => this.release(requests, terms),
-        () => undefined,
-      );
-      throw new IdempotencyStoreUnavailableError(store.label, error);
-    });
-    if (runtime.now() - since < terms.lockTtlMs) return claims;
-    // A slow line or a frozen process: by now somebody else may hold them, and nothing has been run.
-    await this.release(requests, terms);
-    const cause = new Error(`the claim took longer than lockTtl, ${terms.lockTtlMs} ms`);
-    throw new IdempotencyStoreUnavailableError(store.label, cause);
+  claim(request: ClaimRequest, terms: LeaseTerms): Promise<Claim> {
+    return this.claiming(this.store.claim({ ...request, ...terms }), [request], terms);
+  }
+
+  /** @throws {IdempotencyStoreUnavailableError} as for one */
+  claimMany(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
+    return this.claiming(this.store.claimMany(requests, terms), requests, terms);
   }
 
   /** The effect has happened, so this tries hard. */
-  async settle(
+  settle(
     request: ClaimRequest & Pick<LeaseTerms, 'token'>,
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<Settled> {
     const settle = (): Promise<LeaseState> =>
       this.inTime(this.store.settle(request, outcome, ttlMs));
-    for (const pause of SETTLE_PAUSES_MS) {
-      try {
-        return { state: await settle() };
-      } catch {
-        await this.runtime.sleep(pause).done;
-      }
-    }
     return settle().then(
       (state) => ({ state }),
-      (cause: unknown) => ({ cause }),
+      () => this.settleAgain(settle),
     );
   }
 
@@ -82,17 +62,61 @@ export class PatientStore {
     await Promise.all(requests.map(release));
   }
 
-  /** Clients that queue commands while they are disconnected would otherwise hold a request for minutes. */
-  private async inTime<T>(work: Promise<T>): Promise<T> {
-    const { storeTimeoutMs } = this.settings;
-    const timeout = this.runtime.sleep(storeTimeoutMs);
-    const late = timeout.done.then(() => {
-      throw new Error(`no answer within ${storeTimeoutMs} ms`);
-    });
+  private async claiming<T>(
+    claiming: Promise<T>,
+    requests: readonly ClaimRequest[],
+    terms: LeaseTerms,
+  ): Promise<T> {
+    const { runtime, store } = this;
+    const since = runtime.now();
+    let claimed: T;
     try {
-      return await Promise.race([work, late]);
-    } finally {
-      timeout.stop();
+      claimed = await this.inTime(claiming);
+    } catch (error) {
+      // They may be ours without our knowing it; nobody else could run before they run out.
+      void claiming.then(
+        () => this.release(requests, terms),
+        () => undefined,
+      );
+      throw new IdempotencyStoreUnavailableError(store.label, error);
     }
+    if (runtime.now() - since < terms.lockTtlMs) return claimed;
+    // A slow line or a frozen process: by now somebody else may hold them, and nothing has been run.
+    await this.release(requests, terms);
+    const cause = new Error(`the claim took longer than lockTtl, ${terms.lockTtlMs} ms`);
+    throw new IdempotencyStoreUnavailableError(store.label, cause);
+  }
+
+  private async settleAgain(settle: () => Promise<LeaseState>): Promise<Settled> {
+    let cause: unknown;
+    for (const pause of SETTLE_PAUSES_MS) {
+      await sleep(this.runtime, pause).done;
+      try {
+        return { state: await settle() };
+      } catch (error) {
+        cause = error;
+      }
+    }
+    return { cause };
+  }
+
+  /** Clients that queue commands while they are disconnected would otherwise hold a request for minutes. */
+  private inTime<T>(work: Promise<T>): Promise<T> {
+    const { storeTimeoutMs } = this.settings;
+    return new Promise((resolve, reject) => {
+      const stop = this.runtime.after(storeTimeoutMs, () =>
+        reject(new Error(`no answer within ${storeTimeoutMs} ms`)),
+      );
+      work.then(
+        (answer) => {
+          stop();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          stop();
+          reject(error as Error);
+        },
+      );
+    });
   }
 }

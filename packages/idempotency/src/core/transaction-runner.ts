@@ -3,7 +3,7 @@ import {
   IdempotencyAttemptsExhaustedError,
   IdempotencyStoreUnavailableError,
 } from '../idempotency.errors.js';
-import type { Attempt, AttemptLimit, ClaimInfo, GuardedCall, Runner } from './attempt.js';
+import type { Attempt, AttemptLimit, ClaimInfo, GuardedCall, Observer, Runner } from './attempt.js';
 import { attemptsOf, claimedOf, type BatchAttempt, type GuardedBatch } from './batch.js';
 import type { SqlIdempotencyStore } from './store.js';
 import { textOf } from './text-of.js';
@@ -25,12 +25,16 @@ export class TransactionRunner implements Runner {
     private readonly warn: (text: string) => void,
   ) {}
 
-  async attempt(call: GuardedCall): Promise<Attempt> {
+  async attempt(call: GuardedCall, observer: Observer): Promise<Attempt> {
     // A joined transaction commits later, if at all: nobody else may be told yet of what was done in it, now or before.
     const joined = this.transactions.isActive;
     if (call.attempts?.repeated && !joined) await this.count(call, call.attempts);
     let started = false;
-    const inside = (): Promise<Attempt> => this.inside(call, joined, () => (started = true));
+    const inside = (): Promise<Attempt> =>
+      this.inside(call, joined, () => {
+        started = true;
+        observer.started();
+      });
     try {
       return await this.inTransaction(inside, call.isolation, () => started);
     } catch (error) {

@@ -14,8 +14,8 @@ type Entry = Omit<StoredRecord, 'createdAt' | 'expiresAt' | 'lockedUntil'> & {
   readonly lockedUntil: number;
 };
 
-/** Expired records are removed whenever this many new ones have been made since the last time. */
-const SWEEP_EVERY = 1_000;
+/** Expired records are removed when there are twice as many as were left the last time, and at least this many. */
+const SWEEP_AT_LEAST = 1_000;
 
 /** Leases in the memory of this process: for tests and development. Everything is forgotten when it ends. */
 export class InMemoryIdempotencyStore implements IdempotencyStore {
@@ -24,7 +24,7 @@ export class InMemoryIdempotencyStore implements IdempotencyStore {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Map<string, Set<() => void>>();
   #fence = 0;
-  #sinceSweep = 0;
+  #sweepAt = SWEEP_AT_LEAST;
 
   /** Takes the clock as an argument, in milliseconds, so that a test can move it. */
   constructor(private readonly now: () => number = Date.now) {}
@@ -163,9 +163,10 @@ export class InMemoryIdempotencyStore implements IdempotencyStore {
 
   private put(entry: Entry): void {
     this.#entries.set(entry.id, entry);
-    if (++this.#sinceSweep < SWEEP_EVERY) return;
-    this.#sinceSweep = 0;
+    if (this.#entries.size < this.#sweepAt) return;
     void this.purge(this.#entries.size);
+    // So that a look at all of them is paid for by as many new ones.
+    this.#sweepAt = Math.max(SWEEP_AT_LEAST, 2 * this.#entries.size);
   }
 
   private tell(id: string): void {

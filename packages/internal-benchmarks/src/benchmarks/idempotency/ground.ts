@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createClient } from '@redis/client';
+import type { NodeRedisLike } from '@acme/nest-idempotency';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
@@ -6,6 +8,8 @@ import pg from 'pg';
 export interface Ground {
   readonly redisUrl: string;
   readonly redis: Redis;
+  /** A client of the library that the peers use, so that beside them only the protection differs. */
+  readonly nodeRedis: NodeRedisLike;
   /** Stands in every key in Redis, whoever writes it. */
   readonly mark: string;
   /** Opens connections whose search path is `schema`. Its owner ends it. */
@@ -23,17 +27,21 @@ export async function onGround<T>(
 ): Promise<T> {
   const mark = `bench_${randomBytes(6).toString('hex')}`;
   const redis = new Redis(REDIS_URL);
+  const nodeRedis = createClient({ url: REDIS_URL });
+  nodeRedis.on('error', () => {});
+  await nodeRedis.connect();
   const admin = new pg.Client({ connectionString: DATABASE_URL });
   await admin.connect();
   const connectionString = withSearchPath(DATABASE_URL, mark);
   const openPool = (): pg.Pool => new pg.Pool({ connectionString, max: CONNECTIONS });
   try {
     await admin.query(TABLES(mark));
-    return await work({ redisUrl: REDIS_URL, redis, mark, openPool, schema: mark });
+    return await work({ redisUrl: REDIS_URL, redis, nodeRedis, mark, openPool, schema: mark });
   } finally {
     await admin.query(`drop schema if exists ${mark} cascade`);
     await admin.end();
     await forget(redis, mark);
+    nodeRedis.destroy();
     redis.disconnect();
   }
 }

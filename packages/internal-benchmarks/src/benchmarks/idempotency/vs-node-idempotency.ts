@@ -49,7 +49,7 @@ class BareApp {}
 
 class Root {}
 
-/** A first call over HTTP: the same application, once with `@node-idempotency/nestjs` and once with us. */
+/** A first call over HTTP: the same application, once with `@node-idempotency/nestjs` and once with us, both with node-redis. */
 export async function vsNodeIdempotency(run: Run, ground: Ground): Promise<void> {
   const [bare, ours, theirs] = await Promise.all([
     openHttp(BareApp),
@@ -85,13 +85,13 @@ export async function vsNodeIdempotency(run: Run, ground: Ground): Promise<void>
 }
 
 /** Ours, in Redis. */
-export const appWithOurs = ({ redis, mark }: Ground) => ({
+export const appWithOurs = ({ nodeRedis, mark }: Ground) => ({
   module: Root,
   imports: [
     IdempotencyModule.forRoot({
       namespace: 'bench',
       principal: false,
-      store: new RedisIdempotencyStore(redis, { prefix: `${mark}:ours:` }),
+      store: new RedisIdempotencyStore(nodeRedis, { prefix: `${mark}:ours:` }),
     }),
   ],
   controllers: [Ours],

@@ -8,9 +8,9 @@ import { latencyRow, type Run } from './report.js';
 
 const REPLY = { number: 4711, total: 129.9, currency: 'EUR', state: 'placed' };
 
-/** A first call of a function: `makeIdempotent()` beside `service.run()`, each with the client of Redis that it asks for. */
+/** A first call of a function: `makeIdempotent()` beside `service.run()`, both with a client of node-redis. */
 export async function vsPowertools(run: Run, ground: Ground): Promise<void> {
-  const ours = await inRedis(ground.redis, ground.mark);
+  const ours = await inRedis(ground.nodeRedis, ground.mark);
   const theirs = await powertools(ground, async () => REPLY);
   const subjects = {
     theirs: (i: number) => theirs.call({ order: `order-${i}` }),

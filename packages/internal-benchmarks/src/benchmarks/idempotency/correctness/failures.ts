@@ -1,4 +1,4 @@
-import type { LeaseStore } from '@acme/nest-idempotency';
+import type { IdempotencyStore } from '@acme/nest-idempotency';
 import { InMemoryIdempotencyStore } from '@acme/nest-idempotency';
 import { idempotency } from 'express-idempotency';
 import { MemoryStorageAdapter } from '@node-idempotency/storage-adapter-memory';
@@ -63,13 +63,13 @@ export const failureScenarios: readonly Scenario[] = [
   },
 ];
 
-function failsOnce(): LeaseStore {
+function failsOnce(): IdempotencyStore {
   const store = new InMemoryIdempotencyStore();
-  const complete = store.complete.bind(store);
+  const settle = store.settle.bind(store);
   let failures = 0;
-  store.complete = async (...args) => {
+  store.settle = async (...args) => {
     if (failures++ === 0) throw new Error('The store is away for a moment.');
-    return complete(...args);
+    return settle(...args);
   };
   return store;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as elapse } from 'node:timers/promises';
-import type { RedisLike } from '@acme/nest-idempotency';
+import type { IoRedisLike } from '@acme/nest-idempotency';
 import { waitFor } from '../../../measure/wait-for.js';
 import type { Ground } from '../ground.js';
 import { inRedis } from '../our-service.js';
@@ -125,9 +125,9 @@ async function repeated(call: () => Promise<unknown>, afterMs: number): Promise<
 }
 
 /** The second command of a call is the one that records. */
-const flaky = (client: RedisLike): RedisLike => ({
+const flaky = (client: IoRedisLike): IoRedisLike => ({
   eval: (...args) => client.eval(...args),
-  evalsha: failingOnce(2, (...args: Parameters<RedisLike['evalsha']>) => client.evalsha(...args)),
+  evalsha: failingOnce(2, (...args: Parameters<IoRedisLike['evalsha']>) => client.evalsha(...args)),
 });
 
 function failingOnce<Args extends unknown[], Result>(
