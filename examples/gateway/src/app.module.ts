@@ -14,6 +14,7 @@ import { Redis, RedisModule } from './redis.module.js';
   imports: [
     RedisModule,
     MessageContextModule.forRoot(),
+    // #region module
     IdempotencyModule.forRootAsync({
       inject: [Redis],
       useFactory: (redis: Redis) => ({
@@ -23,6 +24,7 @@ import { Redis, RedisModule } from './redis.module.js';
         principal: false,
       }),
     }),
+    // #endregion
     ClientsModule.register([ordersClient]),
   ],
   controllers: [OrdersController, HealthController],

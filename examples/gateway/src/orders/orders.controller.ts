@@ -32,6 +32,7 @@ export class OrdersController implements OnModuleInit {
     this.orders = this.client.getService<OrderServiceClient>(ORDER_SERVICE_NAME);
   }
 
+  // #region place
   /** The key travels on: should this process die before it has stored the reply, orders still knows the key. */
   @Post()
   @Idempotent()
@@ -45,6 +46,7 @@ export class OrdersController implements OnModuleInit {
     this.logger.log(`Order ${order?.id} accepted`);
     return order;
   }
+  // #endregion
 
   /** Orders as they are placed, as server-sent events. */
   @Sse('watch')

@@ -11,6 +11,7 @@ export class PaymentCapturedConsumer {
 
   constructor(private readonly mailer: Mailer) {}
 
+  // #region handle
   /** A mail cannot be rolled back, so the key is leased while it is sent: one runner at a time, one recorded outcome. */
   @RabbitSubscribe({ name: PAYMENT_CAPTURED })
   @Idempotent()
@@ -18,4 +19,5 @@ export class PaymentCapturedConsumer {
     await this.mailer.sendReceipt(event);
     this.logger.log(`Receipt for order ${event.orderId} sent`);
   }
+  // #endregion
 }

@@ -24,6 +24,7 @@ export class OrdersController implements OrderServiceController {
     private readonly feed: OrderFeed,
   ) {}
 
+  // #region place
   /** The key comes in the metadata. Order, event and key are committed together. */
   @Idempotent()
   async placeOrder(request: PlaceOrderRequest): Promise<PlaceOrderResponse> {
@@ -35,6 +36,7 @@ export class OrdersController implements OrderServiceController {
     }
     return { order: await this.orders.place(request) };
   }
+  // #endregion
 
   async getOrder({ id }: GetOrderRequest): Promise<GetOrderResponse> {
     const order = await this.orders.find(id);
