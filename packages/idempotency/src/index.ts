@@ -53,5 +53,7 @@ export type {
   SqlIdempotencyStore,
   StoredRecord,
   StoreFinding,
+  StoreStats,
+  TablesVersion,
   TransactionalClaims,
 } from './core/store.js';

@@ -113,6 +113,28 @@ export interface IdempotencyStore {
   close?(): Promise<void>;
 }
 
+/** Versions of the tables: each migration counts one. */
+export interface TablesVersion {
+  /** 0 when there are none. */
+  readonly found: number;
+  readonly needed: number;
+}
+
+/** How many records a store holds, for people who look into it. What open transactions have claimed is not seen. */
+export interface StoreStats {
+  readonly running: number;
+  readonly done: number;
+  readonly free: number;
+  /** Not purged yet. */
+  readonly expired: number;
+  /** Since when the oldest record that could be purged has been so, in ms; undefined when there is none. Always exact. */
+  readonly oldestExpiredMs: number | undefined;
+  /** False: there are more records than were looked at, and the counts are those of an arbitrary part of them. */
+  readonly complete: boolean;
+  /** How many records there are in all: counted when `complete`, else what the database estimates, if it does. */
+  readonly total: number | undefined;
+}
+
 /**
  * Claims in the caller's transaction: they stay when it commits and are gone when it does not. None of them waits for
  * another transaction: where that one holds a key, it is `running`. Once claimed, the record counts as done, with nothing
@@ -141,6 +163,12 @@ export interface SqlIdempotencyStore extends IdempotencyStore {
   countAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<number | undefined>;
   /** Creates or upgrades its tables. Additive, and safe when several processes do it at once. */
   migrate(): Promise<void>;
+  /** What `migrate()` does, as a script for those who apply SQL by hand, whatever version they have. Asks no database. */
+  migrationSql(): string;
+  /** How far the tables are. */
+  version(): Promise<TablesVersion>;
+  /** Counts records, at a cost that does not grow with the table: it looks at no more than `limit` of them. */
+  stats?(limit: number): Promise<StoreStats>;
 }
 
 export function isSqlStore(store: IdempotencyStore): store is SqlIdempotencyStore {

@@ -190,3 +190,27 @@ where id in (
   limit $1::integer
   for update of r skip locked
 )`;
+
+/**
+ * $1 how many records to look at, so that a big table costs no more than that. The oldest that has expired is found by the
+ * index on expires_at; the estimate is that of the last analyze, -1 when there was none.
+ */
+export const statsSql = ({ records }: PostgresTables): string => `
+with looked_at as (
+  select case
+    when r.expires_at <= now() then 'expired'
+    when ${IS_FREE} then 'free'
+    else r.state
+  end as state
+  from ${records} as r
+  limit $1::integer
+)
+select count(*) filter (where state = 'running')::integer as running,
+  count(*) filter (where state = 'done')::integer as done,
+  count(*) filter (where state = 'free')::integer as free,
+  count(*) filter (where state = 'expired')::integer as expired,
+  (select (extract(epoch from now() - min(r.expires_at)) * 1000)::text
+    from ${records} as r
+    where r.expires_at <= now()) as oldest,
+  (select c.reltuples::bigint::text from pg_class as c where c.oid = to_regclass('${records}')) as estimate
+from looked_at`;

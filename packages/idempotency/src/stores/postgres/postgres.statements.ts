@@ -1,6 +1,6 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
-import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
+import type { ClaimRequest, LeaseState, StoredRecord, StoreStats } from '../../core/store.js';
 import type { Claimed, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
@@ -12,6 +12,10 @@ type FoundRow = ClaimedRow & {
   readonly token: string | null;
   readonly fingerprint: string | null;
   readonly outcome: string | null;
+};
+type StatsRow = Pick<StoreStats, 'running' | 'done' | 'free' | 'expired'> & {
+  readonly oldest: string | null;
+  readonly estimate: string | null;
 };
 type RecordRow = Omit<FoundRow, 'id' | 'token'> & {
   readonly name: string;
@@ -82,6 +86,8 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
       await sql.query(migrationSql(tables));
     },
 
+    migrationSql: () => `${migrationSql(tables)};\n`,
+
     async version(sql) {
       const [{ present } = { present: false }] = await rowsOf<{ present: boolean }>(
         sql,
@@ -89,6 +95,11 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
       );
       const [newest] = present ? await rowsOf<{ version: number }>(sql, versionSql(tables)) : [];
       return { found: newest?.version ?? 0, needed: MIGRATIONS.length };
+    },
+
+    async stats(sql, limit) {
+      const [row] = await rowsOf<StatsRow>(sql, texts.statsSql(tables), [limit]);
+      return statsOf(row!, limit);
     },
   };
 }
@@ -159,6 +170,16 @@ const recordOf = (id: string, row: RecordRow): StoredRecord => ({
   lockedUntil:
     row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
 });
+
+function statsOf({ oldest, estimate, ...counts }: StatsRow, limit: number): StoreStats {
+  const { running, done, free, expired } = counts;
+  const counted = running + done + free + expired;
+  const complete = counted < limit;
+  // Never analyzed, or long ago: then fewer are estimated than were seen.
+  const estimated = Number(estimate) > counted ? Number(estimate) : undefined;
+  const oldestExpiredMs = oldest === null ? undefined : Math.round(Number(oldest));
+  return { ...counts, oldestExpiredMs, complete, total: complete ? counted : estimated };
+}
 
 async function rowsOf<Row>(
   sql: SqlExecutor,

@@ -1,5 +1,11 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
-import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
+import type {
+  ClaimRequest,
+  LeaseState,
+  StoredRecord,
+  StoreStats,
+  TablesVersion,
+} from '../../core/store.js';
 
 /** What a claim writes. Without a lease it counts as done, as soon as the transaction around it has committed. */
 export interface Hold {
@@ -64,6 +70,9 @@ export interface SqlStatements {
   remove(sql: SqlExecutor, id: string, state: StoredRecord['state']): Promise<boolean>;
   purge(sql: SqlExecutor, limit: number): Promise<number>;
   migrate(sql: SqlExecutor): Promise<void>;
-  /** Version of the tables, 0 when there are none, and the one that is needed. */
-  version(sql: SqlExecutor): Promise<{ readonly found: number; readonly needed: number }>;
+  /** What `migrate` does, as a script. */
+  migrationSql(): string;
+  version(sql: SqlExecutor): Promise<TablesVersion>;
+  /** Looks at no more than `limit` records. */
+  stats?(sql: SqlExecutor, limit: number): Promise<StoreStats>;
 }

@@ -7,6 +7,8 @@ import type {
   SqlIdempotencyStore,
   StoredRecord,
   StoreFinding,
+  StoreStats,
+  TablesVersion,
   TransactionalClaims,
 } from '../../core/store.js';
 import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
@@ -17,6 +19,8 @@ export abstract class SqlStore implements SqlIdempotencyStore {
   abstract readonly label: string;
   abstract readonly dialect: SqlDialect;
   readonly inTransaction: TransactionalClaims;
+  /** Present only where it can be done. */
+  readonly stats?: (limit: number) => Promise<StoreStats>;
 
   protected constructor(
     protected readonly statements: SqlStatements,
@@ -25,6 +29,7 @@ export abstract class SqlStore implements SqlIdempotencyStore {
     private readonly table: string,
   ) {
     this.inTransaction = new Claims(statements);
+    if (statements.stats) this.stats = async (limit) => statements.stats!(this.own(), limit);
   }
 
   abstract on(database: SqlExecutor): SqlIdempotencyStore;
@@ -77,8 +82,16 @@ export abstract class SqlStore implements SqlIdempotencyStore {
     return this.statements.migrate(this.own());
   }
 
+  migrationSql(): string {
+    return this.statements.migrationSql();
+  }
+
+  version(): Promise<TablesVersion> {
+    return this.statements.version(this.own());
+  }
+
   async check(): Promise<StoreFinding[]> {
-    const { found, needed } = await this.statements.version(this.own());
+    const { found, needed } = await this.version();
     if (found >= needed) return [];
     const is = found === 0 ? 'missing' : `at version ${found} of ${needed}`;
     const text = `store: table ${this.table} is ${is}. Run store.migrate() or "npx nest-idempotency migrate" before this service starts, or set migrate: true.`;
