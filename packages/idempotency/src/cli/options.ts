@@ -14,12 +14,12 @@ export const OPTIONS = {
   url: {
     type: 'string',
     value: 'URL',
-    help: 'the store: postgres://…, redis://… or rediss://…; its driver is taken from your project',
+    help: 'the store: postgres://…, redis://… or rediss://…; the driver is that of your project',
   },
   config: {
     type: 'string',
     value: 'FILE',
-    help: 'instead of --url: a module (.mjs) whose default export is { store, namespace?, close? }, or a function that gives it',
+    help: 'instead of --url: a module whose default export is, or gives, { store, namespace?, close? }',
   },
   schema: { type: 'string', value: 'NAME', help: 'SQL: schema of the tables (idempotency)' },
   table: { type: 'string', value: 'NAME', help: 'SQL: table of the records (records)' },

@@ -30,7 +30,7 @@ are leases that are held: what open transactions have claimed cannot be seen.`,
     const stats = ready ? await statsOf(store) : undefined;
     return {
       exit: ready ? EXIT.done : EXIT.nothing,
-      json: { store: label, ready, tables: tables ?? null, records: stats ?? null, findings },
+      json: { store: label, ready, tables: tables ?? null, records: jsonOf(stats), findings },
       text: [
         lines({
           store: label,
@@ -48,6 +48,13 @@ async function statsOf(store: IdempotencyStore): Promise<StoreStats | undefined>
   // No record has this id. A store that cannot be read is not ready, whatever it says of itself.
   await store.get('0'.repeat(64));
   return isSqlStore(store) ? store.stats?.(COUNTED) : undefined;
+}
+
+/** Always the same members, so that a script can rely on them. */
+function jsonOf(stats: StoreStats | undefined): object | null {
+  if (!stats) return null;
+  const { oldestExpiredMs = null, total = null } = stats;
+  return { ...stats, oldestExpiredMs, total };
 }
 
 function tableLines(tables: TablesVersion | undefined): Record<string, string> {

@@ -20,7 +20,7 @@ export interface Scheme {
     drivers: Drivers,
   ): Promise<{ readonly store: IdempotencyStore; close(): Promise<void> }>;
   /** One that knows its SQL and no database; missing where there is no SQL. */
-  unconnected?(options: StoreOptions): SqlIdempotencyStore;
+  readonly unconnected?: (options: StoreOptions) => SqlIdempotencyStore;
 }
 
 /** The whole of what `--url` may begin with. */

@@ -37,6 +37,7 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
 
   return {
     ...leaseStatements(tables, channel),
+    ...tableStatements(tables),
 
     async insert(sql, requests, hold) {
       const { insert, insertMany } = claimsOf(hold);
@@ -81,26 +82,6 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     async purge(sql, limit) {
       return (await sql.query(texts.purgeSql(tables), [limit, purgeLock])).rowCount;
     },
-
-    async migrate(sql) {
-      await sql.query(migrationSql(tables));
-    },
-
-    migrationSql: () => `${migrationSql(tables)};\n`,
-
-    async version(sql) {
-      const [{ present } = { present: false }] = await rowsOf<{ present: boolean }>(
-        sql,
-        presenceSql(tables),
-      );
-      const [newest] = present ? await rowsOf<{ version: number }>(sql, versionSql(tables)) : [];
-      return { found: newest?.version ?? 0, needed: MIGRATIONS.length };
-    },
-
-    async stats(sql, limit) {
-      const [row] = await rowsOf<StatsRow>(sql, texts.statsSql(tables), [limit]);
-      return statsOf(row!, limit);
-    },
   };
 }
 
@@ -126,6 +107,32 @@ function leaseStatements(
     },
     extend: (sql, id, token, lockTtlMs) =>
       leaseState(sql, sqls.extend, [bytesOf(id), token, lockTtlMs]),
+  };
+}
+
+function tableStatements(
+  tables: PostgresTables,
+): Pick<SqlStatements, 'migrate' | 'migrationSql' | 'version' | 'stats'> {
+  return {
+    async migrate(sql) {
+      await sql.query(migrationSql(tables));
+    },
+
+    migrationSql: () => `${migrationSql(tables)};\n`,
+
+    async version(sql) {
+      const [{ present } = { present: false }] = await rowsOf<{ present: boolean }>(
+        sql,
+        presenceSql(tables),
+      );
+      const [newest] = present ? await rowsOf<{ version: number }>(sql, versionSql(tables)) : [];
+      return { found: newest?.version ?? 0, needed: MIGRATIONS.length };
+    },
+
+    async stats(sql, limit) {
+      const [row] = await rowsOf<StatsRow>(sql, texts.statsSql(tables), [limit]);
+      return statsOf(row!, limit);
+    },
   };
 }
 

@@ -1,0 +1,54 @@
+import { execFile, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from '@acme/internal-testing';
+
+const BIN = fileURLToPath(new URL('../../dist/esm/cli/main.js', import.meta.url));
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface CliResult {
+  readonly exit: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  /** Where it runs, and looks for drivers. @default the folder of this package */
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the built program to its end; it must come by itself. */
+export const cli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  new Promise((done) => {
+    const { cwd = PACKAGE, env } = options;
+    const settings = { cwd, env: { ...process.env, ...env }, timeout: 60_000 };
+    const child = execFile(process.execPath, [BIN, ...args], settings, (_, stdout, stderr) =>
+      done({ exit: child.exitCode, stdout, stderr }),
+    );
+  });
+
+/** What it answers with `--json`, and what it ends with. */
+export async function cliJson(
+  args: readonly string[],
+  options?: CliOptions,
+): Promise<{ exit: number | null; answer: unknown; error: unknown }> {
+  const { exit, stdout, stderr } = await cli([...args, '--json'], options);
+  const parsed = (text: string): unknown => (text === '' ? undefined : JSON.parse(text));
+  return { exit, answer: parsed(stdout), error: parsed(stderr) };
+}
+
+/** Runs it, waits for a line of progress, lets `then` happen, and waits for its end. */
+export async function cliInterrupted(
+  args: readonly string[],
+  line: RegExp,
+  then: () => Promise<unknown>,
+): Promise<CliResult> {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: PACKAGE, timeout: 60_000 });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise<number | null>((done) => child.once('close', done));
+  await waitFor(() => line.test(stderr) || child.exitCode !== null);
+  await then();
+  return { exit: await ended, stdout, stderr };
+}
