@@ -4,6 +4,7 @@ import { COMMANDS } from '../src/cli/commands/index.js';
 import { helpOf, overview } from '../src/cli/help.js';
 import { parse } from '../src/cli/options.js';
 import { recordId } from '../src/cli/record-id.js';
+import { run } from '../src/cli/run.js';
 import { hidingSecretsOf } from '../src/cli/secrets.js';
 import { dialectOf, schemeOf } from '../src/cli/stores/schemes.js';
 import { duration, lines, records } from '../src/cli/text.js';
@@ -33,6 +34,45 @@ describe('parsing', () => {
       code: 'USAGE',
       message: expect.stringMatching(message) as string,
     });
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([
+    [[], /migrate .*\n.*status/],
+    [['destroy'], /There is no command "destroy"/],
+    [['status'], /--url .* or --config/],
+    [['status', '--url', 'redis://h', '--config', 'x.mjs'], /in one way/],
+    [['status', '--url', 'mongodb://h'], /mongodb:\/\/ is not known/],
+    [['status', '--url', 'redis://h', '--limit', '3'], /status has no option --limit/],
+    [['status', '--url', 'redis://h', '--schema', 's'], /--schema says nothing to this store/],
+    [['status', '--url', 'postgres://h', '--prefix', 'p'], /--prefix says nothing/],
+    [
+      ['status', '--url', 'postgres://h', '--schema', 'No Such'],
+      /schema: "No Such" cannot be used/,
+    ],
+    [['inspect', '--url', 'redis://h'], /--namespace and --name and --key are missing/],
+    [['forget', '--url', 'redis://h', '--id', '12'], /64 hexadecimal digits/],
+    [['purge', '--url', 'redis://h', '--limit', '0'], /--limit: give a whole number/],
+    [['sql'], /--dialect postgres, --url or --config/],
+    [['sql', '--url', 'redis://h'], /no tables/],
+    [['sql', '--dialect', 'redis'], /There are postgres/],
+  ])('is told before any store is asked: %j', async (args, message) => {
+    const text = await ran(args);
+    expect(text).toEqual({ exit: 2, out: '', err: expect.stringMatching(message) as string });
+    expect(text.err).toMatch(/[^\n]\n$/);
+    const { err, ...json } = await ran([...args, '--json']);
+    expect(json).toEqual({ exit: 2, out: '' });
+    const { error } = JSON.parse(err) as { error: { code: string; message: string } };
+    expect(error.code).toMatch(/^(USAGE|IDEMPOTENCY_CONFIGURATION)$/);
+    expect(error.message).toMatch(message);
+  });
+
+  it('is not to ask for help', async () => {
+    for (const args of [['--help'], ['-h'], ['migrate', '--help']]) {
+      expect(await ran(args)).toMatchObject({ exit: 0, err: '' });
+      expect(JSON.parse((await ran([...args, '--json'])).out)).toBeTypeOf('object');
+    }
   });
 });
 
@@ -126,6 +166,16 @@ describe('texts', () => {
     });
   });
 });
+
+async function ran(argv: readonly string[]): Promise<{ exit: number; out: string; err: string }> {
+  let [out, err] = ['', ''];
+  const exit = await run(argv, {
+    cwd: process.cwd(),
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+  });
+  return { exit, out, err };
+}
 
 function thrownBy(action: () => unknown): unknown {
   try {

@@ -21,7 +21,8 @@ export interface CliOptions {
 export const cli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
   new Promise((done) => {
     const { cwd = PACKAGE, env } = options;
-    const settings = { cwd, env: { ...process.env, ...env }, timeout: 60_000 };
+    // Without NODE_PATH, by which a test runner started by pnpm finds packages everywhere.
+    const settings = { cwd, env: { ...process.env, NODE_PATH: '', ...env }, timeout: 60_000 };
     const child = execFile(process.execPath, [BIN, ...args], settings, (_, stdout, stderr) =>
       done({ exit: child.exitCode, stdout, stderr }),
     );

@@ -14,7 +14,7 @@ interface Emitter {
   connect(): Promise<unknown>;
 }
 
-type IoRedis = RedisLike & Emitter & { disconnect(): void };
+type IoRedis = RedisLike & Emitter & { readonly status: string; disconnect(): void };
 type IoRedisClass = new (url: string, options: object) => IoRedis;
 
 /** `destroy` since version 5, `disconnect` before. */
@@ -49,7 +49,10 @@ async function connectIoRedis(exports: IoRedisExports, url: string): Promise<Con
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
   });
-  const close = (): void => client.disconnect();
+  // It waits two seconds for the end of a connection that has ended.
+  const close = (): void => {
+    if (client.status !== 'end') client.disconnect();
+  };
   // connect() itself only says that the connection is closed.
   let reason: unknown;
   client.on('error', (error) => (reason ??= error));
