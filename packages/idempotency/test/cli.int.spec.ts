@@ -381,7 +381,7 @@ describe('--config', () => {
     cliJson([command, '--config', file, ...rest], { cwd: folder });
 
   it('gives a store and its namespace', async () => {
-    const env = { DATABASE: database.url, SCHEMA: schema };
+    const env = { DATABASE_URL: database.url, IDEMPOTENCY_SCHEMA: schema };
     expect((await cli(['migrate', '--config', CONFIG], { env })).exit).toBe(0);
     const service = await serviceOn(storeIn());
     await service.run('k-1', async () => 'paid', { name: 'n' });
@@ -427,6 +427,20 @@ describe('--config', () => {
       error: {
         message: expect.stringMatching(/has no store.*\n.*namespace: it is no text/) as string,
       },
+    });
+  });
+
+  it('tells what was done although it could not be closed', async () => {
+    const file = write(
+      'unclosable.mjs',
+      `const store = { label: 'mine', get: async () => {}, remove: async () => true, purge: async () => 0, check: async () => [] };
+      export default { store, close: () => { throw new Error('too late'); } };`,
+    );
+    const result = await cli(['forget', '--config', file, '--id', NO_ID], { cwd: folder });
+    expect(result).toMatchObject({
+      exit: 0,
+      stdout: expect.stringMatching(/^Forgotten/) as string,
+      stderr: 'nest-idempotency: the store could not be closed: too late\n',
     });
   });
 

@@ -82,10 +82,18 @@ async function atDesk(
   try {
     return await command.run(desk);
   } finally {
-    await opened?.close();
-    await opened?.store.close?.();
+    progress.doing('closing the store');
+    // What was done is done: the exit code tells of that.
+    await closed(opened).catch((error: unknown) =>
+      err(`nest-idempotency: the store could not be closed: ${explain(error).message}\n`),
+    );
     progress.stop();
   }
+}
+
+async function closed(opened: OpenStore | undefined): Promise<void> {
+  await opened?.store.close?.();
+  await opened?.close();
 }
 
 async function assertReady(opened: OpenStore): Promise<OpenStore> {

@@ -1,9 +1,11 @@
-// What a service would give to `--config`.
+// #region config
 import { PostgresIdempotencyStore } from '@acme/nest-idempotency';
 import pg from 'pg';
 
-export default async () => {
-  const pool = new pg.Pool({ connectionString: process.env.DATABASE });
-  const store = new PostgresIdempotencyStore({ database: pool, schema: process.env.SCHEMA });
+export default () => {
+  const { DATABASE_URL, IDEMPOTENCY_SCHEMA } = process.env;
+  const pool = new pg.Pool({ connectionString: DATABASE_URL });
+  const store = new PostgresIdempotencyStore({ database: pool, schema: IDEMPOTENCY_SCHEMA });
   return { store, namespace: 'billing', close: () => pool.end() };
 };
+// #endregion
