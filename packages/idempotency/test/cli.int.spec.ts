@@ -25,7 +25,7 @@ import {
 } from '@acme/nest-idempotency';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { cli, cliInterrupted, cliJson } from './support/cli.js';
+import { cli, cliInterrupted, cliJson, version } from './support/cli.js';
 import { Gate } from './support/ledger.js';
 
 const CONFIG = fileURLToPath(new URL('support/cli-config.mjs', import.meta.url));
@@ -545,7 +545,6 @@ describe('what cannot be done', () => {
     const help = await cli(['purge', '--help']);
     expect(help).toMatchObject({ exit: 0, stderr: '' });
     expect(help.stdout).toContain('--limit N');
-    const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
     expect(await cli(['--version'])).toEqual({ exit: 0, stdout: `${version}\n`, stderr: '' });
   });
 });

@@ -1,9 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { waitFor } from '@acme/internal-testing';
 
-const BIN = fileURLToPath(new URL('../../dist/esm/cli/main.js', import.meta.url));
-const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+/** The built package, also where this file is a copy in another project. */
+const MANIFEST = createRequire(import.meta.url).resolve('@acme/nest-idempotency/package.json');
+const BIN = join(dirname(MANIFEST), 'dist/esm/cli/main.js');
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+export const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
 
 export interface CliResult {
   readonly exit: number | null;
@@ -12,7 +19,7 @@ export interface CliResult {
 }
 
 export interface CliOptions {
-  /** Where it runs, and looks for drivers. @default the folder of this package */
+  /** Where it runs, and looks for drivers. @default here, where all drivers are found */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -20,7 +27,7 @@ export interface CliOptions {
 /** Runs the built program to its end; it must come by itself. */
 export const cli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
   new Promise((done) => {
-    const { cwd = PACKAGE, env } = options;
+    const { cwd = HERE, env } = options;
     // Without NODE_PATH, by which a test runner started by pnpm finds packages everywhere.
     const settings = { cwd, env: { ...process.env, NODE_PATH: '', ...env }, timeout: 60_000 };
     const child = execFile(process.execPath, [BIN, ...args], settings, (_, stdout, stderr) =>
@@ -44,7 +51,7 @@ export async function cliInterrupted(
   line: RegExp,
   then: () => Promise<unknown>,
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: PACKAGE, timeout: 60_000 });
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: HERE, timeout: 60_000 });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

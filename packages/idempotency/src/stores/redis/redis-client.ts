@@ -36,6 +36,7 @@ export interface NodeRedisSubscriberLike {
   evalSha: unknown;
 }
 
+/** A client of either library, for subscribing and nothing else. */
 export type RedisSubscriberLike = IoRedisSubscriberLike | NodeRedisSubscriberLike;
 
 const isNodeRedis = (client: object): client is NodeRedisLike => hasMethod(client, 'evalSha');
