@@ -116,7 +116,10 @@ export class Transactions<Handle = unknown> {
     const open = this.#open();
     if (open && !options.requiresNew) return this.#join(open, fn, options);
     if (open && this.#adapter.singleConnection) throw this.#unsupportedRequiresNew();
-    return this.#begin(fn, options);
+    const { retrySerialization } = options;
+    return retrySerialization
+      ? this.#repeat(fn, options, retrySerialization)
+      : this.#attempt(fn, options);
   }
 
   /**
@@ -191,13 +194,16 @@ export class Transactions<Handle = unknown> {
     }
   }
 
-  async #begin<R>(fn: () => Promise<R>, options: RunOptions): Promise<R> {
-    const retry = options.retrySerialization;
+  async #repeat<R>(
+    fn: () => Promise<R>,
+    options: RunOptions,
+    retry: SerializationRetry,
+  ): Promise<R> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#attempt(fn, options);
       } catch (error) {
-        const mayRepeat = retry && attempt < retry.attempts && isSerializationFailure(error);
+        const mayRepeat = attempt < retry.attempts && isSerializationFailure(error);
         if (!mayRepeat || !retry.while()) throw error;
       }
     }
@@ -234,7 +240,7 @@ export class Transactions<Handle = unknown> {
     return outcome.value;
   }
 
-  async #inside<R>(scope: TransactionScope, fn: () => Promise<R>): Promise<R> {
+  #inside<R>(scope: TransactionScope, fn: () => Promise<R>): Promise<R> {
     return withScope(this, scope, async () => {
       const value = await fn();
       if (scope.failure) throw rollbackOnly(scope.failure.error);
