@@ -17,7 +17,7 @@ export type {
 export type { SqlDialect, SqlExecutor, SqlResult } from './sql-executor.js';
 export { sqlOf } from './sql-of.js';
 export type { SqlOfOptions, TransactionHostLike } from './sql-of.js';
-export { sqlStateOf } from './sql-state.js';
+export { mysqlErrnoOf, sqlStateOf } from './sql-state.js';
 export {
   abortedError,
   isTransactionError,

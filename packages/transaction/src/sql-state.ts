@@ -20,10 +20,32 @@ export function sqlStateOf(error: unknown, depth = 5): string | undefined {
   return undefined;
 }
 
+/**
+ * The number of the error that a MySQL or MariaDB server answered with, wherever the library put it; undefined when none
+ * answered. For those that share the SQLSTATE `HY000`, such as 1205, a lock wait timeout.
+ */
+export function mysqlErrnoOf(error: unknown, depth = 5): number | undefined {
+  if (typeof error !== 'object' || error === null || depth === 0) return undefined;
+  const fields = error as Record<string, unknown>;
+  const { errno, sqlState } = fields;
+  // Node's own errors have an errno, too, and no SQLSTATE.
+  if (typeof errno === 'number' && typeof sqlState === 'string') return errno;
+  for (const key of WITHIN) {
+    const found = mysqlErrnoOf(fields[key], depth - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** With `innodb_snapshot_isolation`, the default of MariaDB 11.6 and newer: a record has changed since the snapshot. */
+const ER_CHECKREAD = 1020;
+
 /** True when the database undid the transaction only because of others: the same work may succeed when repeated. */
 export function isSerializationFailure(error: unknown): boolean {
-  // MySQL reports its deadlocks (1213) as 40001 as well.
-  return ['40001', '40P01'].includes(sqlStateOf(error) ?? '');
+  // MySQL reports its deadlocks (1213) as 40001 as well; 1020 has no SQLSTATE of its own.
+  return (
+    ['40001', '40P01'].includes(sqlStateOf(error) ?? '') || mysqlErrnoOf(error) === ER_CHECKREAD
+  );
 }
 
 /**

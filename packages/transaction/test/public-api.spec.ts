@@ -36,6 +36,7 @@ it('exports these names, and no others', () => {
       "fromTypeOrm",
       "getTransactionsToken",
       "isTransactionError",
+      "mysqlErrnoOf",
       "sqlOf",
       "sqlStateOf",
       "transactionAware",

@@ -1,4 +1,10 @@
-import { isTransactionError, sqlOf, sqlStateOf, UnknownHandleError } from '@acme/nest-transaction';
+import {
+  isTransactionError,
+  mysqlErrnoOf,
+  sqlOf,
+  sqlStateOf,
+  UnknownHandleError,
+} from '@acme/nest-transaction';
 import { describe, expect, it } from 'vitest';
 
 describe('sqlOf', () => {
@@ -37,6 +43,21 @@ describe('sqlStateOf', () => {
     const error = new Error('loop');
     error.cause = error;
     expect(sqlStateOf(error)).toBeUndefined();
+  });
+});
+
+describe('mysqlErrnoOf', () => {
+  const locked = { code: 'ER_LOCK_WAIT_TIMEOUT', errno: 1205, sqlState: 'HY000' };
+  it.each([
+    ['mysql2 and mariadb', locked, 1205],
+    ['TypeORM', { driverError: locked }, 1205],
+    ['Sequelize', { parent: locked }, 1205],
+    ['Drizzle', { cause: locked }, 1205],
+    ['the network', { code: 'ECONNREFUSED', errno: -111 }, undefined],
+    ['pg', { code: '40001' }, undefined],
+    ['nobody', undefined, undefined],
+  ])('finds what %s says', (_, error, errno) => {
+    expect(mysqlErrnoOf(error)).toBe(errno);
   });
 });
 

@@ -174,6 +174,19 @@ describe('Transactions', () => {
       expect(adapter.log.filter((line) => line.startsWith('begin'))).toHaveLength(3);
     });
 
+    it('repeats what MariaDB undid because its snapshot was outdated', async () => {
+      const outdated = Object.assign(new Error('Record has changed since last read'), {
+        code: 'ER_CHECKREAD',
+        errno: 1020,
+        sqlState: 'HY000',
+      });
+      const wrapped = new Error('Failed query', { cause: outdated });
+      const work = vi.fn<() => Promise<string>>(async () => 'done');
+      work.mockRejectedValueOnce(outdated).mockRejectedValueOnce(wrapped);
+      const retrySerialization = { attempts: 3, while: () => true };
+      await expect(transactions.run(work, { retrySerialization })).resolves.toBe('done');
+    });
+
     it.each([
       ['the attempts are used up', sqlError('40P01'), 2, () => true, 2],
       ['the caller says that more has run', sqlError('40001'), 5, () => false, 1],
