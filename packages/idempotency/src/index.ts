@@ -30,6 +30,10 @@ export {
 } from './stores/postgres/postgres.store.js';
 export type { PgListenerFactory, PgListenerLike } from './stores/postgres/postgres.notices.js';
 export {
+  MariaDbIdempotencyStore,
+  type MariaDbIdempotencyStoreOptions,
+} from './stores/mariadb/mariadb.store.js';
+export {
   RedisIdempotencyStore,
   type RedisIdempotencyStoreOptions,
 } from './stores/redis/redis.store.js';

@@ -22,6 +22,7 @@ it('exports what is documented, and nothing else', () => {
     'IdempotencyStreamUnsupportedError',
     'Idempotent',
     'InMemoryIdempotencyStore',
+    'MariaDbIdempotencyStore',
     'PostgresIdempotencyStore',
     'RedisIdempotencyStore',
     'TransactionUnusedError',

@@ -36,11 +36,14 @@ export class StoresLife {
     );
   }
 
-  private async prepare(guard: StoreGuard): Promise<string[]> {
+  private async prepare(guard: StoreGuard): Promise<readonly string[]> {
     const { store } = guard;
     const problems = guard.problemsOfStore();
     if (problems.length > 0) return problems;
-    if (isSqlStore(store) && this.protection.options.migrate) await migrate(store);
+    if (isSqlStore(store) && this.protection.options.migrate) {
+      const refusals = await migrate(store);
+      if (refusals.length > 0) return refusals;
+    }
     const findings = await store.check().catch((error: unknown) => [
       {
         severity: 'warning' as const,
@@ -53,10 +56,13 @@ export class StoresLife {
   }
 }
 
-async function migrate(store: SqlIdempotencyStore): Promise<void> {
+/** Why the store refuses this database. */
+async function migrate(store: SqlIdempotencyStore): Promise<readonly string[]> {
   try {
     await store.migrate();
+    return [];
   } catch (cause) {
+    if (cause instanceof IdempotencyConfigurationError) return cause.problems;
     throw new IdempotencyConfigurationError(
       [
         `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run "npx nest-idempotency migrate" elsewhere and leave migrate out.`,

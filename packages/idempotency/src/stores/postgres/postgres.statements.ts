@@ -1,7 +1,7 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
 import type { ClaimRequest, LeaseState, StoredRecord, StoreStats } from '../../core/store.js';
-import type { Claimed, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
+import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
 import * as texts from './postgres.sql.js';
@@ -41,17 +41,15 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
 
     async insert(sql, requests, hold) {
       const { insert, insertMany } = claimsOf(hold);
-      if (requests.length > 1)
-        return (await rowsOf<ClaimedRow>(sql, insertMany, many(requests, hold))).map(claimed);
+      if (requests.length > 1) return claimed(await rowsOf(sql, insertMany, many(requests, hold)));
       const { id, name, fingerprint } = requests[0]!;
       const key = bytesOf(id);
       const params = [key, name, fingerprint, hold.keepMs, lockOf(key), ...leaseOf(hold)];
-      return (await rowsOf<ClaimedRow>(sql, insert, params)).map(claimed);
+      return claimed(await rowsOf(sql, insert, params));
     },
 
     async takeOver(sql, requests, hold) {
-      const rows = await rowsOf<ClaimedRow>(sql, claimsOf(hold).takeOver, many(requests, hold));
-      return rows.map(claimed);
+      return claimed(await rowsOf(sql, claimsOf(hold).takeOver, many(requests, hold)));
     },
 
     async lookup(sql, ids) {
@@ -150,18 +148,19 @@ function many(requests: readonly ClaimRequest[], hold: Hold): unknown[] {
   ];
 }
 
-const claimed = ({ id, fence, attempt }: ClaimedRow): Claimed => ({
-  id,
-  fence: Number(fence),
-  attempt,
-});
+const claimed = (rows: readonly ClaimedRow[]): Answers =>
+  new Map(
+    rows.map(({ id, fence, attempt }) => [id, { state: 'claimed', fence: Number(fence), attempt }]),
+  );
 
 const found = (row: FoundRow): Found => ({
-  ...claimed(row),
+  id: row.id,
   state: row.state,
   token: row.token ?? undefined,
   fingerprint: row.fingerprint ?? undefined,
   outcome: row.outcome ?? undefined,
+  fence: Number(row.fence),
+  attempt: row.attempt,
 });
 
 const recordOf = (id: string, row: RecordRow): StoredRecord => ({

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import type {
+  Claim,
   ClaimRequest,
   LeaseState,
   StoredRecord,
@@ -14,36 +15,35 @@ export interface Hold {
   readonly keepMs: number;
 }
 
-/** A key that was claimed. */
-export interface Claimed {
+/** A record that may keep a key from being claimed. */
+export interface Found {
   readonly id: string;
-  readonly fence: number;
-  readonly attempt: number;
-}
-
-/** A record that kept a key from being claimed. */
-export interface Found extends Claimed {
   /** `free`: nobody runs it, and what it tells need not be kept. */
   readonly state: StoredRecord['state'];
   readonly token: string | undefined;
   readonly fingerprint: string | undefined;
   readonly outcome: string | undefined;
+  readonly fence: number;
+  readonly attempt: number;
 }
 
+/** Answers by id. Who is not among them was not claimed, and has to be looked up. */
+export type Answers = ReadonlyMap<string, Claim>;
+
 /**
- * What one database has to be told, each in one statement that never waits for another transaction's claim. Ids are in
- * hex; all of one call differ.
+ * What one database has to be told, each in one statement that does not wait for another transaction's claim, or for no
+ * more than a second. Ids are in hex; all of one call differ.
  */
 export interface SqlStatements {
-  /** Claims what is not there yet; gives what was claimed. */
-  insert(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Claimed[]>;
+  /** Claims what is not there yet. May answer for others as well, where that costs nothing. */
+  insert(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Answers>;
   /** What is there, of what can be seen. */
   lookup(sql: SqlExecutor, ids: readonly string[]): Promise<Found[]>;
   /**
    * Claims what is free. Of several who try, one gets it. A lease counts as one more attempt; without one, it was counted
    * before (`countAttempt`).
    */
-  takeOver(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Claimed[]>;
+  takeOver(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Answers>;
   /** Adds the outcome to a claim of the same transaction. */
   addOutcome(sql: SqlExecutor, id: string, outcome: string): Promise<void>;
   settle(

@@ -12,7 +12,8 @@ import type {
   TransactionalClaims,
 } from '../../core/store.js';
 import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
-import type { Claimed, Found, Hold, SqlStatements } from './sql-statements.js';
+import { claimAll } from './sql-claim.js';
+import type { SqlStatements } from './sql-statements.js';
 
 /** A store in an SQL database; what its database has to be told is in its statements. */
 export abstract class SqlStore implements SqlIdempotencyStore {
@@ -98,7 +99,8 @@ export abstract class SqlStore implements SqlIdempotencyStore {
     return [{ severity: 'error', text }];
   }
 
-  private own(): SqlExecutor {
+  /** @throws {IdempotencyConfigurationError} when it has none */
+  protected own(): SqlExecutor {
     if (this.database) return this.database;
     throw new IdempotencyConfigurationError([
       `store: ${this.constructor.name} has no connection of its own. Give it one: new ${this.constructor.name}({ database: pool }).`,
@@ -121,42 +123,4 @@ class Claims implements TransactionalClaims {
   settle(sql: SqlExecutor, id: string, outcome: string): Promise<void> {
     return this.statements.addOutcome(sql, id, outcome);
   }
-}
-
-/** New keys cost one statement, duplicates one more, and the few that were left behind a third. */
-async function claimAll(
-  statements: SqlStatements,
-  sql: SqlExecutor,
-  requests: readonly ClaimRequest[],
-  hold: Hold,
-): Promise<Claim[]> {
-  const claimed = byId(await statements.insert(sql, requests, hold));
-  const known = requests.filter(({ id }) => !claimed.has(id));
-  const found = byId(
-    known.length > 0
-      ? await statements.lookup(
-          sql,
-          known.map(({ id }) => id),
-        )
-      : [],
-  );
-  const free = known.filter(({ id }) => found.get(id)?.state === 'free');
-  const takenOver = byId(free.length > 0 ? await statements.takeOver(sql, free, hold) : []);
-  return requests.map(({ id }) => {
-    const mine = claimed.get(id) ?? takenOver.get(id);
-    return mine ? claimedBy(mine) : toClaim(found.get(id), hold);
-  });
-}
-
-const byId = <T extends { readonly id: string }>(all: readonly T[]): Map<string, T> =>
-  new Map(all.map((one) => [one.id, one]));
-
-const claimedBy = ({ fence, attempt }: Claimed): Claim => ({ state: 'claimed', fence, attempt });
-
-/** Not there to be seen: the one who runs has not committed. Free and not taken over: somebody else was quicker. */
-function toClaim(found: Found | undefined, { lease }: Hold): Claim {
-  if (!found || found.state === 'free') return { state: 'running', fingerprint: undefined };
-  const { state, fingerprint, outcome, token } = found;
-  if (state === 'done') return { state, fingerprint, outcome };
-  return lease && token === lease.token ? claimedBy(found) : { state, fingerprint };
 }
