@@ -8,9 +8,9 @@ import {
   type StoreContractFixture,
 } from '@acme/nest-idempotency/testing';
 import { fromMariadb, fromMysql2, type TransactionAdapter } from '@acme/nest-transaction';
-import mariadb from 'mariadb';
 import mysql2 from 'mysql2/promise';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { mariadbPool } from './support/maria.js';
 import { itPasses } from './support/it-passes.js';
 
 interface Driver {
@@ -29,15 +29,7 @@ const mysql2Driver: Driver = {
 
 const mariadbDriver: Driver = {
   open: (url) => {
-    const { hostname, port, username, password, pathname } = new URL(url);
-    const pool = mariadb.createPool({
-      host: hostname,
-      port: Number(port),
-      user: username,
-      password,
-      database: pathname.slice(1),
-      connectionLimit: 10,
-    });
+    const pool = mariadbPool(url);
     return { pool, adapter: fromMariadb(pool) as TransactionAdapter };
   },
 };

@@ -34,8 +34,9 @@ function innermostOf(error: unknown, depth = 5): Fields {
   return within === undefined || depth === 0 ? fields : innermostOf(within, depth - 1);
 }
 
-/** What the server said; else the first line, since statement and parameters come after it. */
+/** What the server said; else what has one line, since Knex puts the statement in front, and the others after it. */
 function plainTextOf({ sqlMessage, message, code }: Fields): string {
-  const text = [sqlMessage, message, code].find((one) => typeof one === 'string' && one !== '');
-  return String(text ?? 'the statement failed').split('\n', 1)[0]!;
+  const isText = (one: unknown): one is string => typeof one === 'string' && one !== '';
+  const texts = [sqlMessage, message].filter((one) => isText(one) && !one.includes('\n'));
+  return [...texts, code].find(isText) ?? 'the statement failed';
 }

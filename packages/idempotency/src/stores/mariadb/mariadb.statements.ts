@@ -1,4 +1,9 @@
-import { mysqlErrnoOf, type SqlExecutor, type SqlResult } from '@acme/nest-transaction';
+import {
+  isTransactionError,
+  mysqlErrnoOf,
+  type SqlExecutor,
+  type SqlResult,
+} from '@acme/nest-transaction';
 import type { Claim, ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
 import { RUNNING_UNSEEN, toClaim } from '../sql/sql-claim.js';
 import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
@@ -223,7 +228,7 @@ export async function run<Row>(
   try {
     return await sql.query<Row>(text.trim(), params);
   } catch (error) {
-    throw new MariaDbStatementError(error);
+    throw isTransactionError(error) ? error : new MariaDbStatementError(error);
   }
 }
 
