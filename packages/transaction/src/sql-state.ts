@@ -28,8 +28,8 @@ export function mysqlErrnoOf(error: unknown, depth = 5): number | undefined {
   if (typeof error !== 'object' || error === null || depth === 0) return undefined;
   const fields = error as Record<string, unknown>;
   const { errno, sqlState } = fields;
-  // Node's own errors have an errno, too, and no SQLSTATE.
-  if (typeof errno === 'number' && typeof sqlState === 'string') return errno;
+  // Node's own errors have an errno, too: without a SQLSTATE, and a negative one where `mariadb` adds that.
+  if (typeof errno === 'number' && errno > 0 && typeof sqlState === 'string') return errno;
   for (const key of WITHIN) {
     const found = mysqlErrnoOf(fields[key], depth - 1);
     if (found !== undefined) return found;

@@ -53,8 +53,7 @@ describe('mysqlErrnoOf', () => {
     ['TypeORM', { driverError: locked }, 1205],
     ['Sequelize', { parent: locked }, 1205],
     ['Drizzle', { cause: locked }, 1205],
-    ['the network', { code: 'ECONNREFUSED', errno: -111 }, undefined],
-    ['pg', { code: '40001' }, undefined],
+XX, { code: '40001' }, undefined],
     ['nobody', undefined, undefined],
   ])('finds what %s says', (_, error, errno) => {
     expect(mysqlErrnoOf(error)).toBe(errno);
