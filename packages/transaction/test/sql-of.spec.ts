@@ -53,7 +53,9 @@ describe('mysqlErrnoOf', () => {
     ['TypeORM', { driverError: locked }, 1205],
     ['Sequelize', { parent: locked }, 1205],
     ['Drizzle', { cause: locked }, 1205],
-XX, { code: '40001' }, undefined],
+    ['the network', { code: 'ECONNREFUSED', errno: -111 }, undefined],
+    ['the network, through mariadb', { errno: -104, sqlState: 'HY000' }, undefined],
+    ['pg', { code: '40001' }, undefined],
     ['nobody', undefined, undefined],
   ])('finds what %s says', (_, error, errno) => {
     expect(mysqlErrnoOf(error)).toBe(errno);

@@ -131,11 +131,11 @@ function problemsOfStores(
       return [`${option}: "default" is the name of the one given as store. Give it another name.`];
     if (typeof (one as Partial<IdempotencyStore> | null)?.claim !== 'function')
       return [
-        `${option}: ${show(one)} is no store. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client).`,
+        `${option}: ${show(one)} is no store. Give new PostgresIdempotencyStore(), new MariaDbIdempotencyStore() or new RedisIdempotencyStore(client).`,
       ];
     return one.volatile && production && !allowInMemoryStorage
       ? [
-          `${option}: keys kept in memory protect nothing when there is another process or a restart. Give new PostgresIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.`,
+          `${option}: keys kept in memory protect nothing when there is another process or a restart. Give new PostgresIdempotencyStore(), new MariaDbIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.`,
         ]
       : [];
   });

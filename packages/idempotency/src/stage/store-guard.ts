@@ -3,7 +3,7 @@ import type { Runner } from '../core/attempt.js';
 import { autocommitted } from '../core/autocommitted.js';
 import { Engine } from '../core/engine.js';
 import { LeaseRunner } from '../core/lease-runner.js';
-import { isSqlStore, type IdempotencyStore } from '../core/store.js';
+import { isSqlStore, type IdempotencyStore, type SqlIdempotencyStore } from '../core/store.js';
 import { TransactionRunner } from '../core/transaction-runner.js';
 import type { IdempotencyMode, IdempotentOptions } from '../idempotency.options.js';
 import { nodeRuntime } from './node-runtime.js';
@@ -61,7 +61,7 @@ export class StoreGuard {
       return [`mode: ${JSON.stringify(mode)} is none. Give 'transaction', 'lease' or 'auto'.`];
     const { store } = this;
     return isSqlStore(store)
-      ? this.problemsOfTransactions(store.label, store.dialect)
+      ? this.problemsOfTransactions(store)
       : [
           `mode: "transaction" cannot be had from a store in ${store.label}. Give one in the database of the transactions: PostgresIdempotencyStore, MariaDbIdempotencyStore.`,
         ];
@@ -77,7 +77,8 @@ export class StoreGuard {
     return this.#runners.lease && 'lease';
   }
 
-  private problemsOfTransactions(label: string, dialect: string): string[] {
+  private problemsOfTransactions(store: SqlIdempotencyStore): string[] {
+    const { label, dialect } = store;
     const { transactions, transactionsName } = this.around;
     const isDefault = transactionsName === DEFAULT_TRANSACTIONS;
     const module = isDefault
@@ -91,7 +92,7 @@ export class StoreGuard {
       ? "; where it has a name, say which: IdempotencyModule.forRoot({ transactions: 'name' })"
       : `, or correct transactions: '${transactionsName}'`;
     return [
-      `mode: "transaction" needs the transactions of ${module}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}. For leases, which need no transactions, give the store a connection: new PostgresIdempotencyStore({ database: pool }).`,
+      `mode: "transaction" needs the transactions of ${module}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}. For leases, which need no transactions, give the store a connection: new ${store.constructor.name}({ database: pool }).`,
     ];
   }
 }

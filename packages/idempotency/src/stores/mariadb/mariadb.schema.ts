@@ -3,7 +3,7 @@ export interface MariaDbTables {
   readonly records: string;
   readonly migrations: string;
   /** SQL for the name of a lock that those share who work on the same tables; `get_lock` takes 64 characters. */
-  lock(purpose: 'migrate' | 'purge'): string;
+  readonly lock: (purpose: 'migrate' | 'purge') => string;
   /** SQL for whether the one named table is there. */
   readonly hasMigrations: string;
   /** Creates the database, where it has a name of its own and is not there. */
