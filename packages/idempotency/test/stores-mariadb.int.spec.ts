@@ -27,6 +27,17 @@ const mysql2Driver: Driver = {
   },
 };
 
+/** As it is by default from MariaDB 11.6 on. */
+const snapshotDriver: Driver = {
+  open: (uri) => {
+    const pool = mysql2.createPool({ uri, connectionLimit: 10 });
+    pool.pool.on('connection', (connection) => {
+      connection.query('set session innodb_snapshot_isolation = on');
+    });
+    return { pool, adapter: fromMysql2(pool) as TransactionAdapter };
+  },
+};
+
 const mariadbDriver: Driver = {
   open: (url) => {
     const pool = mariadbPool(url);
@@ -36,6 +47,7 @@ const mariadbDriver: Driver = {
 
 describe.each([
   ['mysql2', mysql2Driver],
+  ['mysql2, innodb_snapshot_isolation on', snapshotDriver],
   ['mariadb', mariadbDriver],
 ])('MariaDbIdempotencyStore, %s', (_, driver) => {
   let fixture: StoreContractFixture & SqlStoreContractFixture;
