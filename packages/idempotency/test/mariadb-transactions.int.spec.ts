@@ -62,8 +62,11 @@ describe.each(['off', 'on'])(
         );
         return Number(rows[0]!['past']) === 1;
       });
+    // Without those of a claim whose fence was overtaken on the way, as it may be on a busy machine.
     const ours = (): string[] =>
-      tap.statements.filter((sql) => sql.includes('`idempotency_records`'));
+      tap.statements.filter(
+        (sql) => sql.includes('`idempotency_records`') && !/set fence|^select cast.fence/.test(sql),
+      );
     const charge = (process: Process, value: unknown = 'reply') =>
       process.service.run(key, () => process.charge(key).then(() => value), { name: 'charge' });
 

@@ -198,6 +198,31 @@ describe('MariaDbIdempotencyStore', () => {
     },
   );
 
+  it('numbers a claim that had to wait after all that came before it, also those that left no record', async () => {
+    const store = new MariaDbIdempotencyStore({ table, database: pool });
+    await store.migrate();
+    const connection = await database.pool.getConnection();
+    await connection.query('start transaction');
+    await store.inTransaction.claim(sqlOf(connection), request(1), MINUTE_MS);
+    const waiting = store.claim({ ...request(1), token: 'a', lockTtlMs: MINUTE_MS });
+    await waitFor(async () => {
+      const waits = await rowsOf(
+        `select 1 from information_schema.processlist where info like '%into _${table}_%' and id <> connection_id()`,
+      );
+      return waits.length > 0;
+    });
+    const [now] = await rowsOf(
+      "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) as clock",
+    );
+    await connection.query('rollback');
+    connection.release();
+    const claim = await waiting;
+    expect(claim).toMatchObject({ state: 'claimed', attempt: 1 });
+    const { fence } = claim as Extract<typeof claim, { state: 'claimed' }>;
+    expect(fence).toBeGreaterThan(Number(now!['clock']));
+    expect(await store.get(request(1).id)).toMatchObject({ fence });
+  });
+
   it('purges beside open transactions: what they hold is left, and nobody waits', async () => {
     const store = new MariaDbIdempotencyStore({ table, database: pool });
     await store.migrate();

@@ -1,11 +1,14 @@
 import { apart, type MariaDbTables } from './mariadb.schema.js';
 
 /**
- * Microseconds of the server's clock. `unix_timestamp()` and `now()` go through the time zone of the session, where an hour
- * comes twice a year.
+ * Microseconds of the server's clock, at the moment at which it is evaluated, in statements that are told their time zone:
+ * in that of the session, an hour may come twice a year.
  */
-const CLOCK = `timestampdiff(microsecond, '1970-01-01', utc_timestamp(6))`;
+const CLOCK = `timestampdiff(microsecond, '1970-01-01', sysdate(6))`;
 
+const UTC = "time_zone = '+00:00'";
+
+/** When the statement began, whatever the time zone. */
 const NOW = 'utc_timestamp(6)';
 
 /** One parameter, in ms. */
@@ -24,7 +27,13 @@ const COUNTS_ON = `(state <> 'done' and expires_at > ${NOW})`;
 
 /** A locked record fails the statement with 1205 after that many seconds, and leaves the transaction as it was. */
 const waiting = (seconds: 0 | 1): string =>
-  `set statement innodb_lock_wait_timeout = ${seconds} for`;
+  `set statement innodb_lock_wait_timeout = ${seconds}, ${UTC} for`;
+
+/**
+ * Microseconds between the fence of a new claim and its record. In them, another claim may have come and gone that left no
+ * record, as one that is rolled back: it has a greater fence.
+ */
+const LATE = `if(created_at = ${NOW}, ${CLOCK} - fence, 0) as late`;
 
 const repeated = (text: string, times: number): string =>
   Array.from({ length: times }, () => text).join(', ');
@@ -40,7 +49,7 @@ export const insertSql = ({ records }: MariaDbTables, count: number): string => 
 ${waiting(0)}
 insert ignore into ${records} (id, name, state, fingerprint, fence, attempt, created_at, expires_at)
 values ${repeated(`(?, ?, 'done', ?, ${CLOCK}, 1, ${NOW}, ${IN_MS})`, count)}
-returning lower(hex(id)) as id, cast(fence as char) as fence, attempt`;
+returning lower(hex(id)) as id, cast(fence as char) as fence, attempt, ${LATE}`;
 
 /**
  * Ids. A locking read sees what was committed last, however old the snapshot of the transaction is, and begins none. It
@@ -78,12 +87,27 @@ on duplicate key update
   token = if(state = 'free', values(token), token),
   fingerprint = if(state = 'free', values(fingerprint), fingerprint),
   outcome = if(state = 'free', null, outcome),
-  fence = if(state = 'free', greatest(fence + 1, values(fence)), fence),
+  fence = if(state = 'free', greatest(fence + 1, ${CLOCK}), fence),
   created_at = if(state = 'free', values(created_at), created_at),
   locked_until = if(state = 'free', values(locked_until), locked_until),
   expires_at = if(state = 'free', values(expires_at), expires_at),
   state = if(state = 'free', values(state), state)
-returning lower(hex(id)) as id, state, token, fingerprint, outcome, cast(fence as char) as fence, attempt`;
+returning lower(hex(id)) as id, state, token, fingerprint, outcome, cast(fence as char) as fence, attempt, ${LATE}`;
+
+/** id, token. For a claim that came late to its record. */
+export const renewFenceSql = ({ records }: MariaDbTables): string => `
+${waiting(1)}
+update ${records}
+set fence = greatest(fence + 1, ${CLOCK})
+where id = ?
+  and token <=> ?`;
+
+/** id, token. */
+export const fenceSql = ({ records }: MariaDbTables): string => `
+select cast(fence as char) as fence
+from ${records}
+where id = ?
+  and token <=> ?`;
 
 /** outcome, id. By the primary key. */
 export const addOutcomeSql = ({ records }: MariaDbTables): string => `

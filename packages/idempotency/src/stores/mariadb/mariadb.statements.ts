@@ -12,7 +12,12 @@ import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './mariadb.sch
 import type { MariaDbTables } from './mariadb.schema.js';
 import * as texts from './mariadb.sql.js';
 
-type ClaimedRow = { readonly id: string; readonly fence: string; readonly attempt: number };
+type ClaimedRow = {
+  readonly id: string;
+  readonly fence: string;
+  readonly attempt: number;
+  readonly late: unknown;
+};
 type FoundRow = ClaimedRow & {
   readonly state: StoredRecord['state'];
   readonly token: string | null;
@@ -33,6 +38,9 @@ const UNDONE = [1213, 1020];
 
 /** Far more than anybody means, and far enough from the year 9999, where `datetime` ends. */
 const LONGEST_MS = 1_000 * 365 * 86_400_000;
+
+/** More than a record takes that waits for nothing, and less than a claim that somebody saw the fence of. */
+const LATE_MICROSECONDS = 500;
 
 /** How often a lease is claimed that a deadlock undoes: one statement, so nothing else is repeated. */
 const LEASE_ATTEMPTS = 5;
@@ -81,17 +89,42 @@ function claimStatements(
   const inserting = (sql: SqlExecutor, hold: Hold) => async (requests: readonly ClaimRequest[]) => {
     const text = texts.insertSql(tables, requests.length);
     const rows = await rowsOf<ClaimedRow>(sql, text, paramsOf(requests, hold));
-    return new Map(rows.map((row) => [row.id, claimed(row)]));
+    return answersOf(sql, rows, hold, claimed);
   };
   const claiming =
     (sql: SqlExecutor, hold: Hold, seconds: 0 | 1) => async (requests: readonly ClaimRequest[]) => {
       const text = texts.claimSql(tables, hold.lease !== undefined, requests.length, seconds);
       const rows = await rowsOf<FoundRow>(sql, text, paramsOf(requests, hold));
       // Without a lease only what was found free is asked for, and locked since then: who gets it has taken it.
-      const answer = (row: FoundRow): Claim =>
-        hold.lease ? toClaim(found(row), hold) : claimed(row);
-      return new Map(rows.map((row) => [row.id, answer(row)]));
+      return answersOf(sql, rows, hold, (row) =>
+        hold.lease ? toClaim(found(row), hold) : claimed(row),
+      );
     };
+  const answersOf = async <Row extends ClaimedRow>(
+    sql: SqlExecutor,
+    rows: readonly Row[],
+    hold: Hold,
+    answer: (row: Row) => Claim,
+  ): Promise<Answers> => {
+    const answers = new Map<string, Claim>();
+    for (const row of rows) {
+      const claim = answer(row);
+      const isLate = claim.state === 'claimed' && Number(row.late) > LATE_MICROSECONDS;
+      answers.set(row.id, isLate ? await renewed(sql, row.id, claim, hold) : claim);
+    }
+    return answers;
+  };
+  const renewed = async <C extends Claim>(
+    sql: SqlExecutor,
+    id: string,
+    claim: C,
+    { lease }: Hold,
+  ) => {
+    const params = [bytesOf(id), lease?.token];
+    await run(sql, texts.renewFenceSql(tables), params);
+    const [row] = await rowsOf<ClaimedRow>(sql, texts.fenceSql(tables), params);
+    return row ? { ...claim, fence: Number(row.fence) } : claim;
+  };
   return {
     // A lease is committed at once, so nobody minds the exclusive lock that answers for all of them.
     insert: (sql, requests, hold) =>
