@@ -14,7 +14,7 @@ export const OPTIONS = {
   url: {
     type: 'string',
     value: 'URL',
-    help: 'the store: postgres://…, redis://… or rediss://…; the driver is that of your project',
+    help: 'the store: postgres://…, mariadb://…, mysql://…, redis://… or rediss://…; the driver is that of your project',
   },
   config: {
     type: 'string',
@@ -24,7 +24,7 @@ export const OPTIONS = {
   schema: { type: 'string', value: 'NAME', help: 'SQL: schema of the tables (idempotency)' },
   table: { type: 'string', value: 'NAME', help: 'SQL: table of the records (records)' },
   prefix: { type: 'string', value: 'TEXT', help: 'Redis: what stands before keys (idempotency:)' },
-  dialect: { type: 'string', value: 'NAME', help: 'instead of --url: postgres' },
+  dialect: { type: 'string', value: 'NAME', help: 'instead of --url: postgres or mariadb' },
   namespace: { type: 'string', value: 'TEXT', help: 'namespace of the service' },
   name: { type: 'string', value: 'TEXT', help: 'name of the handler, such as Billing.charge' },
   key: { type: 'string', value: 'TEXT', help: 'the idempotency key; it is printed nowhere' },

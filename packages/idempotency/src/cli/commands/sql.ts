@@ -18,7 +18,9 @@ brings tables of any version to the newest, so it may be applied again.`,
 async function storeOf({ values, open }: Desk): Promise<SqlIdempotencyStore> {
   const { dialect, url, config } = values;
   if ([dialect, url, config].filter((value) => value !== undefined).length !== 1)
-    throw usageError('Say for which database, in one way: --dialect postgres, --url or --config.');
+    throw usageError(
+      'Say for which database, in one way: --dialect postgres or mariadb, --url or --config.',
+    );
   const scheme =
     dialect === undefined ? (url === undefined ? undefined : schemeOf(url)) : dialectOf(dialect);
   const store = scheme ? scheme.unconnected?.(values) : (await open()).store;

@@ -23,7 +23,7 @@ export async function openStore(values: Values, cwd: string): Promise<OpenStore>
   const { url, config } = values;
   if ((url === undefined) === (config === undefined))
     throw usageError(
-      'Say where the store is, in one way: --url postgres://… or redis://…, or --config file.mjs.',
+      'Say where the store is, in one way: --url postgres://…, mariadb://… or redis://…, or --config file.mjs.',
     );
   const scheme = url === undefined ? undefined : schemeOf(url);
   const unfit = STORE_OPTIONS.filter(

@@ -2,6 +2,7 @@ import type { IdempotencyStore, SqlIdempotencyStore } from '../../core/store.js'
 import { usageError } from '../cli.errors.js';
 import type { Values } from '../options.js';
 import type { Drivers } from './drivers.js';
+import { MARIADB } from './mariadb.js';
 import { POSTGRES } from './postgres.js';
 import { REDIS } from './redis.js';
 
@@ -27,6 +28,8 @@ export interface Scheme {
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   postgres: POSTGRES,
   postgresql: POSTGRES,
+  mariadb: MARIADB,
+  mysql: MARIADB,
   redis: REDIS,
   rediss: REDIS,
 };

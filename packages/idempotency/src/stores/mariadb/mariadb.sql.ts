@@ -228,3 +228,22 @@ export const purgeSql = ({ records, lock }: MariaDbTables, limit: number): strin
   end if;`,
     lock('purge'),
   );
+
+/**
+ * limit: how many records to look at, so that a big table costs no more than that. The oldest that has expired is found by
+ * the index on expires_at. InnoDB's own estimate of the number of rows may be off by half, so none is given.
+ */
+export const statsSql = ({ records }: MariaDbTables): string => `
+select coalesce(sum(state = 'running'), 0) as running,
+  coalesce(sum(state = 'done'), 0) as done,
+  coalesce(sum(state = 'free'), 0) as free,
+  coalesce(sum(state = 'expired'), 0) as expired,
+  (select timestampdiff(microsecond, min(expires_at), ${NOW}) / 1000
+    from ${records}
+    where expires_at <= ${NOW}) as oldest,
+  null as estimate
+from (
+  select if(expires_at <= ${NOW}, 'expired', ${STATE}) as state
+  from ${records}
+  limit ?
+) as looked_at`;

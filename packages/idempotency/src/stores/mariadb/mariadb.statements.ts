@@ -8,6 +8,7 @@ import type { Claim, ClaimRequest, LeaseState, StoredRecord } from '../../core/s
 import { RUNNING_UNSEEN, toClaim } from '../sql/sql-claim.js';
 import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
 import { MariaDbStatementError } from './mariadb.errors.js';
+import { statsOf, type StatsRow } from '../sql/sql-stats.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './mariadb.schema.js';
 import type { MariaDbTables } from './mariadb.schema.js';
 import * as texts from './mariadb.sql.js';
@@ -72,6 +73,14 @@ export function mariaDbStatements(tables: MariaDbTables): SqlStatements {
 
     async migrate(sql) {
       await run(sql, migrationSql(tables));
+    },
+
+    // A compound statement: the client of the database has to be told where it ends.
+    migrationSql: () => `delimiter //\n${migrationSql(tables)} //\ndelimiter ;\n`,
+
+    async stats(sql, limit) {
+      const [row] = await rowsOf<StatsRow>(sql, texts.statsSql(tables), [limit]);
+      return statsOf(row!, limit);
     },
 
     async version(sql) {

@@ -1,7 +1,8 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
-import type { ClaimRequest, LeaseState, StoredRecord, StoreStats } from '../../core/store.js';
+import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
 import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
+import { statsOf, type StatsRow } from '../sql/sql-stats.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
 import * as texts from './postgres.sql.js';
@@ -12,10 +13,6 @@ type FoundRow = ClaimedRow & {
   readonly token: string | null;
   readonly fingerprint: string | null;
   readonly outcome: string | null;
-};
-type StatsRow = Pick<StoreStats, 'running' | 'done' | 'free' | 'expired'> & {
-  readonly oldest: string | null;
-  readonly estimate: string | null;
 };
 type RecordRow = Omit<FoundRow, 'id' | 'token'> & {
   readonly name: string;
@@ -176,16 +173,6 @@ const recordOf = (id: string, row: RecordRow): StoredRecord => ({
   lockedUntil:
     row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
 });
-
-function statsOf({ oldest, estimate, ...counts }: StatsRow, limit: number): StoreStats {
-  const { running, done, free, expired } = counts;
-  const counted = running + done + free + expired;
-  const complete = counted < limit;
-  // Never analyzed, or long ago: then fewer are estimated than were seen.
-  const estimated = Number(estimate) > counted ? Number(estimate) : undefined;
-  const oldestExpiredMs = oldest === null ? undefined : Math.round(Number(oldest));
-  return { ...counts, oldestExpiredMs, complete, total: complete ? counted : estimated };
-}
 
 async function rowsOf<Row>(
   sql: SqlExecutor,
