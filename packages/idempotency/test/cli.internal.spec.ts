@@ -54,7 +54,7 @@ describe('wrong usage', () => {
     [['inspect', '--url', 'redis://h'], /--namespace and --name and --key are missing/],
     [['forget', '--url', 'redis://h', '--id', '12'], /64 hexadecimal digits/],
     [['purge', '--url', 'redis://h', '--limit', '0'], /--limit: give a whole number/],
-    [['sql'], /--dialect postgres, --url or --config/],
+    [['sql'], /--dialect postgres or mariadb, --url or --config/],
     [['sql', '--url', 'redis://h'], /no tables/],
     [['sql', '--dialect', 'redis'], /There are postgres/],
   ])('is told before any store is asked: %j', async (args, message) => {

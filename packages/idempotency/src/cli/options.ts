@@ -14,7 +14,7 @@ export const OPTIONS = {
   url: {
     type: 'string',
     value: 'URL',
-    help: 'the store: postgres://…, mariadb://…, mysql://…, redis://… or rediss://…; the driver is that of your project',
+    help: 'the store: postgres://…, mariadb://…, redis://… or rediss://…; with the driver of your project',
   },
   config: {
     type: 'string',

@@ -34,8 +34,9 @@ export const MARIADB: Scheme = {
       const pool = (exports as Mysql2Like).createPool(settings).promise();
       return { database: pool, close: () => pool.end() };
     };
-    const { database, close } = open();
-    return { store: new MariaDbIdempotencyStore({ database, schema, table }), close };
+    const opened = open();
+    const store = new MariaDbIdempotencyStore({ database: opened.database, schema, table });
+    return { store, close: () => opened.close() };
   },
 
   unconnected: ({ schema, table }) => new MariaDbIdempotencyStore({ schema, table }),

@@ -94,7 +94,7 @@ export function mariaDbStatements(tables: MariaDbTables): SqlStatements {
 
 function claimStatements(
   tables: MariaDbTables,
-): Pick<SqlStatements, 'insert' | 'lookup' | 'takeOver' | 'addOutcome'> {
+): Pick<SqlStatements, 'insert' | 'insertOne' | 'lookup' | 'takeOver' | 'addOutcome'> {
   const inserting = (sql: SqlExecutor, hold: Hold) => async (requests: readonly ClaimRequest[]) => {
     const text = texts.insertSql(tables, requests.length);
     const rows = await rowsOf<ClaimedRow>(sql, text, paramsOf(requests, hold));
@@ -134,12 +134,14 @@ function claimStatements(
     const [row] = await rowsOf<ClaimedRow>(sql, texts.fenceSql(tables), params);
     return row ? { ...claim, fence: Number(row.fence) } : claim;
   };
+  // A lease is committed at once, so nobody minds the exclusive lock that answers for all of them.
+  const insert: SqlStatements['insert'] = (sql, requests, hold) =>
+    hold.lease
+      ? repeatedly(() => unlocked(requests, claiming(sql, hold, 1), claiming(sql, hold, 0)))
+      : unlocked(requests, inserting(sql, hold));
   return {
-    // A lease is committed at once, so nobody minds the exclusive lock that answers for all of them.
-    insert: (sql, requests, hold) =>
-      hold.lease
-        ? repeatedly(() => unlocked(requests, claiming(sql, hold, 1), claiming(sql, hold, 0)))
-        : unlocked(requests, inserting(sql, hold)),
+    insert,
+    insertOne: async (sql, request, hold) => (await insert(sql, [request], hold)).get(request.id),
 
     takeOver: (sql, requests, hold) => unlocked(requests, claiming(sql, hold, 1)),
 

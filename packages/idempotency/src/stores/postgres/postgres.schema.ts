@@ -25,13 +25,15 @@ export const MIGRATIONS: readonly ((tables: PostgresTables) => string)[] = [
     create table ${records} (
       id bytea primary key,
       name text not null,
-      state text not null check (state in ('running', 'done', 'free')),
+      -- 'running', 'done' or 'free'. Defaults are those of a claim in a transaction: what its statement does not say need
+      -- not be parsed and planned with every call.
+      state text not null default 'done',
       token text,
       fingerprint text,
       outcome text,
-      fence bigint not null,
-      attempt integer not null,
-      created_at timestamptz not null,
+      fence bigint not null default (extract(epoch from clock_timestamp()) * 1000000)::bigint,
+      attempt integer not null default 1,
+      created_at timestamptz not null default now(),
       locked_until timestamptz,
       expires_at timestamptz not null
     );

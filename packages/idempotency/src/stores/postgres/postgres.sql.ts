@@ -26,11 +26,11 @@ const notify = (channel: string | undefined): string =>
  */
 export function insertSql({ records }: PostgresTables, lease: boolean, channel?: string): string {
   return `
-insert into ${records} as r (id, name, state, fingerprint, fence, attempt, created_at, expires_at${lease ? ', token, locked_until' : ''})
-select $1::bytea, $2::text, '${lease ? 'running' : 'done'}', $3::text, ${CLOCK}, 1, now(), ${inMs('$4')}${lease ? `, $6::text, ${inMs('$7')}` : ''}
+insert into ${records} as r (id, name, fingerprint, expires_at${lease ? ', state, token, locked_until' : ''})
+select $1::bytea, $2::text, $3::text, ${inMs('$4')}${lease ? `, 'running', $6::text, ${inMs('$7')}` : ''}
 where pg_try_advisory_xact_lock($5::bigint)
-on conflict (id) do nothing
-returning encode(r.id, 'hex') as id, r.fence::text as fence, r.attempt as attempt${lease ? '' : notify(channel)}`;
+on conflict do nothing
+returning r.fence${lease ? '' : notify(channel)}`;
 }
 
 /** The same for many: $1 ids, $2 names, $3 fingerprints, $5 locks are arrays. */

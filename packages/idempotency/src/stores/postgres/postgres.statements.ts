@@ -36,13 +36,16 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     ...leaseStatements(tables, channel),
     ...tableStatements(tables),
 
-    async insert(sql, requests, hold) {
-      const { insert, insertMany } = claimsOf(hold);
-      if (requests.length > 1) return claimed(await rowsOf(sql, insertMany, many(requests, hold)));
-      const { id, name, fingerprint } = requests[0]!;
+    async insertOne(sql, { id, name, fingerprint }, hold) {
       const key = bytesOf(id);
       const params = [key, name, fingerprint, hold.keepMs, lockOf(key), ...leaseOf(hold)];
-      return claimed(await rowsOf(sql, insert, params));
+      const [row] = await rowsOf<{ fence: unknown }>(sql, claimsOf(hold).insert, params);
+      return row && { state: 'claimed', fence: Number(row.fence), attempt: 1 };
+    },
+
+    async insert(sql, requests, hold) {
+      const params = many(requests, hold);
+      return claimed(await rowsOf(sql, claimsOf(hold).insertMany, params));
     },
 
     async takeOver(sql, requests, hold) {

@@ -2,7 +2,20 @@ import type { SqlExecutor } from '@acme/nest-transaction';
 import type { Claim, ClaimRequest } from '../../core/store.js';
 import type { Answers, Found, Hold, SqlStatements } from './sql-statements.js';
 
-type ClaimStatements = Pick<SqlStatements, 'insert' | 'lookup' | 'takeOver'>;
+type ClaimStatements = Pick<SqlStatements, 'insertOne' | 'insert' | 'lookup' | 'takeOver'>;
+
+/** As for many. */
+export async function claimOne(
+  statements: ClaimStatements,
+  sql: SqlExecutor,
+  request: ClaimRequest,
+  hold: Hold,
+): Promise<Claim> {
+  const answer = await statements.insertOne(sql, request, hold);
+  if (answer) return answer;
+  const [claim] = await claimKnown(statements, sql, [request], hold, new Map());
+  return claim!;
+}
 
 /** New keys cost one statement, duplicates one more where the first did not tell, and the few that were left behind a third. */
 export async function claimAll(
@@ -11,7 +24,16 @@ export async function claimAll(
   requests: readonly ClaimRequest[],
   hold: Hold,
 ): Promise<Claim[]> {
-  const answered = await statements.insert(sql, requests, hold);
+  return claimKnown(statements, sql, requests, hold, await statements.insert(sql, requests, hold));
+}
+
+async function claimKnown(
+  statements: ClaimStatements,
+  sql: SqlExecutor,
+  requests: readonly ClaimRequest[],
+  hold: Hold,
+  answered: Answers,
+): Promise<Claim[]> {
   const known = requests.filter(({ id }) => !answered.has(id));
   const found = await lookup(statements, sql, known);
   const free = known.filter(({ id }) => found.get(id)?.state === 'free');

@@ -35,6 +35,8 @@ export type Answers = ReadonlyMap<string, Claim>;
  * more than a second. Ids are in hex; all of one call differ.
  */
 export interface SqlStatements {
+  /** The same as `insert` for one key, which nearly all claims are of; undefined: it has to be looked up. */
+  insertOne(sql: SqlExecutor, request: ClaimRequest, hold: Hold): Promise<Claim | undefined>;
   /** Claims what is not there yet. May answer for others as well, where that costs nothing. */
   insert(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Answers>;
   /** What is there, of what can be seen. */

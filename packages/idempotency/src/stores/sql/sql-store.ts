@@ -12,8 +12,8 @@ import type {
   TransactionalClaims,
 } from '../../core/store.js';
 import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
-import { claimAll } from './sql-claim.js';
-import type { SqlStatements } from './sql-statements.js';
+import { claimAll, claimOne } from './sql-claim.js';
+import type { Hold, SqlStatements } from './sql-statements.js';
 
 /** A store in an SQL database; what its database has to be told is in its statements. */
 export abstract class SqlStore implements SqlIdempotencyStore {
@@ -36,15 +36,11 @@ export abstract class SqlStore implements SqlIdempotencyStore {
   abstract on(database: SqlExecutor): SqlIdempotencyStore;
 
   async claim(request: ClaimRequest & LeaseTerms): Promise<Claim> {
-    const [claim] = await this.claimMany([request], request);
-    return claim!;
+    return claimOne(this.statements, this.own(), request, holdOf(request));
   }
 
-  claimMany(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
-    const { token, lockTtlMs, attemptTtlMs = 0 } = terms;
-    const keepMs = Math.max(lockTtlMs, attemptTtlMs);
-    const hold = { lease: { token, lockTtlMs }, keepMs };
-    return claimAll(this.statements, this.own(), requests, hold);
+  async claimMany(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
+    return claimAll(this.statements, this.own(), requests, holdOf(terms));
   }
 
   settle(
@@ -111,9 +107,8 @@ export abstract class SqlStore implements SqlIdempotencyStore {
 class Claims implements TransactionalClaims {
   constructor(private readonly statements: SqlStatements) {}
 
-  async claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number): Promise<Claim> {
-    const [claim] = await this.claimMany(sql, [request], ttlMs);
-    return claim!;
+  claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number): Promise<Claim> {
+    return claimOne(this.statements, sql, request, { lease: undefined, keepMs: ttlMs });
   }
 
   claimMany(sql: SqlExecutor, requests: readonly ClaimRequest[], ttlMs: number): Promise<Claim[]> {
@@ -124,3 +119,8 @@ class Claims implements TransactionalClaims {
     return this.statements.addOutcome(sql, id, outcome);
   }
 }
+
+const holdOf = ({ token, lockTtlMs, attemptTtlMs = 0 }: LeaseTerms): Hold => ({
+  lease: { token, lockTtlMs },
+  keepMs: Math.max(lockTtlMs, attemptTtlMs),
+});
