@@ -18,6 +18,8 @@ import type { IdempotencyModuleOptions } from './idempotency.options.js';
 import { resolveModuleOptions, type ResolvedModuleOptions } from './options/module-options.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
+import { IdempotencyEvents } from './observability/idempotency-events.js';
+import { Observability } from './observability/observability.js';
 import { Serializers } from './serializers/serializers.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
@@ -98,15 +100,33 @@ function provide(
       },
       {
         provide: Protection,
-        inject: [RESOLVED_OPTIONS, { token: getTransactionsToken(transactions), optional: true }],
-        useFactory: (options: ResolvedModuleOptions, open?: Transactions) =>
-          new Protection(options, transactions, open),
+        inject: [
+          RESOLVED_OPTIONS,
+          Observability,
+          { token: getTransactionsToken(transactions), optional: true },
+        ],
+        useFactory: (
+          options: ResolvedModuleOptions,
+          observability: Observability,
+          open?: Transactions,
+        ) => new Protection(options, transactions, open, observability),
+      },
+      { provide: Observability, useFactory: () => Observability.load() },
+      {
+        provide: IdempotencyEvents,
+        inject: [Observability],
+        useFactory: ({ events$ }: Observability) => new IdempotencyEvents(events$),
       },
       StoresLife,
       Serializers,
       IdempotencyStage,
       IdempotencyService,
     ],
-    exports: [...(definition.exports ?? []), IdempotencyStage, IdempotencyService],
+    exports: [
+      ...(definition.exports ?? []),
+      IdempotencyStage,
+      IdempotencyService,
+      IdempotencyEvents,
+    ],
   };
 }

@@ -11,6 +11,7 @@ import {
   IdempotencyKeyRequiredError,
 } from './idempotency.errors.js';
 import type { IdempotencyDefaults, IdempotentOptions } from './idempotency.options.js';
+import type { ObservedCall } from './observability/observed-call.js';
 import { problemsOfCall, problemsOfDefaults } from './options/call-options.js';
 import { BatchCall, type BatchOutcome, type RunBatchOptions } from './stage/batch-call.js';
 import { settingsOf, waitMsOf } from './stage/call-settings.js';
@@ -64,7 +65,8 @@ export class IdempotencyService {
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
   ): Promise<R> {
-    return this.reporting(options.name, () => this.protect(key, fn, options));
+    const observed = this.protection.observability.begin('method', options.name);
+    return this.reporting(options.name, observed, () => this.protect(key, fn, options, observed));
   }
 
   /**
@@ -82,11 +84,12 @@ export class IdempotencyService {
     fn: (items: T[], signal: AbortSignal) => Promise<readonly R[] | void>,
     options: RunBatchOptions<T>,
   ): Promise<BatchOutcome<T, R>[]> {
-    return this.reporting(options.name, async () => {
+    const observed = this.protection.observability.beginBatch(options.name);
+    return this.reporting(options.name, observed, async () => {
       const { fingerprint: _, serialize, principal: __, name, ...rest } = options;
       this.refuse(name, { ...rest, serialize });
       const idOf = (item: T): string => this.idOf(keyOf(item), options);
-      return new BatchCall<T, R>(this.protection, options, idOf).run(items, fn);
+      return new BatchCall<T, R>(this.protection, options, idOf, observed).run(items, fn);
     });
   }
 
@@ -119,18 +122,23 @@ export class IdempotencyService {
    * 0 where the store does so itself, and where another process is at it. The module does this by itself (`purge`).
    */
   async purge({ limit = 1_000, store }: PurgeRequest = {}): Promise<number> {
-    return this.guardOf({ store }).store.purge(limit);
+    const { store: purged } = this.guardOf({ store });
+    return this.protection.observability.purging(purged.label, () => purged.purge(limit));
   }
 
   private async protect<R>(
     key: IdempotencyKey,
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
+    observed: ObservedCall | undefined,
   ): Promise<R> {
     const { name, principal: _, fingerprint, serialize, ...rest } = options;
     this.refuse(name, { ...rest, serialize });
     const id = this.idOf(key, options);
-    if (RunningClaim.current()?.holds(id)) return fn();
+    if (RunningClaim.current()?.holds(id)) {
+      observed?.nested();
+      return fn();
+    }
     const { protection } = this;
     const settings = settingsOf(rest, protection.options, 'method');
     const deadline = MessageContext.current()?.message.deadline;
@@ -144,6 +152,7 @@ export class IdempotencyService {
       attempts: undefined,
       attempt: 1,
       redelivers: false,
+      observed,
       run: fn,
       conclude: (value) =>
         isRefusal(value, undefined)
@@ -180,10 +189,17 @@ export class IdempotencyService {
     throw new IdempotencyConfigurationError(this.protection.problemsOfMode(options));
   }
 
-  private async reporting<R>(name: string, work: () => Promise<R>): Promise<R> {
+  private async reporting<R>(
+    name: string,
+    observed: { end(value: NoInfer<R>): void; fail(error: unknown): void } | undefined,
+    work: () => Promise<R>,
+  ): Promise<R> {
     try {
-      return await work();
+      const value = await work();
+      observed?.end(value);
+      return value;
     } catch (error) {
+      observed?.fail(error);
       this.protection.report(error, name);
       throw error;
     }

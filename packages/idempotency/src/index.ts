@@ -9,6 +9,15 @@ export {
 } from './idempotency.service.js';
 export type { BatchOutcome, RunBatchOptions } from './stage/batch-call.js';
 export { IdempotencyInfo } from './idempotency-info.js';
+export { IdempotencyEvents } from './observability/idempotency-events.js';
+export type {
+  IdempotencyCallEvent,
+  IdempotencyEvent,
+  IdempotencyLeaseLostEvent,
+  IdempotencyOutcome,
+  IdempotencyPurgedEvent,
+  IdempotencyPurgeFailedEvent,
+} from './observability/event.js';
 export type {
   CallKind,
   IdempotencyDefaults,

@@ -6,6 +6,7 @@ it('exports what is documented, and nothing else', () => {
     'IdempotencyAttemptsExhaustedError',
     'IdempotencyConfigurationError',
     'IdempotencyError',
+    'IdempotencyEvents',
     'IdempotencyInfo',
     'IdempotencyKeyInUseError',
     'IdempotencyKeyInvalidError',

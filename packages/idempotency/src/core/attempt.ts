@@ -39,6 +39,12 @@ export interface GuardedCall extends ClaimRequest {
   concludeError(error: unknown): string | undefined;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
+  /** Told that the claim may be somebody else's although the function still runs. */
+  lost?(): void;
+  /** Told that another call has the key, and that this one waits for that. */
+  waits?(): void;
+  /** Told that the outcome of `concludeError` could not be kept after all. */
+  errorNotKept?(): void;
   /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */
   unrecorded(cause: unknown): void;
 }

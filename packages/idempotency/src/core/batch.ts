@@ -19,8 +19,10 @@ export interface GuardedBatch {
   conclude(at: number, value: unknown): Conclusion;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
-  /** Told that an outcome could not be recorded. */
-  unrecorded(cause: unknown): void;
+  /** Told that the outcome of the call at that position could not be recorded. */
+  unrecorded(at: number, cause: unknown): void;
+  /** Told that the claim of that id may be somebody else's although the function still runs. */
+  lost?(id: string): void;
 }
 
 /** What came of one of them. */

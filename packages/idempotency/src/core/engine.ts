@@ -60,6 +60,7 @@ export class Engine {
       // that hangs, the last of many duplicates would wait for all of them.
       if (looks === 0) await leader.answered;
       refuseReuse(call, leader.fingerprint);
+      if (patience.isLeft) call.waits?.();
       const known = await patience.await(leader.ended);
       if (known === 'late') throw new IdempotencyKeyInUseError(conflict.retryAfterMs);
       if (known) return { replayed: true, outcome: known.outcome };
@@ -78,7 +79,10 @@ export class Engine {
     const observer: Observer = {
       started: () => leader.answer(call.fingerprint),
       // A handler that hangs must not keep the key from this process, when it no longer keeps it from others.
-      lost: () => this.leave(call.id, leader, undefined),
+      lost: () => {
+        this.leave(call.id, leader, undefined);
+        call.lost?.();
+      },
     };
     let known: Known | undefined;
     try {
@@ -118,6 +122,7 @@ export class Engine {
         refuseReuse(call, attempt.fingerprint);
         if (attempt.state === 'done') return attempt;
         leader.answer(attempt.fingerprint);
+        if (patience.isLeft) call.waits?.();
         if (looks === 0 && this.store.subscribe && patience.isLeft)
           watch = await this.watch(call.id, patience);
         // With the first watch it looks again at once: the other one may have ended before anybody listened.

@@ -48,7 +48,10 @@ export class LeaseBatch {
         lockTtlMs,
         maxLockHoldMs,
         since,
-        onLost: () => this.#aborted.abort(lease.signal.reason),
+        onLost: () => {
+          this.#aborted.abort(lease.signal.reason);
+          this.batch.lost?.(id);
+        },
       },
       this.runtime,
     );
@@ -78,7 +81,7 @@ export class LeaseBatch {
     const request = { ...batch.requests[at]!, token: this.#token };
     const record = async (outcome: string | undefined): Promise<void> => {
       const { state, cause } = await this.store.settle(request, outcome, batch.ttlMs);
-      if (state !== 'held') batch.unrecorded(cause);
+      if (state !== 'held') batch.unrecorded(at, cause);
     };
     try {
       const { value, outcome } = batch.conclude(at, result);

@@ -127,6 +127,7 @@ export class TransactionRunner implements Runner {
       const outcome = call.concludeError(error);
       if (outcome !== undefined) await this.keep(call, outcome);
     } catch (cause) {
+      call.errorNotKept?.();
       this.warn(
         `${call.name}: its error could not be kept (${textOf(cause)}), so the next attempt runs again.`,
       );
@@ -140,6 +141,7 @@ export class TransactionRunner implements Runner {
       const sql = this.transactions.sql();
       const claim = await inTransaction.claim(sql, call, call.ttlMs);
       if (claim.state === 'claimed') await inTransaction.settle(sql, call.id, outcome);
+      else call.errorNotKept?.();
     });
   }
 }

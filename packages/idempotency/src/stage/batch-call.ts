@@ -5,6 +5,7 @@ import { isIdempotencyError } from '../idempotency.errors.js';
 import type { IdempotencyDefaults, IdempotentOptions } from '../idempotency.options.js';
 import { settingsOf } from './call-settings.js';
 import { conclude, storedReply } from './concluding.js';
+import type { ObservedBatch } from '../observability/observed-batch.js';
 import type { Protection } from './protection.js';
 
 /** Options of `IdempotencyService.runBatch()`. */
@@ -39,6 +40,7 @@ export class BatchCall<T, R> {
     private readonly protection: Protection,
     private readonly options: RunBatchOptions<T>,
     private readonly idOf: (item: T) => string,
+    private readonly observed: ObservedBatch | undefined,
   ) {}
 
   async run(
@@ -50,21 +52,16 @@ export class BatchCall<T, R> {
       ...new Map(requests.map((one, at) => [one.id, at] as const).reverse()).values(),
     ];
     firsts.sort((a, b) => a - b);
-    const runner = this.protection.guardOf(this.options)?.runnerOf(this.options);
-    const attempts =
-      firsts.length === 0
-        ? []
-        : await runner!.attemptMany(
-            this.batchOf(
-              firsts.map((at) => requests[at]!),
-              (claimed, signal) =>
-                this.call(
-                  claimed.map((one) => items[firsts[one]!]!),
-                  fn,
-                  signal,
-                ),
-            ),
-          );
+    const batch = this.batchOf(
+      firsts.map((at) => requests[at]!),
+      (claimed, signal) =>
+        this.call(
+          claimed.map((one) => items[firsts[one]!]!),
+          fn,
+          signal,
+        ),
+    );
+    const attempts = firsts.length === 0 ? [] : await this.attempt(batch, requests);
     const found = new Map(
       firsts.map((at, position) => [requests[at]!.id, { at, attempt: attempts[position]! }]),
     );
@@ -73,6 +70,16 @@ export class BatchCall<T, R> {
       const { at: first, attempt } = found.get(request.id)!;
       return this.outcomeOf(item, request, attempt, first === at, requests[first]!.fingerprint);
     });
+  }
+
+  private attempt(batch: GuardedBatch, all: readonly ClaimRequest[]): Promise<BatchAttempt[]> {
+    const { protection, options, observed } = this;
+    const runner = protection.guardOf(options)!.runnerOf(options)!;
+    if (!observed) return runner.attemptMany(batch);
+    const ids = all.map(({ id }) => id);
+    return observed.asking(batch, protection.targetOf(options), ids, (watched) =>
+      runner.attemptMany(watched),
+    );
   }
 
   private requestOf(item: T): ClaimRequest {
@@ -105,7 +112,7 @@ export class BatchCall<T, R> {
           protection,
         ),
       unused: () => protection.unused(name, options.effect),
-      unrecorded: (cause) => protection.unrecorded(name, false, cause),
+      unrecorded: (_, cause) => protection.unrecorded(name, false, cause),
     };
   }
 

@@ -15,6 +15,7 @@ import {
   IdempotencyStreamUnsupportedError,
   isIdempotencyError,
 } from '../idempotency.errors.js';
+import type { ObservedCall } from '../observability/observed-call.js';
 import { Serialization } from '../serializers/serialization.js';
 import { Serializers } from '../serializers/serializers.js';
 import { problemsOfHandler } from './boot-check.js';
@@ -30,6 +31,12 @@ import { isRefusal } from './result.js';
 import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
+
+interface Around {
+  readonly kind: CallKind;
+  readonly reply: HttpReply | undefined;
+  readonly observed: ObservedCall | undefined;
+}
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -54,9 +61,13 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       kind === 'http'
         ? HttpReply.of(message.response, this.protection.options.replayHeaders)
         : undefined;
+    const observed = this.protection.observability.begin(kind, nameOf(call));
     try {
-      return await this.protect(call, kind, reply, next);
+      const value = await this.protect(call, { kind, reply, observed }, next);
+      observed?.end();
+      return value;
     } catch (error) {
+      observed?.fail(error);
       const retryAfterMs = isIdempotencyError(error) && statusOf(error)?.retryAfterMs;
       if (retryAfterMs) reply?.retryAfter(retryAfterMs);
       this.protection.report(error, nameOf(call));
@@ -86,8 +97,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
 
   private async protect(
     call: Call,
-    kind: CallKind,
-    reply: HttpReply | undefined,
+    { kind, reply, observed }: Around,
     next: () => Promise<unknown>,
   ): Promise<unknown> {
     const { options, context } = call;
@@ -101,13 +111,19 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     if (kind === 'grpc' && answersWithStream(context.message.raw))
       throw new IdempotencyStreamUnsupportedError(name);
     const key = keyOf({ kind, message: own, args: call.args }, options);
-    if (key === undefined) return runWith(undefined);
+    if (key === undefined) {
+      observed?.unkeyed();
+      return runWith(undefined);
+    }
     const { options: module } = this.protection;
     const { namespace } = module;
     const principal = await this.principalOf(call, kind);
     const id = recordIdOf({ namespace, principal, name, key });
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
-    if (RunningClaim.current()?.holds(id)) return claimed();
+    if (RunningClaim.current()?.holds(id)) {
+      observed?.nested();
+      return claimed();
+    }
     const settings = settingsOf(options, module, kind);
     const serialization = this.serializationOf(call, kind);
     const execution = await this.protection.execute({
@@ -120,6 +136,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       attempts: attemptsOf(settings, own),
       attempt: own?.attempt ?? 1,
       redelivers: kind === 'event',
+      observed,
       run: serialization ? () => serialization.run(claimed) : claimed,
       conclude: (value) => {
         if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };

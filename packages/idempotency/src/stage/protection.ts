@@ -12,6 +12,8 @@ import {
 } from '../idempotency.errors.js';
 import type { IdempotencyMode, IdempotentOptions } from '../idempotency.options.js';
 import { DEFAULT_STORE, type ResolvedModuleOptions } from '../options/module-options.js';
+import type { Observability } from '../observability/observability.js';
+import type { ObservedCall } from '../observability/observed-call.js';
 import type { CallSettings } from './call-settings.js';
 import { StoreGuard } from './store-guard.js';
 
@@ -31,6 +33,8 @@ export interface ProtectedCall {
   readonly attempt: number;
   /** Nobody but a redelivery will ask for the outcome: an event. */
   readonly redelivers: boolean;
+  /** Who watches it, if anybody does. */
+  readonly observed: ObservedCall | undefined;
   run(): Promise<unknown>;
   conclude(value: unknown): Conclusion;
   concludeError(error: unknown): string | undefined;
@@ -49,6 +53,7 @@ export class Protection {
     readonly options: ResolvedModuleOptions,
     private readonly transactionsName: string,
     transactions: Transactions | undefined,
+    readonly observability: Observability,
   ) {
     const warn = (text: string): void => this.logger.warn(text);
     const { storeTimeoutMs } = options;
@@ -59,7 +64,7 @@ export class Protection {
   }
 
   async execute(call: ProtectedCall): Promise<Execution> {
-    const { settings, options, name } = call;
+    const { settings, options, name, observed } = call;
     const guard = this.guardOf(options);
     const runner = guard?.runnerOf(options);
     if (!guard || !runner) throw new IdempotencyConfigurationError(this.problemsOfMode(options));
@@ -83,15 +88,20 @@ export class Protection {
       unrecorded: (cause) => this.unrecorded(name, call.redelivers, cause),
     };
     const conflict = { waitMs: call.waitMs, retryAfterMs: settings.retryAfterMs };
+    const ask = (asked: GuardedCall): Promise<Execution> =>
+      guard.engine.execute(asked, conflict, runner);
     try {
-      return await guard.engine.execute(guarded, conflict, runner);
+      return await (observed
+        ? observed.asking(guarded, { ...this.targetOf(options), attempt: call.attempt }, ask)
+        : ask(guarded));
     } catch (error) {
       const open = settings.onStoreError === 'open' && !started;
       if (!open || !isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error;
       this.logger.warn(
         `${name} runs without protection, as onStoreError: 'open' says. ${String(error)}`,
       );
-      return { replayed: false, value: await call.run() };
+      const run = (): Promise<unknown> => call.run();
+      return { replayed: false, value: await (observed ? observed.unprotected(run) : run()) };
     }
   }
 
@@ -103,6 +113,12 @@ export class Protection {
   /** The mode in force; undefined when the options ask for one that this application cannot give. */
   modeOf(options: ModeOptions): IdempotencyMode | undefined {
     return this.guardOf(options)?.modeOf(options);
+  }
+
+  /** By what a call with these options, which must be right, is protected. */
+  targetOf(options: ModeOptions): { mode: IdempotencyMode | undefined; store: string } {
+    const guard = this.guardOf(options)!;
+    return { mode: guard.modeOf(options), store: guard.store.label };
   }
 
   problemsOfMode(options: ModeOptions): string[] {

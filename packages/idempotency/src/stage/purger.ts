@@ -5,6 +5,8 @@ export interface PurgerSettings {
   readonly everyMs: number;
   readonly limit: number;
   readonly warn: (text: string) => void;
+  /** Around every removal, to tell what came of it. */
+  readonly purging: (work: () => Promise<number>) => Promise<number>;
 }
 
 /** Removes expired records of one store while the application runs. Of several processes, the store lets one at a time. */
@@ -25,7 +27,17 @@ export class Purger {
   }
 
   /** Removes what has expired, and resolves with how much it was. */
-  async runOnce(): Promise<number> {
+  runOnce(): Promise<number> {
+    return this.settings.purging(() => this.removeExpired());
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#running;
+  }
+
+  private async removeExpired(): Promise<number> {
     const { limit } = this.settings;
     let total = 0;
     for (;;) {
@@ -33,12 +45,6 @@ export class Purger {
       total += removed;
       if (removed < limit || this.#timer === undefined) return total;
     }
-  }
-
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#running;
   }
 
   private round(): void {

@@ -72,7 +72,8 @@ function storedError(error: unknown): StoredError {
   });
 }
 
-function httpStatusOf(error: unknown): number | undefined {
+/** The status of HTTP that an error answers with, or would on that transport; undefined: nobody has said. */
+export function httpStatusOf(error: unknown): number | undefined {
   const own = statusOf(error)?.http ?? httpOf(error)?.status;
   if (own !== undefined) return own;
   const answer = rpcAnswerOf(error);

@@ -16,7 +16,7 @@ export class StoresLife {
 
   /** @throws {IdempotencyConfigurationError} when a store is not ready and may not be made so */
   async start(): Promise<void> {
-    const { guards, options, logger } = this.protection;
+    const { guards, options, logger, observability } = this.protection;
     const problems: string[] = [];
     for (const [name, guard] of guards)
       problems.push(...(await this.prepare(guard)).map((text) => named(name, text)));
@@ -25,7 +25,10 @@ export class StoresLife {
     if (!purge) return;
     const warn = (text: string): void => logger.warn(text);
     const stores = [...guards.values()].map(({ store }) => store).filter(isSqlStore);
-    this.#purgers = stores.map((store) => new Purger(store, { ...purge, warn }));
+    this.#purgers = stores.map((store) => {
+      const purging = (work: () => Promise<number>) => observability.purging(store.label, work);
+      return new Purger(store, { ...purge, warn, purging });
+    });
     for (const purger of this.#purgers) purger.start();
   }
 
@@ -34,6 +37,7 @@ export class StoresLife {
     await Promise.all(
       [...this.protection.guards.values()].map(async ({ store }) => store.close?.()),
     );
+    this.protection.observability.end();
   }
 
   private async prepare(guard: StoreGuard): Promise<readonly string[]> {
