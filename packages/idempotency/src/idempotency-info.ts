@@ -68,12 +68,19 @@ export class RunningClaim implements IdempotencyInfo {
   }
 
   /** @param counted the attempt, as who has delivered the message counts */
-  static async run<R>(claim: ClaimInfo, counted: number, fn: () => Promise<R>): Promise<R> {
+  static run<R>(claim: ClaimInfo, counted: number, fn: () => Promise<R>): Promise<R> {
     const running = new RunningClaim(claim, storage.getStore(), counted);
-    try {
-      return await storage.run(running, fn);
-    } finally {
+    const end = <V>(value: V): V => {
       running.#ended = true;
+      return value;
+    };
+    try {
+      // Code without types may give a function that returns no promise.
+      return Promise.resolve(storage.run(running, fn)).then(end, (error: unknown) => {
+        throw end(error);
+      });
+    } catch (error) {
+      throw end(error);
     }
   }
 }

@@ -11,7 +11,7 @@ import {
 import type { BatchAttempt, GuardedBatch } from './batch.js';
 import { Lease } from './lease.js';
 import { LeaseBatch } from './lease-batch.js';
-import { PatientStore, type PatientSettings } from './patient-store.js';
+import { PatientStore, type PatientSettings, type Settled } from './patient-store.js';
 import type { Runtime } from './runtime.js';
 import type { ClaimRequest, IdempotencyStore, LeaseTerms } from './store.js';
 
@@ -39,16 +39,23 @@ export class LeaseRunner implements Runner {
     const onLost = (): void => observer.lost();
     const parts = { id, token, lockTtlMs, maxLockHoldMs, since, onLost };
     const lease = new Lease(this.#store.store, parts, this.runtime);
+    let ran = false;
     try {
-      const result = await this.run(call, new LeasedClaim(call.id, claim, lease), terms, observer);
+      observer.started();
+      const result = await call.run(new LeasedClaim(call.id, claim, lease));
+      ran = true;
       const { value, verdict, outcome, refused } = conclude(call, result);
       if (verdict === 'undo') {
         await this.#store.release([requestOf(call)], terms);
         return { state: 'ran', value, recorded: undefined };
       }
-      const recorded = await this.record(call, terms, outcome);
+      const settled = await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs);
+      const recorded = isRecorded(call, settled);
       if (refused) throw refused.error;
       return { state: 'ran', value, recorded: recorded ? { outcome } : undefined };
+    } catch (error) {
+      if (!ran) await this.failed(call, terms, error);
+      throw error;
     } finally {
       lease.end();
     }
@@ -64,34 +71,18 @@ export class LeaseRunner implements Runner {
     throw new IdempotencyAttemptsExhaustedError(call.name, max);
   }
 
-  private async run(
-    call: GuardedCall,
-    claim: ClaimInfo,
-    terms: LeaseTerms,
-    observer: Observer,
-  ): Promise<unknown> {
-    try {
-      observer.started();
-      return await call.run(claim);
-    } catch (error) {
-      const outcome = call.concludeError(error);
-      if (outcome === undefined) await this.#store.release([requestOf(call)], terms);
-      else await this.record(call, terms, outcome);
-      throw error;
-    }
+  /** The function has thrown: the key is given back, or the error kept. */
+  private async failed(call: GuardedCall, terms: LeaseTerms, error: unknown): Promise<void> {
+    const outcome = call.concludeError(error);
+    if (outcome === undefined) await this.#store.release([requestOf(call)], terms);
+    else isRecorded(call, await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs));
   }
+}
 
-  /** Whether the outcome stands in the store. */
-  private async record(
-    call: GuardedCall,
-    { token }: LeaseTerms,
-    outcome: string | undefined,
-  ): Promise<boolean> {
-    const request = { ...requestOf(call), token };
-    const { state, cause } = await this.#store.settle(request, outcome, call.ttlMs);
-    if (state !== 'held') call.unrecorded(cause);
-    return state === 'held';
-  }
+/** Whether the outcome stands in the store. */
+function isRecorded(call: GuardedCall, { state, cause }: Settled): boolean {
+  if (state !== 'held') call.unrecorded(cause);
+  return state === 'held';
 }
 
 /** A result that is refused changes nothing about the effect: given back, the key would let the repetition have another. */
@@ -128,4 +119,9 @@ const requestOf = ({ id, name, fingerprint }: GuardedCall): ClaimRequest => ({
   id,
   name,
   fingerprint,
+});
+
+const settlementOf = (call: GuardedCall, { token }: LeaseTerms) => ({
+  ...requestOf(call),
+  token,
 });

@@ -39,10 +39,10 @@ export class PatientStore {
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<Settled> {
-    const settle = (): Promise<LeaseState> =>
-      this.inTime(this.store.settle(request, outcome, ttlMs));
-    return settle().then(
-      (state) => ({ state }),
+    const settle = (): Promise<LeaseState> => this.store.settle(request, outcome, ttlMs);
+    return this.inTime(
+      settle(),
+      (state): Settled => ({ state }),
       () => this.settleAgain(settle),
     );
   }
@@ -52,7 +52,7 @@ export class PatientStore {
     const { token, lockTtlMs, attemptTtlMs } = terms;
     const release = async ({ id, name }: ClaimRequest): Promise<void> => {
       try {
-        await this.inTime(this.store.release(id, token, attemptTtlMs));
+        await this.inTime(this.store.release(id, token, attemptTtlMs), same);
       } catch (error) {
         this.settings.warn(
           `${name}: the claim ${id} could not be given back (${textOf(error)}), so the next attempt has to wait until it runs out, ${lockTtlMs} ms at most.`,
@@ -62,29 +62,38 @@ export class PatientStore {
     await Promise.all(requests.map(release));
   }
 
-  private async claiming<T>(
+  private claiming<T>(
     claiming: Promise<T>,
     requests: readonly ClaimRequest[],
     terms: LeaseTerms,
   ): Promise<T> {
     const { runtime, store } = this;
     const since = runtime.now();
-    let claimed: T;
-    try {
-      claimed = await this.inTime(claiming);
-    } catch (error) {
-      // They may be ours without our knowing it; nobody else could run before they run out.
-      void claiming.then(
-        () => this.release(requests, terms),
-        () => undefined,
-      );
-      throw new IdempotencyStoreUnavailableError(store.label, error);
-    }
-    if (runtime.now() - since < terms.lockTtlMs) return claimed;
-    // A slow line or a frozen process: by now somebody else may hold them, and nothing has been run.
-    await this.release(requests, terms);
+    return this.inTime(
+      claiming,
+      (claimed) =>
+        runtime.now() - since < terms.lockTtlMs ? claimed : this.tooLate(requests, terms),
+      (error) => {
+        // They may be ours without our knowing it; nobody else could run before they run out.
+        void claiming.then(
+          () => this.giveBack(requests, terms),
+          () => undefined,
+        );
+        throw new IdempotencyStoreUnavailableError(store.label, error);
+      },
+    );
+  }
+
+  /** A slow line or a frozen process: by now somebody else may hold them, and nothing has been run. */
+  private async tooLate(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<never> {
+    await this.giveBack(requests, terms);
     const cause = new Error(`the claim took longer than lockTtl, ${terms.lockTtlMs} ms`);
-    throw new IdempotencyStoreUnavailableError(store.label, cause);
+    throw new IdempotencyStoreUnavailableError(this.store.label, cause);
+  }
+
+  /** What was claimed and not run is no attempt: of too many a message would be parked because of the store. */
+  private giveBack(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<void> {
+    return this.release(requests, { ...terms, attemptTtlMs: undefined });
   }
 
   private async settleAgain(settle: () => Promise<LeaseState>): Promise<Settled> {
@@ -92,7 +101,7 @@ export class PatientStore {
     for (const pause of SETTLE_PAUSES_MS) {
       await sleep(this.runtime, pause).done;
       try {
-        return { state: await settle() };
+        return { state: await this.inTime(settle(), same) };
       } catch (error) {
         cause = error;
       }
@@ -100,23 +109,35 @@ export class PatientStore {
     return { cause };
   }
 
-  /** Clients that queue commands while they are disconnected would otherwise hold a request for minutes. */
-  private inTime<T>(work: Promise<T>): Promise<T> {
+  /**
+   * What `then` makes of the answer, or `otherwise` of an error. Clients that queue commands while they are disconnected would
+   * otherwise hold a request for minutes. One promise and one timer, since every call passes here twice.
+   */
+  private inTime<T, R>(
+    work: Promise<T>,
+    then: (answer: T) => R | Promise<R>,
+    otherwise?: (error: unknown) => R | Promise<R>,
+  ): Promise<R> {
     const { storeTimeoutMs } = this.settings;
     return new Promise((resolve, reject) => {
+      const settle = <V>(make: ((value: V) => R | Promise<R>) | undefined, value: V): void => {
+        stop();
+        try {
+          if (make) resolve(make(value));
+          else reject(value as Error);
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
       const stop = this.runtime.after(storeTimeoutMs, () =>
-        reject(new Error(`no answer within ${storeTimeoutMs} ms`)),
+        settle(otherwise, new Error(`no answer within ${storeTimeoutMs} ms`)),
       );
       work.then(
-        (answer) => {
-          stop();
-          resolve(answer);
-        },
-        (error: unknown) => {
-          stop();
-          reject(error as Error);
-        },
+        (answer) => settle(then, answer),
+        (error: unknown) => settle(otherwise, error),
       );
     });
   }
 }
+
+const same = <T>(value: T): T => value;

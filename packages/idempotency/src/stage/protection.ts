@@ -63,7 +63,7 @@ export class Protection {
     );
   }
 
-  async execute(call: ProtectedCall): Promise<Execution> {
+  execute(call: ProtectedCall): Promise<Execution> {
     const { settings, options, name, observed } = call;
     const guard = this.guardOf(options);
     const runner = guard?.runnerOf(options);
@@ -90,16 +90,28 @@ export class Protection {
     const conflict = { waitMs: call.waitMs, retryAfterMs: settings.retryAfterMs };
     const ask = (asked: GuardedCall): Promise<Execution> =>
       guard.engine.execute(asked, conflict, runner);
+    const execution = observed
+      ? observed.asking(guarded, { ...this.targetOf(options), attempt: call.attempt }, ask)
+      : ask(guarded);
+    return settings.onStoreError === 'open'
+      ? this.orOpen(execution, call, () => started)
+      : execution;
+  }
+
+  /** Without a store that can be asked, the call runs without protection. */
+  private async orOpen(
+    execution: Promise<Execution>,
+    call: ProtectedCall,
+    hasStarted: () => boolean,
+  ): Promise<Execution> {
     try {
-      return await (observed
-        ? observed.asking(guarded, { ...this.targetOf(options), attempt: call.attempt }, ask)
-        : ask(guarded));
+      return await execution;
     } catch (error) {
-      const open = settings.onStoreError === 'open' && !started;
-      if (!open || !isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error;
+      if (hasStarted() || !isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error;
       this.logger.warn(
-        `${name} runs without protection, as onStoreError: 'open' says. ${String(error)}`,
+        `${call.name} runs without protection, as onStoreError: 'open' says. ${String(error)}`,
       );
+      const { observed } = call;
       const run = (): Promise<unknown> => call.run();
       return { replayed: false, value: await (observed ? observed.unprotected(run) : run()) };
     }

@@ -75,15 +75,10 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     this.subscribe = (id, ended) => notices.listen(this.channelOf(id), ended);
   }
 
-  async claim(request: ClaimRequest & LeaseTerms): Promise<Claim> {
+  claim(request: ClaimRequest & LeaseTerms): Promise<Claim> {
     const { id, name, token, fingerprint, lockTtlMs, attemptTtlMs = 0 } = request;
     const args = [token, fingerprint ?? '', String(lockTtlMs), name, String(attemptTtlMs)];
-    const [state, second, third] = (await this.run(CLAIM, id, args)) as (string | null)[];
-    if (state === 'claimed') return { state, fence: Number(second), attempt: Number(third) };
-    const known = second ?? undefined;
-    return state === 'done'
-      ? { state, fingerprint: known, outcome: third ?? undefined }
-      : { state: 'running', fingerprint: known };
+    return this.run(CLAIM, id, args, toClaim);
   }
 
   /** One script for each, since a cluster keeps them in different places; all are on their way at once. */
@@ -91,45 +86,31 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     return Promise.all(requests.map((request) => this.claim({ ...request, ...terms })));
   }
 
-  async settle(
+  settle(
     { id, name, token, fingerprint }: ClaimRequest & Pick<LeaseTerms, 'token'>,
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<LeaseState> {
-    const kept = outcome === undefined ? ['0', ''] : ['1', outcome];
-    const args = [token, fingerprint ?? '', String(ttlMs), name, ...kept, this.told(id)];
-    return leaseState(await this.run(SETTLE, id, args));
+    const has = outcome === undefined ? '0' : '1';
+    const channel = this.told(id);
+    const args = [token, fingerprint ?? '', String(ttlMs), name, has, outcome ?? '', channel];
+    return this.run(SETTLE, id, args, leaseState);
   }
 
-  async release(id: string, token: string, attemptTtlMs = 0): Promise<void> {
-    await this.run(RELEASE, id, [token, String(attemptTtlMs), this.told(id)]);
+  release(id: string, token: string, attemptTtlMs = 0): Promise<void> {
+    return this.run(RELEASE, id, [token, String(attemptTtlMs), this.told(id)], () => {});
   }
 
-  async extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState> {
-    return leaseState(await this.run(EXTEND, id, [token, String(lockTtlMs)]));
+  extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState> {
+    return this.run(EXTEND, id, [token, String(lockTtlMs)], leaseState);
   }
 
-  async get(id: string): Promise<StoredRecord | undefined> {
-    const found = (await this.run(GET, id, [])) as (string | number | null)[] | null;
-    if (!found) return undefined;
-    const [state, fingerprint, outcome, fence, attempt, name, created, lockedUntil, ttl, now] =
-      found;
-    return {
-      id,
-      name: String(name),
-      state: state as StoredRecord['state'],
-      fingerprint: textOrNothing(fingerprint),
-      outcome: textOrNothing(outcome),
-      fence: Number(fence),
-      attempt: Number(attempt),
-      createdAt: new Date(Number(created)),
-      expiresAt: new Date(Number(now) + Number(ttl)),
-      lockedUntil: state === 'running' ? new Date(Number(lockedUntil)) : undefined,
-    };
+  get(id: string): Promise<StoredRecord | undefined> {
+    return this.run(GET, id, [], (found) => toRecord(id, found));
   }
 
-  async remove(id: string, state: StoredRecord['state']): Promise<boolean> {
-    return Number(await this.run(REMOVE, id, [state, this.told(id)])) === 1;
+  remove(id: string, state: StoredRecord['state']): Promise<boolean> {
+    return this.run(REMOVE, id, [state, this.told(id)], (count) => Number(count) === 1);
   }
 
   /** Redis does so itself. */
@@ -151,8 +132,13 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     ];
   }
 
-  private run(script: RedisScript, id: string, args: readonly string[]): Promise<unknown> {
-    return runScript(this.client, script, this.#prefix + id, args);
+  private run<Answer>(
+    script: RedisScript,
+    id: string,
+    args: string[],
+    read: (answer: unknown) => Answer,
+  ): Promise<Answer> {
+    return runScript(this.client, script, this.#prefix + id, args, read);
   }
 
   private channelOf(id: string): string {
@@ -166,6 +152,33 @@ export class RedisIdempotencyStore implements IdempotencyStore {
 }
 
 const leaseState = (answer: unknown): LeaseState => (Number(answer) === 1 ? 'held' : 'lost');
+
+function toClaim(answer: unknown): Claim {
+  const [state, second, third] = answer as (string | null)[];
+  if (state === 'claimed') return { state, fence: Number(second), attempt: Number(third) };
+  const known = second ?? undefined;
+  return state === 'done'
+    ? { state, fingerprint: known, outcome: third ?? undefined }
+    : { state: 'running', fingerprint: known };
+}
+
+function toRecord(id: string, found: unknown): StoredRecord | undefined {
+  if (!found) return undefined;
+  const [state, fingerprint, outcome, fence, attempt, name, created, lockedUntil, ttl, now] =
+    found as (string | number | null)[];
+  return {
+    id,
+    name: String(name),
+    state: state as StoredRecord['state'],
+    fingerprint: textOrNothing(fingerprint),
+    outcome: textOrNothing(outcome),
+    fence: Number(fence),
+    attempt: Number(attempt),
+    createdAt: new Date(Number(created)),
+    expiresAt: new Date(Number(now) + Number(ttl)),
+    lockedUntil: state === 'running' ? new Date(Number(lockedUntil)) : undefined,
+  };
+}
 
 const textOrNothing = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
