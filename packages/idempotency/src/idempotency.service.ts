@@ -141,6 +141,7 @@ export class IdempotencyService {
     }
     const { protection } = this;
     const settings = settingsOf(rest, protection.options, 'method');
+    const { storeIf, maxReplySize } = settings;
     const deadline = MessageContext.current()?.message.deadline;
     const execution = await protection.execute({
       id,
@@ -157,8 +158,8 @@ export class IdempotencyService {
       conclude: (value) =>
         isRefusal(value, undefined)
           ? { value, verdict: 'undo' }
-          : conclude(value, { ...settings, id, name, serialize, reply: undefined }, protection),
-      concludeError: (error) => concludeError(error, { ...settings, id, name }, protection),
+          : conclude(value, { id, name, serialize, reply: undefined, maxReplySize }, protection),
+      concludeError: (error) => concludeError(error, { id, name, storeIf }, protection),
     });
     if (!execution.replayed) return execution.value as R;
     const { body, error } = storedReply(execution.outcome, { name, id }, protection);

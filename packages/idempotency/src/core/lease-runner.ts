@@ -121,7 +121,9 @@ const requestOf = ({ id, name, fingerprint }: GuardedCall): ClaimRequest => ({
   fingerprint,
 });
 
-const settlementOf = (call: GuardedCall, { token }: LeaseTerms) => ({
-  ...requestOf(call),
+const settlementOf = ({ id, name, fingerprint }: GuardedCall, { token }: LeaseTerms) => ({
+  id,
+  name,
+  fingerprint,
   token,
 });

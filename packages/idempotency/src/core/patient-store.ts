@@ -25,7 +25,11 @@ export class PatientStore {
 
   /** @throws {IdempotencyStoreUnavailableError} when it does not answer in time, or after the lease has run out */
   claim(request: ClaimRequest, terms: LeaseTerms): Promise<Claim> {
-    return this.claiming(this.store.claim({ ...request, ...terms }), [request], terms);
+    const { id, name, fingerprint } = request;
+    const { token, lockTtlMs, attemptTtlMs } = terms;
+    // Written out, because spreading is what shows in a profile of a claim.
+    const asked = { id, name, fingerprint, token, lockTtlMs, attemptTtlMs };
+    return this.claiming(this.store.claim(asked), [request], terms);
   }
 
   /** @throws {IdempotencyStoreUnavailableError} as for one */

@@ -125,6 +125,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       return claimed();
     }
     const settings = settingsOf(options, module, kind);
+    const { storeIf, maxReplySize } = settings;
     const serialization = this.serializationOf(call, kind);
     const execution = await this.protection.execute({
       id,
@@ -142,9 +143,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };
         if (kind === 'event') return { value, verdict: 'record' };
         const serialize = serialization ? () => serialization.result() : options.serialize;
-        return conclude(value, { ...settings, id, name, serialize, reply }, this.protection);
+        return conclude(value, { id, name, serialize, reply, maxReplySize }, this.protection);
       },
-      concludeError: (error) => concludeError(error, { ...settings, id, name }, this.protection),
+      concludeError: (error) => concludeError(error, { id, name, storeIf }, this.protection),
     });
     if (!execution.replayed) return execution.value;
     if (kind === 'event') return this.eventDone(execution.outcome, { name, id });
