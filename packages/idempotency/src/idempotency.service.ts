@@ -13,6 +13,7 @@ import {
 import type { IdempotencyDefaults, IdempotentOptions } from './idempotency.options.js';
 import type { ObservedCall } from './observability/observed-call.js';
 import { problemsOfCall, problemsOfDefaults } from './options/call-options.js';
+import { OPEN_IN_TRANSACTION } from './stage/boot-check.js';
 import { BatchCall, type BatchOutcome, type RunBatchOptions } from './stage/batch-call.js';
 import { settingsOf, waitMsOf } from './stage/call-settings.js';
 import { conclude, concludeError, storedReply } from './stage/concluding.js';
@@ -159,7 +160,8 @@ export class IdempotencyService {
         isRefusal(value, undefined)
           ? { value, verdict: 'undo' }
           : conclude(value, { id, name, serialize, reply: undefined, maxReplySize }, protection),
-      concludeError: (error) => concludeError(error, { id, name, storeIf }, protection),
+      concludeError: (error) =>
+        concludeError(error, { id, name, storeIf, maxReplySize }, protection),
     });
     if (!execution.replayed) return execution.value as R;
     const { body, error } = storedReply(execution.outcome, { name, id }, protection);
@@ -174,6 +176,12 @@ export class IdempotencyService {
       ...problemsOfCall(options),
       ...this.protection.problemsOfMode(options),
     ];
+    if (options.onStoreError === 'open' && this.protection.modeOf(options) === 'transaction')
+      problems.push(OPEN_IN_TRANSACTION);
+    if (options.maxAttempts !== undefined)
+      problems.push(
+        'maxAttempts: only messages are delivered again. Take it off; whoever calls this decides how often.',
+      );
     if (typeof name !== 'string' || name === '')
       problems.push('name: missing. Say what is run, in a word that will not change.');
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);

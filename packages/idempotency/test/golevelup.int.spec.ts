@@ -7,7 +7,14 @@ import {
   RabbitRPC,
   RabbitSubscribe,
 } from '@golevelup/nestjs-rabbitmq';
-import { ClassSerializerInterceptor, Injectable, Module, UseInterceptors } from '@nestjs/common';
+import {
+  ClassSerializerInterceptor,
+  HttpException,
+  Injectable,
+  Module,
+  UseInterceptors,
+} from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
 import {
   openContext,
   testBroker,
@@ -16,6 +23,7 @@ import {
   type TestRedis,
 } from '@acme/internal-testing';
 import { Idempotent, IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
+import { NonRetryableError } from '@acme/nest-message-context';
 import type { Channel } from 'amqplib';
 import { Exclude } from 'class-transformer';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -25,6 +33,7 @@ const broker = await testBroker();
 const EXCHANGE = broker.name('payments');
 const PARKED = broker.name('parked');
 const handled: string[] = [];
+let thrown: unknown;
 const times = (by: string): number => handled.filter((one) => one === by).length;
 
 const queue = (name: string) => ({
@@ -70,6 +79,13 @@ class Notifications {
   async nackForGood() {
     handled.push('nack-for-good');
     return new Nack(false);
+  }
+
+  @Idempotent({ storeIf: () => true })
+  @RabbitSubscribe(queue('final'))
+  async final(): Promise<void> {
+    handled.push('final');
+    if (thrown) throw thrown;
   }
 
   @Idempotent()
@@ -156,6 +172,21 @@ describe('golevelup, Redis, lease mode', () => {
     publish('nack-for-good');
     await waitFor(() => times('nack-for-good') === 2);
     await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 2));
+    await broker.take(PARKED);
+  });
+
+  it.each<[string, unknown]>([
+    ['a signal', new NonRetryableError('NO_SUCH_PAYMENT')],
+    ['a status', new HttpException('no such payment', 404)],
+    ['an RpcException', new RpcException('no such payment')],
+  ])('parks an event with an error that is kept, and its duplicates: %s', async (_what, error) => {
+    thrown = error;
+    publish('final');
+    await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 1));
+    thrown = undefined;
+    publish('final');
+    await waitFor(() => broker.queue(PARKED).then((state) => state?.messages === 2));
+    expect(times('final')).toBe(1);
     await broker.take(PARKED);
   });
 

@@ -137,7 +137,7 @@ export class Engine {
   }
 
   private async watch(id: string, patience: Patience): Promise<Watch | undefined> {
-    const opening = Watch.on(this.store, id);
+    const opening = Watch.on(this.store, id, this.runtime);
     const watch = await patience.await(opening);
     if (watch !== 'late') return watch;
     void opening.then((late) => late?.stop());

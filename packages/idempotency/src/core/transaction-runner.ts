@@ -120,16 +120,18 @@ export class TransactionRunner implements Runner {
   /** After the rollback. In a joined transaction the claim is held until that ends, and nothing can be written beside it. */
   private async failed(call: GuardedCall, error: unknown, joined: boolean): Promise<void> {
     if (joined) return;
+    const isExhausted = error instanceof IdempotencyAttemptsExhaustedError;
     try {
       // Its count begins anew, so that an operator may send it again.
-      if (error instanceof IdempotencyAttemptsExhaustedError)
-        return void (await this.store.remove(call.id, 'free'));
+      if (isExhausted) return void (await this.store.remove(call.id, 'free'));
       const outcome = call.concludeError(error);
       if (outcome !== undefined) await this.keep(call, outcome);
     } catch (cause) {
       call.errorNotKept?.();
       this.warn(
-        `${call.name}: its error could not be kept (${textOf(cause)}), so the next attempt runs again.`,
+        isExhausted
+          ? `${call.name}: the count of its attempts could not be forgotten (${textOf(cause)}), so the message is parked again, once, when it is sent again.`
+          : `${call.name}: its error could not be kept (${textOf(cause)}), so the next attempt runs again.`,
       );
     }
   }

@@ -4,7 +4,7 @@ import type { IdempotencyDefaults, IdempotentOptions } from '../idempotency.opti
 import { show } from '../core/show.js';
 
 /** Longer than this, Node's timers fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const DURATIONS = ['ttl', 'lockTtl', 'maxLockHold', 'retryAfter', 'storeTimeout'] as const;
 const TIMERS: readonly string[] = ['lockTtl', 'maxLockHold', 'retryAfter', 'storeTimeout'];

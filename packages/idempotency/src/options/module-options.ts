@@ -12,7 +12,7 @@ import type {
   PurgeOptions,
 } from '../idempotency.options.js';
 import { InMemoryIdempotencyStore } from '../stores/memory/in-memory.store.js';
-import { isCount, OF_DEFAULTS, problemsOfDefaults } from './call-options.js';
+import { isCount, LONGEST_TIMER_MS, OF_DEFAULTS, problemsOfDefaults } from './call-options.js';
 
 /** What a handler that names no store gets. */
 export const DEFAULT_STORE = 'default';
@@ -91,19 +91,30 @@ function problemsOfKinds(defaults: unknown): string[] {
     return [`defaults: ${show(defaults)} is no object. Give { http: { ttl: '1h' } }.`];
   return Object.entries(defaults as Record<string, object>).flatMap(([kind, own]) =>
     KINDS.includes(kind as CallKind)
-      ? [...unknownOptions(own, OF_DEFAULTS), ...problemsOfDefaults(own)].map(
-          (problem) => `defaults.${kind}.${problem}`,
-        )
+      ? [
+          ...unknownOptions(own, OF_DEFAULTS),
+          ...problemsOfDefaults(own),
+          ...problemsOfAttempts(kind as CallKind, own),
+        ].map((problem) => `defaults.${kind}.${problem}`)
       : [`defaults.${kind}: there is no such kind of call. Known are ${KINDS.join(', ')}.`],
   );
 }
+
+/** An option that does nothing would be believed to do something. */
+const problemsOfAttempts = (kind: CallKind, { maxAttempts }: IdempotencyDefaults): string[] =>
+  kind === 'event' || maxAttempts === undefined
+    ? []
+    : [
+        'maxAttempts: only events are delivered again. Give it to them: defaults.event.maxAttempts.',
+      ];
 
 function problemsOfPurge(purge: PurgeOptions | false | undefined): string[] {
   if (purge === undefined || purge === false) return [];
   const { every, limit } = purge;
   const problems = unknownOptions(purge, ['every', 'limit']);
-  if (every !== undefined && (toMs(every) ?? 0) < 1_000)
-    problems.push(`every: ${show(every)} cannot be used. Give '1s' or longer.`);
+  const everyMs = every === undefined ? 1_000 : (toMs(every) ?? 0);
+  if (everyMs < 1_000 || everyMs > LONGEST_TIMER_MS)
+    problems.push(`every: ${show(every)} cannot be used. Give '1s' to '24d'.`);
   if (limit !== undefined && !isCount(limit))
     problems.push(`limit: ${show(limit)} is no count. Give 1 or more.`);
   return problems.map((problem) => `purge.${problem}`);

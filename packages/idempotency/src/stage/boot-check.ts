@@ -1,6 +1,7 @@
 import type { HandlerKind, StageHandler } from '@acme/nest-message-context';
 import { problemsOfCall, problemsOfDefaults } from '../options/call-options.js';
 import { callKindsOf, type StageOptions } from './call-kind.js';
+import { optionOf, settingsOf } from './call-settings.js';
 import type { Protection } from './protection.js';
 
 // Keys of Nest, stable since its first versions; it exports none of them.
@@ -17,6 +18,20 @@ const UNSUPPORTED: Partial<Record<HandlerKind, string>> = {
   'golevelup-batch': `a batch is many messages, each with a key of its own. ${REMEDY} for each message.`,
 };
 
+/** Key of the official decorator of the same name, which leaves it on methods and classes. */
+const OFFICIAL = 'nestjs:idempotent';
+
+/** What has no sender who repeats it: it may come as an event, and is then delivered again when it fails. */
+const REDELIVERED: readonly HandlerKind[] = [
+  'event',
+  'request',
+  'golevelup-subscribe',
+  'golevelup-rpc',
+];
+
+/** How long RabbitMQ waits for an ack by itself (consumer_timeout), before it delivers the message to somebody else. */
+const REDELIVERY_WINDOW_MS = 30 * 60_000;
+
 /** What would leave a handler unprotected, or its duplicates without an answer. */
 export function problemsOfHandler(
   handler: StageHandler<StageOptions>,
@@ -30,7 +45,18 @@ export function problemsOfHandler(
     ...problemsOfDefaults(options),
     ...problemsOfCall(options),
     ...protection.problemsOfMode(options),
+    ...problemsOfOpen(handler, protection),
   ];
+  if (isOfficial(handler))
+    problems.push(
+      'the decorator of the same name of @nestjs/idempotency protects it, too, so each call would be claimed and kept twice. Take one of the two off; nobody but this one protects messages.',
+    );
+  // On a class it is for those of its handlers that get messages.
+  const isOwn = !handler.options.onClass;
+  if (isOwn && options.maxAttempts !== undefined && !REDELIVERED.some((kind) => kinds.has(kind)))
+    problems.push(
+      'maxAttempts: only messages are delivered again, and none reaches it. Take the option off; whoever calls it decides how often.',
+    );
   if (takesOverResponse(handler))
     problems.push(
       'it sends its response by itself (@Res()), so there is nothing to replay. Use @Res({ passthrough: true }) and return the body.',
@@ -46,6 +72,40 @@ export function problemsOfHandler(
     );
   return problems;
 }
+
+/** What will surprise whoever has to find out why an event was handled twice. */
+export function warningsOfHandler(
+  { kinds, options }: StageHandler<StageOptions>,
+  protection: Protection,
+): string[] {
+  if (!kinds.has('event') && !kinds.has('golevelup-subscribe')) return [];
+  const { ttlMs } = settingsOf(options, protection.options, 'event');
+  if (ttlMs >= REDELIVERY_WINDOW_MS) return [];
+  return [
+    `ttl: what it has done is forgotten after ${ttlMs} ms, and RabbitMQ may deliver an event again after 30 minutes (consumer_timeout), which would then be handled a second time. Give a longer ttl; without one it is 7 days.`,
+  ];
+}
+
+function problemsOfOpen(
+  { kinds, options }: StageHandler<StageOptions>,
+  protection: Protection,
+): string[] {
+  if (protection.modeOf(options) !== 'transaction') return [];
+  const isOpen = [...callKindsOf(kinds)].some(
+    (kind) => optionOf('onStoreError', options, protection.options, kind) === 'open',
+  );
+  return isOpen ? [OPEN_IN_TRANSACTION] : [];
+}
+
+/** @internal */
+export const OPEN_IN_TRANSACTION =
+  "onStoreError: 'open' has no meaning in transaction mode, where nothing can be written while the store cannot be asked. Say onStoreError: 'closed', or protect it by a lease: mode: 'lease', or a store in Redis.";
+
+const isOfficial = ({ method, owner }: StageHandler<StageOptions>): boolean =>
+  [method, owner].some(
+    (target) =>
+      Reflect.hasMetadata(OFFICIAL, target) || Reflect.hasMetadata(Symbol.for(OFFICIAL), target),
+  );
 
 const defined = <T extends object>(options: T): Partial<T> =>
   Object.fromEntries(

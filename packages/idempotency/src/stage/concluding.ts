@@ -1,6 +1,7 @@
 import { decode, encode } from '../core/codec.js';
 import { UNKEPT, type Conclusion } from '../core/attempt.js';
 import { opened } from '../core/sealing.js';
+import { textOf } from '../core/text-of.js';
 import {
   IdempotencyRecordUnreadableError,
   IdempotencyReplyNotKeptError,
@@ -50,21 +51,41 @@ function unkept(name: string, value: unknown, what: string, protection: Protecti
   return { value, verdict: 'record', outcome: UNKEPT };
 }
 
-/** The outcome under which an error is kept; undefined: the next attempt may run. */
+/** The outcome under which an error is kept; undefined: the next attempt may run. Never throws. */
 export function concludeError(
   error: unknown,
-  { id, name, storeIf }: Pick<Kept, 'id' | 'name'> & Pick<IdempotencyDefaults, 'storeIf'>,
+  kept: Pick<Kept, 'id' | 'name' | 'maxReplySize'> & Pick<IdempotencyDefaults, 'storeIf'>,
   protection: Protection,
 ): string | undefined {
-  const kept = finalError(error, storeIf);
-  const encoded = kept && encode({ error: kept });
-  if (!encoded) return undefined;
-  if ('text' in encoded) return sealed(encoded.text, id, protection);
+  const { id, name, storeIf, maxReplySize } = kept;
+  try {
+    const final = finalError(error, storeIf);
+    if (!final) return undefined;
+    const encoded = encode({ error: final });
+    if (!('text' in encoded)) {
+      errorUnkept(name, `answers with ${encoded.what}`, 'Give it a plain response.', protection);
+      return undefined;
+    }
+    const size = Buffer.byteLength(encoded.text);
+    if (size <= maxReplySize) return sealed(encoded.text, id, protection);
+    const what = `takes ${size} bytes, of which no more than ${maxReplySize} are kept`;
+    errorUnkept(name, what, 'Let it say less, or raise maxReplySize.', protection);
+  } catch (failure) {
+    // Thrown on, it would hide the handler's own error, and the key would not be given back.
+    protection.warnOnce(
+      `storeIf ${name}`,
+      `storeIf of ${name} failed (${textOf(failure)}), so the error it was asked about is not kept: the next attempt runs again. Let it return true or false.`,
+      'error',
+    );
+  }
+  return undefined;
+}
+
+function errorUnkept(name: string, what: string, remedy: string, protection: Protection): void {
   protection.warnOnce(
     `error ${name}`,
-    `${name} threw an error that storeIf calls final, and what it answers has ${encoded.what}, which cannot be kept: the next attempt runs again. Give it a plain response.`,
+    `${name} threw an error that storeIf calls final, and it ${what}, so it cannot be kept: the next attempt runs again. ${remedy}`,
   );
-  return undefined;
 }
 
 function tooLarge(

@@ -18,7 +18,7 @@ import {
 import type { ObservedCall } from '../observability/observed-call.js';
 import { Serialization } from '../serializers/serialization.js';
 import { Serializers } from '../serializers/serializers.js';
-import { problemsOfHandler } from './boot-check.js';
+import { problemsOfHandler, warningsOfHandler } from './boot-check.js';
 import type { CallKind } from '../idempotency.options.js';
 import { callKindOf, callKindsOf, type StageOptions } from './call-kind.js';
 import { attemptsOf, optionOf, settingsOf, waitMsOf } from './call-settings.js';
@@ -86,13 +86,14 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         `"${name}" is the name of two handlers, which would take each other's messages for duplicates. Give each its own @Idempotent({ name }).`,
       );
     this.#named.set(name, { owner: handler.owner, methodName });
+    const decorated = `@Idempotent() on ${handlerName(handler.handler)}`;
+    if (problems.length > 0) return problems.map((problem) => `${decorated}: ${problem}`);
+    for (const warning of warningsOfHandler(handler, this.protection))
+      this.protection.warnOnce(`boot ${name}: ${warning}`, `${decorated}: ${warning}`);
     const mode = this.protection.modeOf(handler.options);
     const label = this.protection.guardOf(handler.options)?.store.label;
-    if (problems.length === 0 && mode)
-      this.protection.logger.log(`${name}: ${mode} mode, ${label}`);
-    return problems.map(
-      (problem) => `@Idempotent() on ${handlerName(handler.handler)}: ${problem}`,
-    );
+    this.protection.logger.log(`${name}: ${mode} mode, ${label}`);
+    return [];
   }
 
   private async protect(
@@ -145,7 +146,8 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         const serialize = serialization ? () => serialization.result() : options.serialize;
         return conclude(value, { id, name, serialize, reply, maxReplySize }, this.protection);
       },
-      concludeError: (error) => concludeError(error, { id, name, storeIf }, this.protection),
+      concludeError: (error) =>
+        concludeError(error, { id, name, storeIf, maxReplySize }, this.protection),
     });
     if (!execution.replayed) return execution.value;
     if (kind === 'event') return this.eventDone(execution.outcome, { name, id });

@@ -3,6 +3,7 @@ import { MessageContext, statusOf } from '@acme/nest-message-context';
 import type { Transactions } from '@acme/nest-transaction';
 import type { AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
 import type { Execution } from '../core/engine.js';
+import { textOf } from '../core/text-of.js';
 import { RunningClaim } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
@@ -93,7 +94,8 @@ export class Protection {
     const execution = observed
       ? observed.asking(guarded, { ...this.targetOf(options), attempt: call.attempt }, ask)
       : ask(guarded);
-    return settings.onStoreError === 'open'
+    // What the module says is for calls with a lease: without its database, a transaction cannot be had.
+    return settings.onStoreError === 'open' && guard.modeOf(options) === 'lease'
       ? this.orOpen(execution, call, () => started)
       : execution;
   }
@@ -108,12 +110,15 @@ export class Protection {
       return await execution;
     } catch (error) {
       if (hasStarted() || !isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE')) throw error;
+      const { cause } = error as Error;
       this.logger.warn(
-        `${call.name} runs without protection, as onStoreError: 'open' says. ${String(error)}`,
+        `${call.name} runs without protection, as onStoreError: 'open' says: the store cannot be asked (${textOf(cause)}).`,
       );
       const { observed } = call;
       const run = (): Promise<unknown> => call.run();
-      return { replayed: false, value: await (observed ? observed.unprotected(run) : run()) };
+      const result = await (observed ? observed.unprotected(run) : run());
+      // As if it were kept, so that nothing goes out that a serializer hides.
+      return { replayed: false, value: call.conclude(result).value };
     }
   }
 

@@ -56,7 +56,7 @@ export class Purger {
         // Once, until it works again: nothing is unsafe meanwhile, the table only grows.
         if (!this.#failing)
           this.settings.warn(
-            `Expired records in ${this.store.label} could not be removed, so the table grows: ${textOf(error)}`,
+            `Expired records in ${this.store.label} could not be removed, so the table grows (${textOf(error)}). It is tried again; where this service lacks the right to delete, say purge: false and run "npx nest-idempotency purge" elsewhere.`,
           );
         this.#failing = true;
       },

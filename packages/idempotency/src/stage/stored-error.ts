@@ -1,4 +1,4 @@
-import { HttpException } from '@nestjs/common';
+import { HttpException, IntrinsicException } from '@nestjs/common';
 import {
   RPC_ANSWER,
   SIGNAL,
@@ -44,6 +44,8 @@ export function finalError(
 ): StoredError | undefined {
   // What says that nothing is known is never final.
   if (!storeIf || isTransactionError(error) || isIdempotencyError(error)) return undefined;
+  // Nor what asks for another attempt: kept, its message would come again for ever.
+  if (['retry', 'requeue'].includes(signalOf(error)?.action ?? '')) return undefined;
   const status = httpStatusOf(error);
   if (status === undefined || status >= 500 || CURABLE.includes(status)) return undefined;
   return storeIf(status, error) ? storedError(error) : undefined;
@@ -51,12 +53,17 @@ export function finalError(
 
 /** An error that answers as the kept one did. */
 export function errorOf({ message, code, http, rpc, status, signal }: StoredError): Error {
-  const error = http ? new HttpException(http.response, http.status) : new Error(message);
+  // Nest writes down every error that it does not know, unless it is intrinsic: this one was when it was thrown.
+  const error = http
+    ? new HttpException(http.response, http.status)
+    : new IntrinsicException(message);
   error.message = message;
   // The shape of "http-errors", in which Nest answers errors that are no HttpException.
   const answered = !http &&
     status && { statusCode: status.http, status: status.http, expose: true };
-  const given = { code, [STATUS]: status, [SIGNAL]: signal, [RPC_ANSWER]: rpc };
+  // By getError() whoever settles the message knows that its sender was answered, and so that it is to blame.
+  const getError = rpc && (() => rpc);
+  const given = { code, [STATUS]: status, [SIGNAL]: signal, [RPC_ANSWER]: rpc, getError };
   return Object.assign(error, answered, dropUndefined(given));
 }
 

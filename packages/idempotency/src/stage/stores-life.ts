@@ -1,8 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isSqlStore, type SqlIdempotencyStore } from '../core/store.js';
+import {
+  isSqlStore,
+  type IdempotencyStore,
+  type SqlIdempotencyStore,
+  type StoreFinding,
+} from '../core/store.js';
 import { textOf } from '../core/text-of.js';
 import { IdempotencyConfigurationError } from '../idempotency.errors.js';
 import { DEFAULT_STORE } from '../options/module-options.js';
+import { sleep } from '../core/runtime.js';
+import { nodeRuntime } from './node-runtime.js';
 import { Protection } from './protection.js';
 import { Purger } from './purger.js';
 import type { StoreGuard } from './store-guard.js';
@@ -19,7 +26,7 @@ export class StoresLife {
     const { guards, options, logger, observability } = this.protection;
     const problems: string[] = [];
     for (const [name, guard] of guards)
-      problems.push(...(await this.prepare(guard)).map((text) => named(name, text)));
+      problems.push(...(await this.prepare(name, guard)).map((text) => named(name, text)));
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
     const { purge } = options;
     if (!purge) return;
@@ -40,7 +47,7 @@ export class StoresLife {
     this.protection.observability.end();
   }
 
-  private async prepare(guard: StoreGuard): Promise<readonly string[]> {
+  private async prepare(name: string, guard: StoreGuard): Promise<readonly string[]> {
     const { store } = guard;
     const problems = guard.problemsOfStore();
     if (problems.length > 0) return problems;
@@ -48,15 +55,29 @@ export class StoresLife {
       const refusals = await migrate(store);
       if (refusals.length > 0) return refusals;
     }
-    const findings = await store.check().catch((error: unknown) => [
+    const findings = await this.check(store).catch((error: unknown) => [
       {
         severity: 'warning' as const,
-        text: `The idempotency store could not be checked at boot: ${textOf(error)}`,
+        text: `store: ${store.label} could not be checked at boot (${textOf(error)}). Calls are refused until it can be asked; see that it runs and is reachable from here.`,
       },
     ]);
     for (const { severity, text } of findings)
-      if (severity === 'warning') this.protection.logger.warn(text);
+      if (severity === 'warning') this.protection.logger.warn(named(name, text));
     return findings.filter(({ severity }) => severity === 'error').map(({ text }) => text);
+  }
+
+  /** Clients that wait for a connection would otherwise keep the application from starting. */
+  private async check(store: IdempotencyStore): Promise<StoreFinding[]> {
+    const { storeTimeoutMs } = this.protection.options;
+    const timeout = sleep(nodeRuntime, storeTimeoutMs);
+    const late = timeout.done.then(() => {
+      throw new Error(`no answer within ${storeTimeoutMs} ms`);
+    });
+    try {
+      return await Promise.race([store.check(), late]);
+    } finally {
+      timeout.stop();
+    }
   }
 }
 

@@ -13,6 +13,7 @@ export type PgListenerFactory = () => Promise<PgListenerLike>;
 export class PostgresNotices {
   readonly #listeners = new Map<string, Set<() => void>>();
   #connection: Promise<PgListenerLike> | undefined;
+  #isClosed = false;
 
   constructor(
     private readonly connect: PgListenerFactory,
@@ -21,8 +22,9 @@ export class PostgresNotices {
 
   /** Calls `heard` whenever the id is told, until the returned function is called. */
   async listen(id: string, heard: () => void): Promise<() => void> {
-    this.#connection ??= this.open();
-    await this.#connection;
+    // A connection that is opened now would stay open for ever.
+    if (this.#isClosed) throw new Error('the store was closed');
+    await (this.#connection ?? this.open());
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(heard));
     return () => {
@@ -32,35 +34,37 @@ export class PostgresNotices {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const connection = this.#connection;
     this.#connection = undefined;
     await (await connection?.catch(() => undefined))?.end();
   }
 
-  private async open(): Promise<PgListenerLike> {
-    try {
-      const client = await this.connect();
-      // The next who waits opens another one; those who wait already look again by themselves.
-      const gone = (): void => this.forget(client);
-      client.on('error', gone);
-      client.on('end', gone);
-      client.on('notification', ({ payload = '' }) => {
-        for (const heard of this.#listeners.get(payload) ?? []) heard();
-      });
-      await client.query(`listen "${this.channel}"`);
-      this.#client = client;
-      return client;
-    } catch (error) {
-      this.#connection = undefined;
-      throw error;
-    }
+  private open(): Promise<PgListenerLike> {
+    // The next who waits opens another one; those who wait already look again by themselves.
+    const gone = (): void => {
+      if (this.#connection === connection) this.#connection = undefined;
+    };
+    const connection = this.connected(gone);
+    this.#connection = connection;
+    connection.catch(gone);
+    return connection;
   }
 
-  #client: PgListenerLike | undefined;
-
-  private forget(client: PgListenerLike): void {
-    if (this.#client !== client) return;
-    this.#client = undefined;
-    this.#connection = undefined;
+  private async connected(gone: () => void): Promise<PgListenerLike> {
+    const client = await this.connect();
+    client.on('error', gone);
+    client.on('end', gone);
+    client.on('notification', ({ payload = '' }) => {
+      for (const heard of this.#listeners.get(payload) ?? []) heard();
+    });
+    try {
+      await client.query(`listen "${this.channel}"`);
+    } catch (error) {
+      // Where it cannot listen (PgBouncer), every one who waits would leave a connection behind.
+      await client.end().catch(() => {});
+      throw error;
+    }
+    return client;
   }
 }

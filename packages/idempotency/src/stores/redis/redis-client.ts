@@ -26,7 +26,8 @@ export type RedisLike = IoRedisLike | NodeRedisLike;
 export interface IoRedisSubscriberLike {
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
-  on(event: 'message', listener: (channel: string, message: string) => void): unknown;
+  on(event: 'message', listener: (channel: string) => void): unknown;
+  off(event: 'message', listener: (channel: string) => void): unknown;
 }
 
 /** The part of a client of node-redis that is used for subscribing. */

@@ -10,14 +10,14 @@ interface Channel {
 export class RedisNotices {
   readonly #channels = new Map<string, Channel>();
 
-  constructor(private readonly subscriber: RedisSubscriberLike) {
-    if (!('evalSha' in subscriber))
-      subscriber.on('message', (name) => this.#channels.get(name)?.tell());
-  }
+  readonly #heard = (name: string): void => this.#channels.get(name)?.tell();
+
+  constructor(private readonly subscriber: RedisSubscriberLike) {}
 
   /** Calls `heard` for every message on the channel, until the returned function is called. */
   async listen(name: string, heard: () => void): Promise<() => void> {
     const channel = this.#channels.get(name) ?? newChannel();
+    if (this.#channels.size === 0) this.attend('on');
     this.#channels.set(name, channel);
     channel.listeners.add(heard);
     try {
@@ -30,6 +30,12 @@ export class RedisNotices {
     return () => this.leave(name, channel, heard);
   }
 
+  /** Only while somebody listens: the connection outlives this store. */
+  private attend(how: 'on' | 'off'): void {
+    const { subscriber } = this;
+    if (!('evalSha' in subscriber)) subscriber[how]('message', this.#heard);
+  }
+
   private subscribe(name: string, { tell }: Channel): Promise<unknown> {
     const { subscriber } = this;
     return 'evalSha' in subscriber ? subscriber.subscribe(name, tell) : subscriber.subscribe(name);
@@ -38,6 +44,7 @@ export class RedisNotices {
   private leave(name: string, { listeners }: Channel, heard: () => void): void {
     if (!listeners.delete(heard) || listeners.size > 0) return;
     this.#channels.delete(name);
+    if (this.#channels.size === 0) this.attend('off');
     // Commands of one connection are carried out in order, so a later subscription is not undone by this.
     void this.subscriber.unsubscribe(name).catch(() => {});
   }
