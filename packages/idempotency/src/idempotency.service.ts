@@ -10,12 +10,16 @@ import {
   IdempotencyKeyInvalidError,
   IdempotencyKeyRequiredError,
 } from './idempotency.errors.js';
-import type { IdempotencyDefaults, IdempotentOptions } from './idempotency.options.js';
+import type {
+  IdempotencyDefaults,
+  IdempotencyMode,
+  IdempotentOptions,
+} from './idempotency.options.js';
 import type { ObservedCall } from './observability/observed-call.js';
 import { problemsOfCall, problemsOfDefaults } from './options/call-options.js';
 import { OPEN_IN_TRANSACTION } from './stage/boot-check.js';
 import { BatchCall, type BatchOutcome, type RunBatchOptions } from './stage/batch-call.js';
-import { settingsOf, waitMsOf } from './stage/call-settings.js';
+import { waitMsOf } from './stage/call-settings.js';
 import { conclude, concludeError, storedReply } from './stage/concluding.js';
 import { Protection, type ModeOptions } from './stage/protection.js';
 import { isRefusal } from './stage/result.js';
@@ -67,7 +71,15 @@ export class IdempotencyService {
     options: RunIdempotentOptions,
   ): Promise<R> {
     const observed = this.protection.observability.begin('method', options.name);
-    return this.reporting(options.name, observed, () => this.protect(key, fn, options, observed));
+    try {
+      const value = await this.protect(key, fn, options, observed);
+      observed?.end();
+      return value;
+    } catch (error) {
+      observed?.fail(error);
+      this.protection.report(error, options.name);
+      throw error;
+    }
   }
 
   /**
@@ -88,7 +100,7 @@ export class IdempotencyService {
     const observed = this.protection.observability.beginBatch(options.name);
     return this.reporting(options.name, observed, async () => {
       const { fingerprint: _, serialize, principal: __, name, ...rest } = options;
-      this.refuse(name, { ...rest, serialize });
+      this.refuse(name, rest, serialize);
       const idOf = (item: T): string => this.idOf(keyOf(item), options);
       return new BatchCall<T, R>(this.protection, options, idOf, observed).run(items, fn);
     });
@@ -134,14 +146,15 @@ export class IdempotencyService {
     observed: ObservedCall | undefined,
   ): Promise<R> {
     const { name, principal: _, fingerprint, serialize, ...rest } = options;
-    this.refuse(name, { ...rest, serialize });
+    const own = isEmpty(rest) ? NOTHING : rest;
+    this.refuse(name, own, serialize);
     const id = this.idOf(key, options);
     if (RunningClaim.current()?.holds(id)) {
       observed?.nested();
       return fn();
     }
     const { protection } = this;
-    const settings = settingsOf(rest, protection.options, 'method');
+    const settings = protection.settingsOf(own, 'method');
     const { storeIf, maxReplySize } = settings;
     const deadline = MessageContext.current()?.message.deadline;
     const execution = await protection.execute({
@@ -150,7 +163,7 @@ export class IdempotencyService {
       fingerprint: fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
       settings,
       waitMs: waitMsOf(settings, deadline, Date.now()),
-      options: rest,
+      options: own,
       attempts: undefined,
       attempt: 1,
       redelivers: false,
@@ -170,18 +183,14 @@ export class IdempotencyService {
   }
 
   /** @throws {IdempotencyConfigurationError} that lists everything that is wrong */
-  private refuse(name: unknown, options: IdempotencyDefaults & IdempotentOptions): void {
-    const problems = [
-      ...problemsOfDefaults(options),
-      ...problemsOfCall(options),
-      ...this.protection.problemsOfMode(options),
-    ];
-    if (options.onStoreError === 'open' && this.protection.modeOf(options) === 'transaction')
-      problems.push(OPEN_IN_TRANSACTION);
-    if (options.maxAttempts !== undefined)
-      problems.push(
-        'maxAttempts: only messages are delivered again. Take it off; whoever calls this decides how often.',
-      );
+  private refuse(
+    name: unknown,
+    options: IdempotencyDefaults & IdempotentOptions,
+    serialize: unknown,
+  ): void {
+    const problems = this.protection.problemsOfMode(options);
+    if (options !== NOTHING || serialize !== undefined)
+      problems.push(...problemsOfRun(options, serialize, this.protection.modeOf(options)));
     if (typeof name !== 'string' || name === '')
       problems.push('name: missing. Say what is run, in a word that will not change.');
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
@@ -228,4 +237,32 @@ function checked(key: unknown): string {
   if ('key' in parsed) return parsed.key;
   if ('invalid' in parsed) throw new IdempotencyKeyInvalidError(parsed.invalid);
   throw new IdempotencyKeyRequiredError('the first argument of run()');
+}
+
+/** Options come with every call, and most of them are none: those are the same object, so that nothing is looked at twice. */
+const NOTHING: IdempotencyDefaults & IdempotentOptions = {};
+
+function isEmpty(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
+}
+
+/** What is wrong with what comes with a call, besides its name. */
+function problemsOfRun(
+  options: IdempotencyDefaults & IdempotentOptions,
+  serialize: unknown,
+  mode: IdempotencyMode | undefined,
+): string[] {
+  const problems = [
+    ...problemsOfDefaults(options),
+    ...problemsOfCall({ ...options, serialize } as IdempotentOptions),
+  ];
+  if (options.onStoreError === 'open' && mode === 'transaction') problems.push(OPEN_IN_TRANSACTION);
+  if (options.maxAttempts !== undefined)
+    problems.push(
+      'maxAttempts: only messages are delivered again. Take it off; whoever calls this decides how often.',
+    );
+  if (options.keyFrom !== undefined || options.required !== undefined)
+    problems.push('keyFrom, required: the key is the first argument here. Take them off.');
+  return problems;
 }

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * SHA-256 of a payload in one canonical form: key order, absent members and class names make no difference. It never
  * identifies a request; it only tells that a key was used again for another one.
  */
 export function fingerprintOf(payload: unknown): string {
-  return createHash('sha256').update(canonical(payload, new Set())).digest('base64url');
+  return hash('sha256', canonical(payload, new Set()), 'base64url');
 }
 
 function canonical(value: unknown, within: Set<object>): string {

@@ -19,9 +19,9 @@ import type { ObservedCall } from '../observability/observed-call.js';
 import { Serialization } from '../serializers/serialization.js';
 import { Serializers } from '../serializers/serializers.js';
 import { problemsOfHandler, warningsOfHandler } from './boot-check.js';
-import type { CallKind } from '../idempotency.options.js';
+import type { CallKind, PrincipalResolver } from '../idempotency.options.js';
 import { callKindOf, callKindsOf, type StageOptions } from './call-kind.js';
-import { attemptsOf, optionOf, settingsOf, waitMsOf } from './call-settings.js';
+import { attemptsOf, optionOf, waitMsOf } from './call-settings.js';
 import { conclude, concludeError, storedReply } from './concluding.js';
 import { answersWithStream, markReplayed } from './grpc-reply.js';
 import { HttpReply } from './http-reply.js';
@@ -118,14 +118,15 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     }
     const { options: module } = this.protection;
     const { namespace } = module;
-    const principal = await this.principalOf(call, kind);
+    const resolver = this.resolverOf(options, kind);
+    const principal = resolver && (await principalBy(resolver, call));
     const id = recordIdOf({ namespace, principal, name, key });
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
     if (RunningClaim.current()?.holds(id)) {
       observed?.nested();
       return claimed();
     }
-    const settings = settingsOf(options, module, kind);
+    const settings = this.protection.settingsOf(options, kind);
     const { storeIf, maxReplySize } = settings;
     const serialization = this.serializationOf(call, kind);
     const execution = await this.protection.execute({
@@ -176,27 +177,24 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     return undefined;
   }
 
-  private async principalOf(
-    { options, context }: Call,
-    kind: CallKind,
-  ): Promise<string | undefined> {
-    // A resolver of the module is about callers; messages have none, unless their handler says how to tell.
+  /** A resolver of the module is about callers; messages have none, unless their handler says how to tell. */
+  private resolverOf(options: StageOptions, kind: CallKind): PrincipalResolver | undefined {
     const resolver =
       kind === 'http' || kind === 'grpc'
         ? optionOf('principal', options, this.protection.options, kind)
         : options.principal;
-    if (!resolver) return undefined;
-    const principal = await resolver(context);
-    if (typeof principal !== 'string' || principal === '')
-      throw new IdempotencyPrincipalRequiredError();
-    return principal;
+    return resolver === false ? undefined : resolver;
   }
 }
 
-/** Whether anybody may be replied to with what the handler returned, in a form that it does not say itself. */
-function keepsReplies({ options, kinds }: StageHandler<StageOptions>): boolean {
-  const calls = callKindsOf(kinds);
-  return !options.serialize && !(calls.size === 1 && (calls.has('event') || calls.has('method')));
+async function principalBy(
+  resolver: PrincipalResolver,
+  { context }: Pick<Call, 'context'>,
+): Promise<string> {
+  const principal = await resolver(context);
+  if (typeof principal !== 'string' || principal === '')
+    throw new IdempotencyPrincipalRequiredError();
+  return principal;
 }
 
 const nameOf = ({ options, handler }: Pick<Call, 'options' | 'handler'>): string =>

@@ -11,11 +11,16 @@ import {
   isIdempotencyError,
   TransactionUnusedError,
 } from '../idempotency.errors.js';
-import type { IdempotencyMode, IdempotentOptions } from '../idempotency.options.js';
+import type {
+  CallKind,
+  IdempotencyDefaults,
+  IdempotencyMode,
+  IdempotentOptions,
+} from '../idempotency.options.js';
 import { DEFAULT_STORE, type ResolvedModuleOptions } from '../options/module-options.js';
 import type { Observability } from '../observability/observability.js';
 import type { ObservedCall } from '../observability/observed-call.js';
-import type { CallSettings } from './call-settings.js';
+import { settingsOf, type CallSettings } from './call-settings.js';
 import { StoreGuard } from './store-guard.js';
 
 /** Which store and which mode a call asks for. */
@@ -47,6 +52,7 @@ export class Protection {
   readonly production = process.env['NODE_ENV'] === 'production';
   readonly guards: ReadonlyMap<string, StoreGuard>;
   readonly #warned = new Set<string>();
+  readonly #settings = new WeakMap<object, Partial<Record<CallKind, CallSettings>>>();
   /** Errors pass through every protected call that they leave. */
   readonly #reported = new WeakSet<object>();
 
@@ -62,6 +68,14 @@ export class Protection {
     this.guards = new Map(
       [...options.stores].map(([name, store]) => [name, new StoreGuard(store, around)]),
     );
+  }
+
+  /** What is in force for calls of that kind with these options; the same object of options is looked at once. */
+  settingsOf(own: IdempotencyDefaults, kind: CallKind): CallSettings {
+    const known = this.#settings.get(own) ?? {};
+    if (known[kind]) return known[kind];
+    this.#settings.set(own, known);
+    return (known[kind] = settingsOf(own, this.options, kind));
   }
 
   execute(call: ProtectedCall): Promise<Execution> {
