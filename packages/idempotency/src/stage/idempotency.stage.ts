@@ -116,8 +116,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       observed?.unkeyed();
       return runWith(undefined);
     }
-    const { options: module } = this.protection;
-    const { namespace } = module;
+    const { namespace } = this.protection.options;
     const resolver = this.resolverOf(options, kind);
     const principal = resolver && (await principalBy(resolver, call));
     const id = recordIdOf({ namespace, principal, name, key });
@@ -195,6 +194,12 @@ async function principalBy(
   if (typeof principal !== 'string' || principal === '')
     throw new IdempotencyPrincipalRequiredError();
   return principal;
+}
+
+/** Whether anybody may be replied to with what the handler returned, in a form that it does not say itself. */
+function keepsReplies({ options, kinds }: StageHandler<StageOptions>): boolean {
+  const calls = callKindsOf(kinds);
+  return !options.serialize && !(calls.size === 1 && (calls.has('event') || calls.has('method')));
 }
 
 const nameOf = ({ options, handler }: Pick<Call, 'options' | 'handler'>): string =>
