@@ -96,7 +96,7 @@ describe.each(['transaction mode, PostgreSQL', 'lease mode, Redis'])('storeIf in
         return JSON.stringify(rows);
       }
       const keys = await redis.client.keys(`${redis.prefix}*`);
-      return JSON.stringify(await Promise.all(keys.map((key) => redis.client.hgetall(key))));
+      return JSON.stringify(await Promise.all(keys.map((key) => redis.client.get(key))));
     };
     app = await open();
     elsewhere = await open();

@@ -59,7 +59,7 @@ describe.each(['PostgreSQL', 'Redis'] as const)('a reply in %s', (where) => {
         return JSON.stringify(rows);
       }
       const keys = await redis.client.keys(`${redis.prefix}*`);
-      const all = keys.map((key) => redis.client.hgetall(key));
+      const all = keys.map((key) => redis.client.get(key));
       return JSON.stringify(await Promise.all(all));
     };
   });

@@ -106,7 +106,10 @@ describe('lease mode in Redis', () => {
     const { run, log } = await open(redis.client, { lockTtl: '900ms' });
     const result = await run(async () => {
       const { id, signal } = IdempotencyInfo.current()!;
-      await redis.client.hset(redis.prefix + id, 't', 'somebody else');
+      const key = redis.prefix + id;
+      // Somebody else's token in its place, the second line.
+      const taken = (await redis.client.get(key))!.replace(/\n[^\n]+/, '\nsomebody else');
+      await redis.client.set(key, taken, 'KEEPTTL');
       await waitFor(() => signal.aborted);
       return (signal.reason as { code: string }).code;
     });
@@ -165,7 +168,8 @@ describe('lease mode in Redis', () => {
       id = IdempotencyInfo.current()!.id;
       return 'kept';
     });
-    await redis.client.hset(redis.prefix + id, 'o', 'not json');
+    const record = (await redis.client.get(redis.prefix + id))!;
+    await redis.client.set(redis.prefix + id, record.replace('{', 'not json'));
     await expect(run(async () => 'again')).rejects.toMatchObject({
       code: 'IDEMPOTENCY_RECORD_UNREADABLE',
     });

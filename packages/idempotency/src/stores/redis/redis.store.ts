@@ -77,7 +77,7 @@ export class RedisIdempotencyStore implements IdempotencyStore {
 
   claim(request: ClaimRequest & LeaseTerms): Promise<Claim> {
     const { id, name, token, fingerprint, lockTtlMs, attemptTtlMs = 0 } = request;
-    const args = [token, fingerprint ?? '', String(lockTtlMs), name, String(attemptTtlMs)];
+    const args = [token, fingerprint ?? '', String(lockTtlMs), lineOf(name), String(attemptTtlMs)];
     return this.run(CLAIM, id, args, toClaim);
   }
 
@@ -93,7 +93,15 @@ export class RedisIdempotencyStore implements IdempotencyStore {
   ): Promise<LeaseState> {
     const has = outcome === undefined ? '0' : '1';
     const channel = this.told(id);
-    const args = [token, fingerprint ?? '', String(ttlMs), name, has, outcome ?? '', channel];
+    const args = [
+      token,
+      fingerprint ?? '',
+      String(ttlMs),
+      lineOf(name),
+      has,
+      outcome ?? '',
+      channel,
+    ];
     return this.run(SETTLE, id, args, leaseState);
   }
 
@@ -110,7 +118,7 @@ export class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   remove(id: string, state: StoredRecord['state']): Promise<boolean> {
-    return this.run(REMOVE, id, [state, this.told(id)], (count) => Number(count) === 1);
+    return this.run(REMOVE, id, [state[0]!, this.told(id)], (count) => Number(count) === 1);
   }
 
   /** Redis does so itself. */
@@ -151,6 +159,11 @@ export class RedisIdempotencyStore implements IdempotencyStore {
   }
 }
 
+const STATES = { r: 'running', d: 'done', f: 'free' } as const;
+
+/** A name has one line of the record. */
+const lineOf = (name: string): string => (name.includes('\n') ? name.replaceAll('\n', ' ') : name);
+
 const leaseState = (answer: unknown): LeaseState => (Number(answer) === 1 ? 'held' : 'lost');
 
 function toClaim(answer: unknown): Claim {
@@ -169,14 +182,14 @@ function toRecord(id: string, found: unknown): StoredRecord | undefined {
   return {
     id,
     name: String(name),
-    state: state as StoredRecord['state'],
+    state: STATES[state as keyof typeof STATES],
     fingerprint: textOrNothing(fingerprint),
     outcome: textOrNothing(outcome),
     fence: Number(fence),
     attempt: Number(attempt),
     createdAt: new Date(Number(created)),
     expiresAt: new Date(Number(now) + Number(ttl)),
-    lockedUntil: state === 'running' ? new Date(Number(lockedUntil)) : undefined,
+    lockedUntil: state === 'r' ? new Date(Number(lockedUntil)) : undefined,
   };
 }
 
