@@ -10,18 +10,16 @@ import { latencyRow, type Run } from './report.js';
 // The least that a lease with a fence and one recorded outcome needs, in as many commands as our store sends: what is left of
 // service.run() when everything is taken away but Redis.
 const CLAIM = `
-local known = redis.call('hmget', KEYS[1], 's', 't', 'f', 'o', 'n')
-if known[1] then return known end
 local time = redis.call('time')
 local fence = string.format('%.0f', time[1] * 1000000 + time[2])
-redis.call('hset', KEYS[1], 's', 'running', 't', ARGV[1], 'n', fence, 'h', ARGV[3])
-redis.call('pexpire', KEYS[1], ARGV[2])
-return { 'claimed', fence }`;
+local record = table.concat({ 'r', ARGV[1], fence, ARGV[3] }, '\\n')
+if redis.call('set', KEYS[1], record, 'nx', 'px', ARGV[2]) then return { 'claimed', fence } end
+return { 'known', redis.call('get', KEYS[1]) }`;
 
 const COMPLETE = `
-if redis.call('hget', KEYS[1], 't') ~= ARGV[1] then return 0 end
-redis.call('hset', KEYS[1], 's', 'done', 't', ARGV[1], 'h', ARGV[3], 'o', ARGV[4])
-redis.call('pexpire', KEYS[1], ARGV[2])
+local token, fence = string.match(redis.call('get', KEYS[1]), '^r\\n([^\\n]*)\\n(%d+)\\n')
+if token ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], table.concat({ 'd', token, fence, ARGV[3], ARGV[4] }, '\\n'), 'px', ARGV[2])
 return 1`;
 
 const NAME = 'place order';
