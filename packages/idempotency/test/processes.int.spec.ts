@@ -1,3 +1,5 @@
+// Kills and freezes processes in plain methods; `crashes.int.spec.ts`, `duplicates.int.spec.ts` and `frozen.int.spec.ts` have the
+// doors.
 import { randomUUID } from 'node:crypto';
 import {
   spawnChild,
@@ -63,16 +65,6 @@ describe.each(['transaction', 'lease'] as const)('several processes, %s mode', (
     child.receive<Answer>((answer) => answer.inside !== undefined);
 
   const charges = (): Promise<number> => chargesOf(database, order);
-
-  it('runs once for 99 parallel duplicates over three processes, and all get one reply', async () => {
-    const children = await Promise.all([start(), start(), start()]);
-    const answers = await Promise.all(children.map((child) => ask(child, 'many', { calls: 33 })));
-    const replies = answers.flatMap(({ value }) => value as { by: number }[]);
-    expect(replies).toHaveLength(99);
-    expect(new Set(replies.map(({ by }) => by)).size).toBe(1);
-    expect(await charges()).toBe(1);
-    await Promise.all(children.map((child) => child.kill()));
-  });
 
   it.each(['before', 'after'] as const)(
     'lets the next attempt run when a process is killed %s the effect',

@@ -45,16 +45,6 @@ const charge = async (order) => {
 };
 
 const commands = {
-  /** The same key many times at once. */
-  many: async ({ order, calls }) => {
-    const work = async () => {
-      await charge(order);
-      await pause(50);
-      return { by: process.pid };
-    };
-    const one = () => service.run(order, work, { name: 'charge' });
-    return Promise.all(Array.from({ length: calls }, one));
-  },
   /** Tells when it is inside the handler, before or after the effect, and stays there. */
   hang: ({ order, after }) =>
     service.run(
