@@ -123,6 +123,43 @@ it('gives back a claim that was granted when nobody waited for it any more', asy
   expect(await run(async () => 2)).toBe(2);
 });
 
+it('takes no second look at an answer that comes when nobody waits and the lease is over', async () => {
+  const { run } = await open({ storeTimeout: '20ms', lockTtl: '30ms' });
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  vi.useFakeTimers();
+  store.answers = gate.passed;
+  const refused = codeOf(run(async () => 1));
+  await vi.advanceTimersByTimeAsync(60);
+  expect(await refused).toBe('IDEMPOTENCY_STORE_UNAVAILABLE');
+  gate.open();
+  vi.useRealTimers();
+  await waitFor(() => store.releases > 0);
+  // Node tells of what nobody has caught once it has nothing else to do.
+  await new Promise((idle) => setImmediate(() => setImmediate(idle)));
+  process.off('unhandledRejection', note);
+  expect([unhandled, store.releases]).toEqual([[], 1]);
+});
+
+it('settles no more when the first answer fails after it was not waited for', async () => {
+  const { run } = await open({ storeTimeout: '20ms' });
+  let settlements = 0;
+  const settle = store.settle.bind(store);
+  let fail!: (error: Error) => void;
+  store.settle = (...args) => {
+    settlements += 1;
+    return settlements === 1 ? new Promise((_, reject) => (fail = reject)) : settle(...args);
+  };
+  vi.useFakeTimers();
+  const running = run(async () => 'done');
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await running).toBe('done');
+  fail(new Error('late'));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(settlements).toBe(2);
+});
+
 it('runs nothing when the claim took longer than the lease: it may be somebody else’s by now', async () => {
   const { run, log } = await open({ lockTtl: '30ms' });
   vi.useFakeTimers();

@@ -124,7 +124,11 @@ export class PatientStore {
   ): Promise<R> {
     const { storeTimeoutMs } = this.settings;
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const settle = <V>(make: ((value: V) => R | Promise<R>) | undefined, value: V): void => {
+        // An answer that comes after the timeout must not be worked on: nobody would catch what fails then.
+        if (isOver) return;
+        isOver = true;
         stop();
         try {
           if (make) resolve(make(value));
