@@ -46,6 +46,16 @@ describe('a lease of 30 ms, renewed every 10', () => {
     expect([store.answers.length, lost]).toEqual([2, undefined]);
   });
 
+  it('is not lost by a renewal that is answered after it has ended, as of what is settled', async () => {
+    const lease = begin();
+    const { signal } = lease;
+    await vi.advanceTimersByTimeAsync(10);
+    lease.end();
+    store.answers[0]!('lost');
+    await vi.advanceTimersByTimeAsync(100);
+    expect([lost, signal.aborted]).toEqual([undefined, false]);
+  });
+
   it('counts from before a renewal was asked for, not from its answer', async () => {
     begin();
     await vi.advanceTimersByTimeAsync(35);

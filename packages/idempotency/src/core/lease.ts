@@ -20,6 +20,7 @@ export class Lease {
   readonly #stop: () => void;
   #renewedAt: number;
   #renewing = false;
+  #isOver = false;
 
   constructor(
     private readonly store: IdempotencyStore,
@@ -41,6 +42,7 @@ export class Lease {
   }
 
   end(): void {
+    this.#isOver = true;
     this.#stop();
   }
 
@@ -65,6 +67,8 @@ export class Lease {
   }
 
   private lose(why: string): void {
+    // A renewal that was under way at the end finds what was settled, and that is no loss.
+    if (this.#isOver) return;
     this.end();
     this.#lost = new IdempotencyLeaseLostError(why);
     this.#controller?.abort(this.#lost);
