@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { Nack, RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import {
   Controller,
   Injectable,
@@ -28,7 +28,7 @@ import {
   PostgresIdempotencyStore,
   RedisIdempotencyStore,
 } from '@acme/nest-idempotency';
-import { PlainJsonDeserializer, RetryLater } from '@acme/nest-message-context';
+import { NonRetryableError, PlainJsonDeserializer, RetryLater } from '@acme/nest-message-context';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import type { Channel, GetMessage } from 'amqplib';
 import { Redis } from 'ioredis';
@@ -49,10 +49,13 @@ let gate: Gate | undefined;
 let deliveries = 0;
 /** What each run has seen as the number of its attempt. */
 let attempts: (number | undefined)[];
+/** Whether the third run, the last that is allowed, blames the message. */
+let blames: boolean;
 
 const handle = async (): Promise<void> => {
   attempts.push(IdempotencyInfo.current()?.attempt);
   await gate?.passed;
+  if (blames && attempts.length === 3) throw new NonRetryableError('BROKEN');
   if (attempts.length <= failures) throw new RetryLater({ after: holdMs });
 };
 
@@ -90,8 +93,11 @@ const golevelupQueue = (name: string) => ({
 class OnGolevelup {
   @Idempotent({ maxAttempts: 3, effect: 'none' })
   @RabbitSubscribe(golevelupQueue('three'))
-  three(): Promise<void> {
-    return handle();
+  async three(): Promise<Nack | undefined> {
+    const isRefused = blames && attempts.length === 2;
+    if (isRefused) blames = false;
+    await handle();
+    return isRefused ? new Nack(false) : undefined;
   }
 }
 
@@ -193,6 +199,7 @@ describe.each(['transaction', 'lease'] as const)('attempts on a classic queue, %
   beforeEach(() => {
     failures = Infinity;
     holdMs = 5;
+    blames = false;
     gate = undefined;
     deliveries = 0;
     attempts = [];
@@ -243,6 +250,24 @@ describe.each(['transaction', 'lease'] as const)('attempts on a classic queue, %
     const { close, log } = await openGolevelup(imports);
     const send = (): void => publish('three', broker.name('three'));
     expect(await parkAndRedrive(send, log)).toEqual(parkedAfterThree);
+    await close();
+  });
+
+  it('begin anew for what the last one that is allowed has parked, on stock Nest', async () => {
+    const { close, log } = await openNest(imports, queue);
+    blames = true;
+    const { before, said, after } = await parkAndRedrive(() => publish('three'), log);
+    expect({ before, said, after }).toEqual({ before: [1, 2, 3], said: [], after: [1] });
+    await close();
+  });
+
+  it('begin anew for what the last one that is allowed has refused, on golevelup', async () => {
+    const { close, log } = await openGolevelup(imports);
+    failures = 2;
+    blames = true;
+    const send = (): void => publish('three', broker.name('three'));
+    const { before, said, after } = await parkAndRedrive(send, log);
+    expect({ before, said, after }).toEqual({ before: [1, 2, 3], said: [], after: [1] });
     await close();
   });
 

@@ -21,6 +21,8 @@ export interface Conclusion {
   readonly verdict: 'record' | 'undo';
   /** The reply as it is stored, or `UNKEPT`; undefined when there is none. */
   readonly outcome?: string | undefined;
+  /** Of what is undone: whether nobody delivers it again by himself, so that its attempts are forgotten. */
+  readonly parks?: boolean | undefined;
 }
 
 /** One call that is to have one effect. */
@@ -37,6 +39,8 @@ export interface GuardedCall extends ClaimRequest {
   conclude(value: unknown): Conclusion;
   /** The outcome under which an error of the function is kept, so that nobody runs it again; undefined: the next attempt may. */
   concludeError(error: unknown): string | undefined;
+  /** Whether nobody delivers it again by himself after this error: then its attempts are forgotten, for who sends it again. */
+  parks?(error: unknown): boolean;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
   /** Told that the claim may be somebody else's although the function still runs. */

@@ -44,9 +44,9 @@ export class LeaseRunner implements Runner {
       observer.started();
       const result = await call.run(new LeasedClaim(call.id, claim, lease));
       ran = true;
-      const { value, verdict, outcome, refused } = conclude(call, result);
+      const { value, verdict, outcome, refused, parks } = conclude(call, result);
       if (verdict === 'undo') {
-        await this.#store.release([requestOf(call)], terms);
+        await this.#store.release([requestOf(call)], parks ? forgetting(terms) : terms);
         return { state: 'ran', value, recorded: undefined };
       }
       const settled = await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs);
@@ -67,17 +67,20 @@ export class LeaseRunner implements Runner {
 
   /** Its count begins anew, so that an operator may send it again. */
   private async exhausted(call: GuardedCall, terms: LeaseTerms, max: number): Promise<never> {
-    await this.#store.release([requestOf(call)], { ...terms, attemptTtlMs: undefined });
+    await this.#store.release([requestOf(call)], forgetting(terms));
     throw new IdempotencyAttemptsExhaustedError(call.name, max);
   }
 
   /** The function has thrown: the key is given back, or the error kept. */
   private async failed(call: GuardedCall, terms: LeaseTerms, error: unknown): Promise<void> {
     const outcome = call.concludeError(error);
-    if (outcome === undefined) await this.#store.release([requestOf(call)], terms);
+    const left = outcome === undefined && call.parks?.(error) ? forgetting(terms) : terms;
+    if (outcome === undefined) await this.#store.release([requestOf(call)], left);
     else isRecorded(call, await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs));
   }
 }
+
+const forgetting = (terms: LeaseTerms): LeaseTerms => ({ ...terms, attemptTtlMs: undefined });
 
 /** Whether the outcome stands in the store. */
 function isRecorded(call: GuardedCall, { state, cause }: Settled): boolean {

@@ -13,7 +13,10 @@ const CLAIM_ATTEMPTS = 10;
 
 /** Rolls the transaction back on the way out with a result. */
 class Undo {
-  constructor(readonly value: unknown) {}
+  constructor(
+    readonly value: unknown,
+    readonly parks: boolean | undefined,
+  ) {}
 }
 
 /** Claim, effect and outcome in one transaction: they commit together or not at all. */
@@ -38,7 +41,10 @@ export class TransactionRunner implements Runner {
     try {
       return await this.inTransaction(inside, call.isolation, () => started);
     } catch (error) {
-      if (error instanceof Undo) return { state: 'ran', value: error.value, recorded: undefined };
+      if (error instanceof Undo) {
+        if (error.parks) await this.forget(call, joined);
+        return { state: 'ran', value: error.value, recorded: undefined };
+      }
       if (started) await this.failed(call, error, joined);
       throw error;
     }
@@ -54,8 +60,8 @@ export class TransactionRunner implements Runner {
     if (call.attempts && claim.attempt > call.attempts.max)
       throw new IdempotencyAttemptsExhaustedError(call.name, call.attempts.max);
     const result = await call.run(unlosable(call.id, claim.fence, claim.attempt));
-    const { value, verdict, outcome } = call.conclude(result);
-    if (verdict === 'undo') throw new Undo(value);
+    const { value, verdict, outcome, parks } = call.conclude(result);
+    if (verdict === 'undo') throw new Undo(value, parks);
     if (this.transactions.touched === false) call.unused();
     // The claim says "done, nothing to reply" already, so most events need no further statement.
     if (outcome !== undefined)
@@ -120,18 +126,30 @@ export class TransactionRunner implements Runner {
   /** After the rollback. In a joined transaction the claim is held until that ends, and nothing can be written beside it. */
   private async failed(call: GuardedCall, error: unknown, joined: boolean): Promise<void> {
     if (joined) return;
-    const isExhausted = error instanceof IdempotencyAttemptsExhaustedError;
+    if (error instanceof IdempotencyAttemptsExhaustedError) return this.forget(call, joined);
+    const outcome = call.concludeError(error);
+    if (outcome === undefined) {
+      if (call.parks?.(error)) await this.forget(call, joined);
+      return;
+    }
     try {
-      // Its count begins anew, so that an operator may send it again.
-      if (isExhausted) return void (await this.store.remove(call.id, 'free'));
-      const outcome = call.concludeError(error);
-      if (outcome !== undefined) await this.keep(call, outcome);
+      await this.keep(call, outcome);
     } catch (cause) {
       call.errorNotKept?.();
       this.warn(
-        isExhausted
-          ? `${call.name}: the count of its attempts could not be forgotten (${textOf(cause)}), so the message is parked again, once, when it is sent again.`
-          : `${call.name}: its error could not be kept (${textOf(cause)}), so the next attempt runs again.`,
+        `${call.name}: its error could not be kept (${textOf(cause)}), so the next attempt runs again.`,
+      );
+    }
+  }
+
+  /** Its count begins anew, so that an operator may send it again. */
+  private async forget(call: GuardedCall, joined: boolean): Promise<void> {
+    if (joined || !call.attempts) return;
+    try {
+      await this.store.remove(call.id, 'free');
+    } catch (cause) {
+      this.warn(
+        `${call.name}: the count of its attempts could not be forgotten (${textOf(cause)}), so the message may be parked once more when it is sent again.`,
       );
     }
   }

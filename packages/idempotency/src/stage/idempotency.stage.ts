@@ -27,7 +27,7 @@ import { answersWithStream, markReplayed } from './grpc-reply.js';
 import { HttpReply } from './http-reply.js';
 import { keyOf } from './key-of.js';
 import { Protection } from './protection.js';
-import { isRefusal } from './result.js';
+import { isParkedFor, isRefusal, undone } from './result.js';
 import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
@@ -141,13 +141,14 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       observed,
       run: serialization ? () => serialization.run(claimed) : claimed,
       conclude: (value) => {
-        if (isRefusal(value, own?.delivery)) return { value, verdict: 'undo' };
+        if (isRefusal(value, own?.delivery)) return undone(value, own?.delivery);
         if (kind === 'event') return { value, verdict: 'record' };
         const serialize = serialization ? () => serialization.result() : options.serialize;
         return conclude(value, { id, name, serialize, reply, maxReplySize }, this.protection);
       },
       concludeError: (error) =>
         concludeError(error, { id, name, storeIf, maxReplySize }, this.protection),
+      parks: (error) => isParkedFor(error, kind === 'event' ? own : undefined),
     });
     if (!execution.replayed) return execution.value;
     if (kind === 'event') return this.eventDone(execution.outcome, { name, id });

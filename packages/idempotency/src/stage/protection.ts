@@ -44,6 +44,7 @@ export interface ProtectedCall {
   run(): Promise<unknown>;
   conclude(value: unknown): Conclusion;
   concludeError(error: unknown): string | undefined;
+  parks?(error: unknown): boolean;
 }
 
 /** The engines, wired to the stores and the transactions of this application. Made by `IdempotencyModule`. */
@@ -99,6 +100,7 @@ export class Protection {
       },
       conclude: (value) => call.conclude(value),
       concludeError: (error) => call.concludeError(error),
+      parks: (error) => call.parks?.(error) ?? false,
       unused: () => this.unused(name, options.effect),
       unrecorded: (cause) => this.unrecorded(name, call.redelivers, cause),
     };

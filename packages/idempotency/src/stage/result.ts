@@ -1,4 +1,11 @@
-import type { Delivery } from '@acme/nest-message-context';
+import {
+  decisionFor,
+  signalOf,
+  type Delivery,
+  type InboundMessage,
+  type SettleDecision,
+} from '@acme/nest-message-context';
+import type { Conclusion } from '../core/attempt.js';
 
 /**
  * Whether a call that returned has failed all the same: the handler refused its delivery by hand, or returned golevelup's
@@ -8,6 +15,25 @@ export function isRefusal(result: unknown, delivery: Delivery | undefined): bool
   const decided = delivery?.decision;
   return (decided !== undefined && decided.action !== 'ack') || isNack(result);
 }
+
+/** What becomes of such a call. */
+export function undone(value: unknown, delivery: Delivery | undefined): Conclusion {
+  const decided = delivery?.decision;
+  const parks = decided ? isFinal(decided) : (value as { requeue: unknown }).requeue === false;
+  return { value, verdict: 'undo', parks };
+}
+
+/** Whether an error sends the message to where nobody delivers it again by himself. */
+export function isParkedFor(error: unknown, message: InboundMessage | undefined): boolean {
+  if (!message) return false;
+  const { transport, delivery } = message;
+  // There, the handler of errors that an application has may decide otherwise, so only what says so itself is sure.
+  const assumed = transport === 'golevelup' ? undefined : decisionFor(error, 0);
+  const decided = delivery.decision ?? signalOf(error) ?? assumed;
+  return decided !== undefined && isFinal(decided);
+}
+
+const isFinal = ({ action }: SettleDecision): boolean => action === 'park' || action === 'reject';
 
 /** By shape: golevelup is not imported here, and minifiers rename classes. */
 function isNack(value: unknown): boolean {
