@@ -56,6 +56,26 @@ describe('a lease of 30 ms, renewed every 10', () => {
     expect([lost, signal.aborted]).toEqual([undefined, false]);
   });
 
+  it('is lost as soon as a renewal says so', async () => {
+    const lease = begin();
+    const { signal } = lease;
+    await vi.advanceTimersByTimeAsync(10);
+    store.answers[0]!('lost');
+    await vi.advanceTimersByTimeAsync(0);
+    expect([lost, signal.aborted]).toEqual([10, true]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(store.answers).toHaveLength(1);
+  });
+
+  it('shows its loss to who asks for the signal only then', async () => {
+    const lease = begin();
+    await vi.advanceTimersByTimeAsync(10);
+    store.answers[0]!('lost');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ code: 'IDEMPOTENCY_LEASE_LOST' });
+  });
+
   it('counts from before a renewal was asked for, not from its answer', async () => {
     begin();
     await vi.advanceTimersByTimeAsync(35);
