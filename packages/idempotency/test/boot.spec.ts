@@ -214,7 +214,8 @@ describe('a handler that cannot be protected', () => {
     const text = await refusalOf(Unprotectable);
     expect(text.split('\n')).toHaveLength(3);
     expect(text).toMatch(/sse: server-sent.*\n.*res: it sends its response.*\n.*batch: a batch is/);
-    expect(text).toContain('IdempotencyService.run()');
+    expect(text).toMatch(/sse: .*IdempotencyService\.run\(\)/);
+    expect(text).toMatch(/batch: .*IdempotencyService\.runBatch\(\)/);
   });
 
   it('is refused at boot without a principal, or with another handler’s name', async () => {

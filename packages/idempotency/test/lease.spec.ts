@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
+import { BadRequestException, Module } from '@nestjs/common';
 import { openContext, waitFor } from '@acme/internal-testing';
 import {
   IdempotencyInfo,
@@ -50,7 +50,7 @@ const open = async (options: Partial<IdempotencyModuleOptions> = {}) => {
   const service = app.get(IdempotencyService);
   const run = <R>(fn: () => Promise<R>, fingerprint?: unknown): Promise<R> =>
     service.run('key', fn, { name: 'job', fingerprint });
-  return { run, log };
+  return { app, run, log };
 };
 
 const codeOf = (running: Promise<unknown>): Promise<unknown> =>
@@ -202,4 +202,65 @@ it('names whose claim could not be given back, why, and for how long it stands',
   expect(log.messages('warn')).toEqual([
     expect.stringMatching(/^job: the claim [0-9a-f]{64} .*\(READONLY\).*7000 ms at most/),
   ]);
+});
+
+it('looks once for every notice, however often the key changes hands meanwhile', async () => {
+  const [here, elsewhere] = [await open(), await open()];
+  const first = elsewhere.run(() => gate.passed.then(() => 'first'));
+  await waitFor(() => store.claims === 1);
+  let tell!: () => void;
+  store.subscribe = async (_, ended) => {
+    tell = ended;
+    return () => {};
+  };
+  const claim = store.claim.bind(store);
+  store.claim = async (request) => {
+    if (store.claims > 20) throw new Error('it asks for ever');
+    return claim(request);
+  };
+  const waiting = here.run(async () => 'again');
+  // Once by itself, once when it has begun to listen.
+  await waitFor(() => store.claims === 3);
+  tell();
+  await waitFor(() => store.claims === 4);
+  gate.open();
+  await first;
+  expect(store.claims).toBe(4);
+  tell();
+  expect(await waiting).toBe('first');
+  expect(store.claims).toBe(5);
+});
+
+it('does not listen on when it could begin to only after it had given up', async () => {
+  const [here, elsewhere] = [await open({ waitTimeout: '20ms' }), await open()];
+  const [listens, inside] = [new Gate(), new Gate()];
+  const first = elsewhere.run(async () => {
+    inside.open();
+    await gate.passed;
+  });
+  await inside.passed;
+  let stopped = 0;
+  store.subscribe = async () => {
+    await listens.passed;
+    return () => (stopped += 1);
+  };
+  expect(await codeOf(here.run(async () => {}))).toBe('IDEMPOTENCY_KEY_IN_USE');
+  listens.open();
+  await waitFor(() => stopped === 1);
+  gate.open();
+  await first;
+});
+
+it('keeps what happened when the result is refused, whatever storeIf says of the refusal', async () => {
+  const { app } = await open({ storeIf: () => true });
+  const options = {
+    name: 'refused',
+    serialize: () => {
+      throw new BadRequestException('no such form');
+    },
+  };
+  const run = (): Promise<unknown> =>
+    codeOf(app.get(IdempotencyService).run('refused', async () => 1, options));
+  await run();
+  expect(await run()).toBe('IDEMPOTENCY_REPLY_NOT_KEPT');
 });

@@ -15,7 +15,7 @@ const REMEDY =
 const UNSUPPORTED: Partial<Record<HandlerKind, string>> = {
   sse: `server-sent events cannot be replayed. ${REMEDY}.`,
   'grpc-stream': `a stream of requests is not one call. ${REMEDY} for each message.`,
-  'golevelup-batch': `a batch is many messages, each with a key of its own. ${REMEDY} for each message.`,
+  'golevelup-batch': `a batch is many messages, each with a key of its own. Take the decorator off, and give the batch to IdempotencyService.runBatch(), which claims all of it at once and runs for what is new.`,
 };
 
 /** Key of the official decorator of the same name, which leaves it on methods and classes. */
