@@ -10,6 +10,7 @@ import {
 import {
   fromPg,
   getTransactionsToken,
+  sqlOf,
   TransactionModule,
   Transactions,
 } from '@acme/nest-transaction';
@@ -72,6 +73,52 @@ describe('PostgresIdempotencyStore', () => {
     expect(
       await app.get(IdempotencyService).run('k', async () => 1, { name: 'n', effect: 'none' }),
     ).toBe(1);
+  });
+
+  it('gives a free key to one of those who have found it free', async () => {
+    const { pool } = database;
+    const quick = new PostgresIdempotencyStore({ schema, database: pool });
+    await quick.migrate();
+    const id = 'ab'.repeat(32);
+    const claimWith = (store: PostgresIdempotencyStore, token: string) =>
+      store.claim({ id, name: 'n', fingerprint: undefined, token, lockTtlMs: 60_000 });
+    await quick.countAttempt({ id, name: 'n', fingerprint: undefined }, 60_000);
+    // Between the look of the slow one and its claim, the quick one comes and goes.
+    const slow = new PostgresIdempotencyStore({
+      schema,
+      database: {
+        dialect: 'postgres',
+        query: async (sql: string, params: unknown[]) => {
+          if (/^update/.test(sql.trim()))
+            expect(await claimWith(quick, 'quick')).toMatchObject({ state: 'claimed' });
+          return sqlOf(pool).query(sql, params);
+        },
+      },
+    });
+    expect(await claimWith(slow, 'slow')).toMatchObject({ state: 'running' });
+    expect(await quick.extend(id, 'quick', 60_000)).toBe('held');
+  });
+
+  it('does not wait for a transaction that has a key which was free', async () => {
+    const { pool } = database;
+    const store = new PostgresIdempotencyStore({ schema, database: pool });
+    await store.migrate();
+    const request = { id: 'cd'.repeat(32), name: 'n', fingerprint: undefined };
+    await store.countAttempt(request, 60_000);
+    const clients = [await pool.connect(), await pool.connect()];
+    const claims = [];
+    try {
+      for (const client of clients) {
+        await client.query(`begin; set local statement_timeout = '5s'`);
+        claims.push(await store.inTransaction.claim(sqlOf(client), request, 60_000));
+      }
+      expect(claims).toMatchObject([{ state: 'claimed', attempt: 2 }, { state: 'running' }]);
+    } finally {
+      for (const client of clients) {
+        await client.query('rollback');
+        client.release();
+      }
+    }
   });
 
   it('claims by its primary key, and never in a sequential scan', async () => {
