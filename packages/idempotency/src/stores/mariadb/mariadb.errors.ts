@@ -1,42 +1,14 @@
-import { mysqlErrnoOf, sqlStateOf } from '@acme/nest-transaction';
+import { mysqlErrnoOf } from '@acme/nest-transaction';
+import { innermostOf, StatementError } from '../sql/statement-error.js';
 
-/** Names under which libraries keep the driver's error inside their own. */
-const WITHIN = ['cause', 'driverError', 'original', 'parent'] as const;
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/**
- * A statement of the store failed. It has the code, the number and the SQLSTATE of the driver's error, but neither that
- * error nor its text: drivers put statement and parameters into it, and with them the reply that was to be stored.
- */
-export class MariaDbStatementError extends Error {
+/** With the number of the server's error, for those that share a SQLSTATE. */
+export class MariaDbStatementError extends StatementError {
   override readonly name = 'MariaDbStatementError';
-  readonly code: string | undefined;
   readonly errno: number | undefined;
-  readonly sqlState: string | undefined;
 
   constructor(error: unknown) {
-    const innermost = innermostOf(error);
-    super(plainTextOf(innermost));
-    const { code } = innermost;
-    this.code = typeof code === 'string' ? code : undefined;
-    this.errno = mysqlErrnoOf(error);
-    this.sqlState =
-      this.errno === undefined ? sqlStateOf(error) : (innermost['sqlState'] as string);
+    const errno = mysqlErrnoOf(error);
+    super(error, errno === undefined ? undefined : (innermostOf(error)['sqlState'] as string));
+    this.errno = errno;
   }
-}
-
-function innermostOf(error: unknown, depth = 5): Fields {
-  const fields = (typeof error === 'object' && error !== null ? error : {}) as Fields;
-  const within = WITHIN.map((key) => fields[key]).find(
-    (one) => typeof one === 'object' && one !== null,
-  );
-  return within === undefined || depth === 0 ? fields : innermostOf(within, depth - 1);
-}
-
-/** What the server said; else what has one line, since Knex puts the statement in front, and the others after it. */
-function plainTextOf({ sqlMessage, message, code }: Fields): string {
-  const isText = (one: unknown): one is string => typeof one === 'string' && one !== '';
-  const texts = [sqlMessage, message].filter((one) => isText(one) && !one.includes('\n'));
-  return [...texts, code].find(isText) ?? 'the statement failed';
 }

@@ -1,8 +1,9 @@
-import type { SqlExecutor } from '@acme/nest-transaction';
+import { isTransactionError, type SqlExecutor, type SqlResult } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
 import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
 import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
 import { statsOf, type StatsRow } from '../sql/sql-stats.js';
+import { PostgresStatementError } from './postgres.errors.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
 import * as texts from './postgres.sql.js';
@@ -57,7 +58,7 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     },
 
     async addOutcome(sql, id, outcome) {
-      await sql.query(texts.addOutcomeSql(tables), [bytesOf(id), outcome]);
+      await run(sql, texts.addOutcomeSql(tables), [bytesOf(id), outcome]);
     },
 
     async countAttempt(sql, { id, name }, attemptTtlMs) {
@@ -78,7 +79,7 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     },
 
     async purge(sql, limit) {
-      return (await sql.query(texts.purgeSql(tables), [limit, purgeLock])).rowCount;
+      return (await run(sql, texts.purgeSql(tables), [limit, purgeLock])).rowCount;
     },
   };
 }
@@ -100,8 +101,8 @@ function leaseStatements(
       leaseState(sql, sqls.settle, [bytesOf(id), name, fingerprint, ttlMs, token, outcome]),
     async release(sql, id, token, attemptTtlMs) {
       const params = [bytesOf(id), token];
-      if (attemptTtlMs === undefined) await sql.query(sqls.release, params);
-      else await sql.query(sqls.free, [...params, attemptTtlMs]);
+      if (attemptTtlMs === undefined) await run(sql, sqls.release, params);
+      else await run(sql, sqls.free, [...params, attemptTtlMs]);
     },
     extend: (sql, id, token, lockTtlMs) =>
       leaseState(sql, sqls.extend, [bytesOf(id), token, lockTtlMs]),
@@ -113,7 +114,7 @@ function tableStatements(
 ): Pick<SqlStatements, 'migrate' | 'migrationSql' | 'version' | 'stats'> {
   return {
     async migrate(sql) {
-      await sql.query(migrationSql(tables));
+      await run(sql, migrationSql(tables));
     },
 
     migrationSql: () => `${migrationSql(tables)};\n`,
@@ -177,17 +178,28 @@ const recordOf = (id: string, row: RecordRow): StoredRecord => ({
     row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
 });
 
-async function rowsOf<Row>(
+/** @throws {PostgresStatementError} */
+async function run<Row>(
   sql: SqlExecutor,
   text: string,
   params?: readonly unknown[],
-): Promise<Row[]> {
-  return (await sql.query<Row>(text, params)).rows;
+): Promise<SqlResult<Row>> {
+  try {
+    return await sql.query<Row>(text, params);
+  } catch (error) {
+    throw isTransactionError(error) ? error : new PostgresStatementError(error);
+  }
 }
+
+const rowsOf = async <Row>(
+  sql: SqlExecutor,
+  text: string,
+  params?: readonly unknown[],
+): Promise<Row[]> => (await run<Row>(sql, text, params)).rows;
 
 /** Whether the statement, which returns what it has changed, has changed anything. */
 const changed = async (sql: SqlExecutor, text: string, params: unknown[]): Promise<boolean> =>
-  (await sql.query(text, params)).rows.length > 0;
+  (await run(sql, text, params)).rows.length > 0;
 
 const bytesOf = (id: string): Buffer => Buffer.from(id, 'hex');
 

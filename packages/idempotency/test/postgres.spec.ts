@@ -1,0 +1,51 @@
+import { PostgresIdempotencyStore } from '@acme/nest-idempotency';
+import { sqlStateOf, type SqlExecutor } from '@acme/nest-transaction';
+import { describe, expect, it } from 'vitest';
+
+const refusal = Object.assign(new Error('canceling statement due to statement timeout'), {
+  code: '57014',
+});
+
+/** Errors as libraries make them of that one: with the statement, and with all that was to be stored. */
+const libraries = {
+  Drizzle: (text: string, params: unknown[]) =>
+    new Error(`Failed query: ${text}\nparams: ${params.join()}`, { cause: refusal }),
+  Knex: (text: string, params: unknown[]) =>
+    Object.assign(new Error(`${text} ${params.join()} - ${refusal.message}`), { code: '57014' }),
+  TypeORM: (query: string, parameters: unknown[]) =>
+    Object.assign(new Error(refusal.message), { query, parameters, driverError: refusal }),
+};
+
+const everythingOf = (error: Error): string =>
+  JSON.stringify([error.message, error.stack, String(error.cause), { ...error }]);
+
+describe.each(Object.entries(libraries))('a statement that fails on %s', (_, errorOf) => {
+  const database: SqlExecutor = {
+    dialect: 'postgres',
+    query: (text, params) => Promise.reject(errorOf(text, [...(params ?? [])])),
+  };
+  const store = new PostgresIdempotencyStore({ database });
+  const request = { id: 'ab'.repeat(32), name: 'n', fingerprint: undefined, token: 't' };
+
+  it.each([
+    ['claim', () => store.claim({ ...request, lockTtlMs: 1 })],
+    ['settle', () => store.settle(request, 'the reply', 1)],
+    [
+      'settle in a transaction',
+      () => store.inTransaction.settle(database, request.id, 'the reply'),
+    ],
+    ['release', () => store.release(request.id, 'the reply', 1)],
+    ['purge', () => store.purge(1)],
+  ] as const)(
+    'tells what the server said, and nothing of what was stored: %s',
+    async (_name, call) => {
+      const error = await (call() as Promise<unknown>).then(
+        () => new Error('it did not fail'),
+        (reason: Error) => reason,
+      );
+      expect(everythingOf(error)).not.toContain('the reply');
+      expect(everythingOf(error)).not.toContain('records');
+      expect(sqlStateOf(error)).toBe('57014');
+    },
+  );
+});
