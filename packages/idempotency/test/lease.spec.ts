@@ -195,6 +195,30 @@ it('lets this process, too, run again what hangs beyond maxLockHold', async () =
   expect(await run(async () => 'again')).toBe('next');
 });
 
+it('renews nothing any more when the call, or the batch, has ended', async () => {
+  const { app, run } = await open({ lockTtl: '30ms' });
+  let renewals = 0;
+  store.extend = async () => {
+    renewals += 1;
+    return 'held';
+  };
+  vi.useFakeTimers();
+  const service = app.get(IdempotencyService);
+  const failing = (): Promise<never> => Promise.reject(new Error('failed'));
+  const batch = { name: 'batch' };
+  await run(async () => 1);
+  await service.run('failing', failing, batch).catch(() => {});
+  await service.runBatch(
+    ['a', 'b'],
+    (key) => key,
+    async () => {},
+    batch,
+  );
+  await service.runBatch(['c'], (key) => key, failing, batch).catch(() => {});
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([renewals, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
 it('names whose claim could not be given back, why, and for how long it stands', async () => {
   const { run, log } = await open({ lockTtl: '7s' });
   store.release = () => Promise.reject(new Error('READONLY'));

@@ -84,19 +84,32 @@ describe('PostgresIdempotencyStore', () => {
       store.claim({ id, name: 'n', fingerprint: undefined, token, lockTtlMs: 60_000 });
     await quick.countAttempt({ id, name: 'n', fingerprint: undefined }, 60_000);
     // Between the look of the slow one and its claim, the quick one comes and goes.
+    let between: unknown;
     const slow = new PostgresIdempotencyStore({
       schema,
       database: {
         dialect: 'postgres',
         query: async (sql: string, params: unknown[]) => {
-          if (/^update/.test(sql.trim()))
-            expect(await claimWith(quick, 'quick')).toMatchObject({ state: 'claimed' });
+          if (sql.trim().startsWith('update')) between = await claimWith(quick, 'quick');
           return sqlOf(pool).query(sql, params);
         },
       },
     });
     expect(await claimWith(slow, 'slow')).toMatchObject({ state: 'running' });
+    expect(between).toMatchObject({ state: 'claimed' });
     expect(await quick.extend(id, 'quick', 60_000)).toBe('held');
+  });
+
+  it('gives fences that grow although the clock of the server went back', async () => {
+    const { pool } = database;
+    const store = new PostgresIdempotencyStore({ schema, database: pool });
+    await store.migrate();
+    const request = { id: 'ef'.repeat(32), name: 'n', fingerprint: undefined };
+    await store.countAttempt(request, 60_000);
+    const ahead = 2 ** 52;
+    await pool.query(`update ${schema}.records set fence = $1`, [ahead]);
+    const claim = await store.claim({ ...request, token: 't', lockTtlMs: 60_000 });
+    expect(claim).toMatchObject({ state: 'claimed', fence: ahead + 1 });
   });
 
   it('does not wait for a transaction that has a key which was free', async () => {

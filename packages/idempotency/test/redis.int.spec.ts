@@ -89,6 +89,18 @@ describe('lease mode in Redis', () => {
     client.disconnect();
   });
 
+  it('gives fences that grow although the clock of the server went back', async () => {
+    const { client, prefix } = redis;
+    const store = new RedisIdempotencyStore(client, { prefix });
+    const request = { id: 'ef'.repeat(32), name: 'n', fingerprint: undefined, lockTtlMs: 60_000 };
+    await store.claim({ ...request, token: 'a' });
+    await store.release(request.id, 'a', 60_000);
+    const ahead = 2 ** 52;
+    await client.hset(prefix + request.id, 'n', String(ahead));
+    const claim = await store.claim({ ...request, token: 'b' });
+    expect(claim).toMatchObject({ state: 'claimed', fence: ahead + 1 });
+  });
+
   it('keeps its lease while the handler runs longer than it', async () => {
     const one = await open(watched(), { lockTtl: '900ms' });
     const other = await open(redis.client, { waitTimeout: '10s' });

@@ -70,6 +70,28 @@ export const claimCases: Cases = {
     same(await store.extend(id, 'a', 5), 'held', 'a shorter one');
   },
 
+  'loses a lease that has run out, also where attempts are kept and nobody took it': async ({
+    store,
+    other,
+  }) => {
+    const id = newId();
+    const terms = { lockTtlMs: 5, attemptTtlMs: MINUTE_MS };
+    await claimAs(store, id, 'a', { ...terms, fingerprint: 'print' });
+    await until(async () => (await other.get(id))?.state === 'free', 'the lease runs out');
+    same(await store.extend(id, 'a', MINUTE_MS), 'lost', 'the extension');
+    granted(await claimAs(other, id, 'b'));
+    const running = { state: 'running', fingerprint: undefined };
+    same(await claimAs(store, id, 'c'), running, 'the next one, who has no fingerprint');
+  },
+
+  'keeps attempts as long as it was told, however short an extension is': async ({ store }) => {
+    const id = newId();
+    await claimAs(store, id, 'a', { attemptTtlMs: 3 * MINUTE_MS });
+    same(await store.extend(id, 'a', 1_000), 'held', 'the extension');
+    const { createdAt, expiresAt } = (await store.get(id))!;
+    holds(expiresAt.getTime() - createdAt.getTime() > 2 * MINUTE_MS, 'attempts are kept');
+  },
+
   'counts its fence on over keys that were given back': async ({ store }) => {
     const id = newId();
     const { fence } = granted(await claimAs(store, id, 'a'));

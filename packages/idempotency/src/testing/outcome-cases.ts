@@ -58,6 +58,17 @@ export const outcomeCases: Cases = {
     same(await claimAs(store, id, 'b'), done, 'the outcome');
   },
 
+  'lets a lease be settled whose successor is forgotten, too': async ({ store, other }) => {
+    const id = newId();
+    await claimAs(store, id, 'a', { lockTtlMs: 5 });
+    await until(
+      async () => (await claimAs(other, id, 'b', { lockTtlMs: 5 })).state === 'claimed',
+      'the lease runs out',
+    );
+    await until(async () => (await other.get(id)) === undefined, 'the second runs out');
+    same(await store.settle({ ...requestFor(id), token: 'a' }, 'late', MINUTE_MS), 'held', 'it');
+  },
+
   'forgets an outcome in time': async ({ store }) => {
     const id = newId();
     const { fence } = granted(await claimAs(store, id, 'a', { fingerprint: 'old' }));
