@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { BodyCall } from '@acme/nest-message-context';
 import type { ClaimInfo } from './core/attempt.js';
 import { derivedKey } from './core/identity.js';
 
@@ -108,13 +109,13 @@ export const IdempotencyInfo = Object.assign(
   { current: (): IdempotencyInfo | undefined => RunningClaim.current() },
 );
 
-/** @internal Puts the claim where the method of that name wants it. */
-export function giveInfo(
-  instance: object,
-  methodName: string,
-  args: unknown[],
+/** @internal Puts the claim where the method wants it, and calls the method. */
+export function giveInfo<R>(
+  { instance, handler, args }: Pick<BodyCall, 'instance' | 'handler' | 'args'>,
   info: IdempotencyInfo | undefined,
-): void {
-  const index: unknown = Reflect.getMetadata(PARAMETER, instance, methodName);
+  next: () => R,
+): R {
+  const index: unknown = Reflect.getMetadata(PARAMETER, instance, handler.methodName);
   if (typeof index === 'number') args[index] = info;
+  return next();
 }

@@ -96,7 +96,9 @@ describe('lease mode in Redis', () => {
     await store.claim({ ...request, token: 'a' });
     await store.release(request.id, 'a', 60_000);
     const ahead = 2 ** 52;
-    await client.hset(prefix + request.id, 'n', String(ahead));
+    const key = prefix + request.id;
+    const record = (await client.get(key))!.split('\n');
+    await client.set(key, record.with(2, String(ahead)).join('\n'), 'KEEPTTL');
     const claim = await store.claim({ ...request, token: 'b' });
     expect(claim).toMatchObject({ state: 'claimed', fence: ahead + 1 });
   });

@@ -3,8 +3,11 @@ import { sleep, type Runtime } from './runtime.js';
 import type { Claim, ClaimRequest, IdempotencyStore, LeaseState, LeaseTerms } from './store.js';
 import { textOf } from './text-of.js';
 
-/** Pauses before an outcome that could not be settled is settled again; the lease is renewed meanwhile. */
-const SETTLE_PAUSES_MS = [50, 200, 1_000];
+/** Pauses before an outcome that could not be settled is settled again, each twice as long; the lease is renewed meanwhile. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+/** For so long it is tried at least, and as long as the store may take for an answer: the time of a restart. */
+const SHORTEST_TRYING_MS = 1_250;
 
 export interface PatientSettings {
   readonly storeTimeoutMs: number;
@@ -101,16 +104,16 @@ export class PatientStore {
   }
 
   private async settleAgain(settle: () => Promise<LeaseState>): Promise<Settled> {
-    let cause: unknown;
-    for (const pause of SETTLE_PAUSES_MS) {
-      await sleep(this.runtime, pause).done;
+    const { runtime } = this;
+    const end = runtime.now() + Math.max(this.settings.storeTimeoutMs, SHORTEST_TRYING_MS);
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      await sleep(runtime, pause).done;
       try {
         return { state: await this.inTime(settle(), same) };
-      } catch (error) {
-        cause = error;
+      } catch (cause) {
+        if (runtime.now() >= end) return { cause };
       }
     }
-    return { cause };
   }
 
   /**

@@ -103,12 +103,10 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
   ): Promise<unknown> {
     const { options, context } = call;
     const own = kind === 'method' ? undefined : context.message;
-    const runWith = (info: IdempotencyInfo | undefined): Promise<unknown> => {
-      giveInfo(call.instance, call.handler.methodName, call.args, info);
-      return next();
-    };
-    const claimed = (): Promise<unknown> => runWith(RunningClaim.current());
     const name = nameOf(call);
+    const runWith = (info: IdempotencyInfo | undefined): Promise<unknown> =>
+      giveInfo(call, info, next);
+    const claimed = (): Promise<unknown> => runWith(RunningClaim.current());
     if (kind === 'grpc' && answersWithStream(context.message.raw))
       throw new IdempotencyStreamUnsupportedError(name);
     const key = keyOf({ kind, message: own, args: call.args }, options);
@@ -126,8 +124,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       return claimed();
     }
     const settings = this.protection.settingsOf(options, kind);
-    const { storeIf, maxReplySize } = settings;
     const serialization = this.serializationOf(call, kind);
+    const { storeIf, maxReplySize } = settings;
+    const kept = { id, name, maxReplySize };
     const execution = await this.protection.execute({
       id,
       name,
@@ -144,15 +143,14 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         if (isRefusal(value, own?.delivery)) return undone(value, own?.delivery);
         if (kind === 'event') return { value, verdict: 'record' };
         const serialize = serialization ? () => serialization.result() : options.serialize;
-        return conclude(value, { id, name, serialize, reply, maxReplySize }, this.protection);
+        return conclude(value, { ...kept, serialize, reply }, this.protection);
       },
-      concludeError: (error) =>
-        concludeError(error, { id, name, storeIf, maxReplySize }, this.protection),
+      concludeError: (error) => concludeError(error, { ...kept, storeIf }, this.protection),
       parks: (error) => isParkedFor(error, kind === 'event' ? own : undefined),
     });
     if (!execution.replayed) return execution.value;
-    if (kind === 'event') return this.eventDone(execution.outcome, { name, id });
-    const stored = storedReply(execution.outcome, { name, id }, this.protection);
+    if (kind === 'event') return this.eventDone(execution.outcome, kept);
+    const stored = storedReply(execution.outcome, kept, this.protection);
     if (kind === 'grpc') markReplayed(context.message.raw);
     reply?.replay(stored.head);
     if (stored.error) throw errorOf(stored.error);
