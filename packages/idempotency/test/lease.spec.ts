@@ -219,6 +219,17 @@ it('renews nothing any more when the call, or the batch, has ended', async () =>
   expect([renewals, vi.getTimerCount()]).toEqual([0, 0]);
 });
 
+it('gives duplicates no outcome that does not stand', async () => {
+  const { run, log } = await open({ waitTimeout: '50ms' });
+  store.settle = async () => 'lost';
+  const first = run(() => gate.passed.then(() => 'first'));
+  const duplicate = codeOf(run(async () => 'again'));
+  await waitFor(() => store.claims === 1);
+  gate.open();
+  expect([await first, await duplicate]).toEqual(['first', 'IDEMPOTENCY_KEY_IN_USE']);
+  expect(log.messages('error').join()).toContain('its claim is lost');
+});
+
 it('names whose claim could not be given back, why, and for how long it stands', async () => {
   const { run, log } = await open({ lockTtl: '7s' });
   store.release = () => Promise.reject(new Error('READONLY'));

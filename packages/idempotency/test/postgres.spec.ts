@@ -1,4 +1,4 @@
-import { PostgresIdempotencyStore } from '@acme/nest-idempotency';
+import { PostgresIdempotencyStore, type PgListenerLike } from '@acme/nest-idempotency';
 import { sqlStateOf, type SqlExecutor } from '@acme/nest-transaction';
 import { describe, expect, it } from 'vitest';
 
@@ -48,4 +48,17 @@ describe.each(Object.entries(libraries))('a statement that fails on %s', (_, err
       expect(sqlStateOf(error)).toBe('57014');
     },
   );
+});
+
+it('closes also while its connection for notices does not come', async () => {
+  let come!: (client: PgListenerLike) => void;
+  const listen = (): Promise<PgListenerLike> => new Promise((resolve) => (come = resolve));
+  const store = new PostgresIdempotencyStore({ listen });
+  const waiting = store.subscribe!('ab'.repeat(32), () => {});
+  await store.close!();
+  let ended = 0;
+  const client = { on: () => {}, query: async () => {}, end: async () => void (ended += 1) };
+  come(client);
+  await waiting;
+  expect(ended).toBe(1);
 });

@@ -13,6 +13,7 @@ export type PgListenerFactory = () => Promise<PgListenerLike>;
 export class PostgresNotices {
   readonly #listeners = new Map<string, Set<() => void>>();
   #connection: Promise<PgListenerLike> | undefined;
+  #client: PgListenerLike | undefined;
   #isClosed = false;
 
   constructor(
@@ -35,15 +36,16 @@ export class PostgresNotices {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const connection = this.#connection;
-    this.#connection = undefined;
-    await (await connection?.catch(() => undefined))?.end();
+    // One that is still to come is ended when it has come: whoever closes must not wait for a connection that hangs.
+    const client = this.#client;
+    this.#connection = this.#client = undefined;
+    await client?.end();
   }
 
   private open(): Promise<PgListenerLike> {
     // The next who waits opens another one; those who wait already look again by themselves.
     const gone = (): void => {
-      if (this.#connection === connection) this.#connection = undefined;
+      if (this.#connection === connection) this.#connection = this.#client = undefined;
     };
     const connection = this.connected(gone);
     this.#connection = connection;
@@ -65,6 +67,8 @@ export class PostgresNotices {
       await client.end().catch(() => {});
       throw error;
     }
+    if (this.#isClosed) await client.end().catch(() => {});
+    else this.#client = client;
     return client;
   }
 }
