@@ -219,6 +219,44 @@ it('renews nothing any more when the call, or the batch, has ended', async () =>
   expect([renewals, vi.getTimerCount()]).toEqual([0, 0]);
 });
 
+it('tells the function of a batch as soon as the claim of any item is lost', async () => {
+  const { app } = await open({ lockTtl: '30ms', maxLockHold: '40ms' });
+  vi.useFakeTimers();
+  let reason: unknown;
+  const work = async (_: string[], signal: AbortSignal): Promise<void> => {
+    signal.addEventListener('abort', () => (reason = signal.reason));
+    await gate.passed;
+  };
+  const service = app.get(IdempotencyService);
+  const running = service.runBatch(['a', 'b'], (key) => key, work, { name: 'batch' });
+  await vi.advanceTimersByTimeAsync(50);
+  expect(reason).toMatchObject({ code: 'IDEMPOTENCY_LEASE_LOST' });
+  gate.open();
+  await running;
+});
+
+it('counts an item of a batch as done whose result is refused', async () => {
+  const { app } = await open();
+  let runs = 0;
+  const serialize = (result: unknown): unknown => {
+    if (result === 'a') throw new Error('no such form');
+    return result;
+  };
+  const run = () =>
+    app.get(IdempotencyService).runBatch(
+      ['a', 'b'],
+      (key) => key,
+      async (keys) => {
+        runs += 1;
+        return keys;
+      },
+      { name: 'batch', serialize },
+    );
+  await expect(run()).rejects.toThrow('no such form');
+  expect(await run()).toMatchObject([{ state: 'unkept' }, { state: 'replayed', value: 'b' }]);
+  expect(runs).toBe(1);
+});
+
 it('gives duplicates no outcome that does not stand', async () => {
   const { run, log } = await open({ waitTimeout: '50ms' });
   store.settle = async () => 'lost';
