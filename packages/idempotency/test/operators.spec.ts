@@ -155,6 +155,7 @@ describe('defaults', () => {
       { defaults: { http: { namespace: 'x' } } },
       'defaults.http.namespace: there is no such option',
     ],
+    [{ waitTimeout: '25d' }, 'waitTimeout: "25d" is longer than a timer can be'],
     [{ purge: { every: '10ms' } }, 'purge.every: "10ms" cannot be used'],
     [{ purge: { limit: 0 } }, 'purge.limit: 0 is no count'],
     [{ maxAttempts: 0 }, 'maxAttempts: 0 is no count. Give 1 or more, or false.'],

@@ -26,6 +26,10 @@ export function problemsOfDefaults(options: IdempotencyDefaults): string[] {
   const { waitTimeout, principal, storeIf, maxAttempts, onStoreError, maxReplySize } = options;
   if (waitTimeout !== undefined && waitTimeout !== 0 && toMs(waitTimeout) === undefined)
     problems.push(`waitTimeout: ${show(waitTimeout)} is no duration. Give 0, or '500ms', '5s'.`);
+  if ((toMs(waitTimeout) ?? 0) > LONGEST_TIMER_MS)
+    problems.push(
+      `waitTimeout: ${show(waitTimeout)} is longer than a timer can be. Give at most '24d'.`,
+    );
   if (principal !== undefined && principal !== false && typeof principal !== 'function')
     problems.push(`principal: ${show(principal)} is no function. Give one, or false.`);
   if (maxReplySize !== undefined && !isCount(maxReplySize))
