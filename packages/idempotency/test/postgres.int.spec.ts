@@ -161,6 +161,16 @@ describe('PostgresIdempotencyStore', () => {
     await pool.end();
   });
 
+  it('does not call its database unavailable when the call does not fit into its transaction', async () => {
+    const { app } = await openContext(appOn(database.pool, { migrate: true }));
+    const transactions = app.get<Transactions>(getTransactionsToken());
+    const options = { name: 'n', effect: 'none', isolation: 'serializable' } as const;
+    const running = transactions.run(() =>
+      app.get(IdempotencyService).run('k', async () => 1, options),
+    );
+    await expect(running).rejects.toMatchObject({ code: 'TRANSACTION_ISOLATION_CONFLICT' });
+  });
+
   it('keeps leases over the transactions that there are, or over a pool of its own', async () => {
     const joined = await openContext(appOn(database.pool, { migrate: true }));
     @Module({
