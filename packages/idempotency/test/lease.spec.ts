@@ -257,6 +257,31 @@ it('counts an item of a batch as done whose result is refused', async () => {
   expect(runs).toBe(1);
 });
 
+it('keeps no refusal of another key for an error of the function, whatever storeIf says', async () => {
+  const { app } = await open({ storeIf: () => true });
+  const service = app.get(IdempotencyService);
+  const inner = (fingerprint: string) =>
+    service.run('inner', async () => 1, { name: 'inner', fingerprint });
+  await inner('one');
+  let runs = 0;
+  const outer = () =>
+    codeOf(
+      service.run(
+        'outer',
+        async () => {
+          runs += 1;
+          return inner('another');
+        },
+        { name: 'outer' },
+      ),
+    );
+  expect([await outer(), await outer(), runs]).toEqual([
+    'IDEMPOTENCY_KEY_REUSED',
+    'IDEMPOTENCY_KEY_REUSED',
+    2,
+  ]);
+});
+
 it('gives duplicates no outcome that does not stand', async () => {
   const { run, log } = await open({ waitTimeout: '50ms' });
   store.settle = async () => 'lost';

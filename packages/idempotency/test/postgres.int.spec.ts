@@ -161,6 +161,20 @@ describe('PostgresIdempotencyStore', () => {
     await pool.end();
   });
 
+  it('undoes a batch whose function never used the transaction', async () => {
+    const { app } = await openContext(appOn(database.pool, { migrate: true }));
+    const service = app.get(IdempotencyService);
+    const options = { name: 'batch' };
+    const running = service.runBatch(
+      ['a', 'b'],
+      (key) => key,
+      async () => {},
+      options,
+    );
+    await expect(running).rejects.toMatchObject({ code: 'TRANSACTION_UNUSED' });
+    expect(await service.inspect('a', options)).toBeUndefined();
+  });
+
   it('does not call its database unavailable when the call does not fit into its transaction', async () => {
     const { app } = await openContext(appOn(database.pool, { migrate: true }));
     const transactions = app.get<Transactions>(getTransactionsToken());
