@@ -1,6 +1,17 @@
-import { PostgresIdempotencyStore, type PgListenerLike } from '@acme/nest-idempotency';
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { openContext } from '@acme/internal-testing';
+import {
+  IdempotencyModule,
+  PostgresIdempotencyStore,
+  type PgListenerLike,
+} from '@acme/nest-idempotency';
 import { sqlStateOf, type SqlExecutor } from '@acme/nest-transaction';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const refusal = Object.assign(new Error('canceling statement due to statement timeout'), {
   code: '57014',
@@ -61,4 +72,28 @@ it('closes also while its connection for notices does not come', async () => {
   come(client);
   await waiting;
   expect(ended).toBe(1);
+});
+
+it('removes what has expired for as long as the application runs, and no longer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let purges = 0;
+  const database: SqlExecutor = {
+    dialect: 'postgres',
+    query: async <Row>(text: string) => {
+      if (text.includes('delete from')) purges += 1;
+      return { rows: [{ present: true, version: 1 } as Row], rowCount: 0 };
+    },
+  };
+  const store = new PostgresIdempotencyStore({ database });
+  @Module({
+    imports: [IdempotencyModule.forRoot({ namespace: 'purge', store, purge: { every: '1s' } })],
+  })
+  class App {}
+  const { app } = await openContext(App);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(purges).toBeGreaterThanOrEqual(2);
+  await app.close();
+  const before = purges;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(purges).toBe(before);
 });
