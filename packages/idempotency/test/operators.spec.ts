@@ -185,6 +185,24 @@ describe('a store that cannot be asked', () => {
     expect(warnings[0]).toContain('connection refused');
   });
 
+  it('but not where it has said that another call runs it', async () => {
+    const flaky = new InMemoryIdempotencyStore();
+    const { service } = await open({ store: flaky, onStoreError: 'open', waitTimeout: '5s' });
+    const other = await open({ store: flaky });
+    const [gate, inside] = [new Gate(), new Gate()];
+    const first = other.service.run('k', () => (inside.open(), gate.passed), owner);
+    await inside.passed;
+    const claim = flaky.claim.bind(flaky);
+    let looks = 0;
+    flaky.claim = (request) =>
+      ++looks === 1 ? claim(request) : Promise.reject(new Error('connection refused'));
+    const duplicate = service.run('k', async () => expect.unreachable(), owner);
+    await expect(duplicate).rejects.toMatchObject({ code: 'IDEMPOTENCY_STORE_UNAVAILABLE' });
+    expect(looks).toBe(2);
+    gate.open();
+    await first;
+  });
+
   it('and that alone: an error inside the call is its own', async () => {
     const { service } = await open({ stores: { down: new Down() }, onStoreError: 'open' });
     let runs = 0;

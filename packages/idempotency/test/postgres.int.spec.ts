@@ -58,6 +58,16 @@ describe('PostgresIdempotencyStore', () => {
     expect(rows).toEqual([{ version: 1 }]);
   });
 
+  it('warns of an index that is missing, and tells how to have it again', async () => {
+    await openContext(appOn(database.pool, { migrate: true }));
+    await database.pool.query(`drop index ${schema}.records_expires_at`);
+    const { log } = await openContext(appOn(database.pool));
+    const warning = log.messages('warn').find((text) => text.includes('has lost its index'))!;
+    await database.pool.query(/(create index .*)\.$/.exec(warning)![1]!);
+    const again = await openContext(appOn(database.pool));
+    expect(again.log.messages('warn')).toEqual([]);
+  });
+
   it('says why it could not create its tables', async () => {
     const pool = new pg.Pool({ host: '127.0.0.1', port: await freePort(), max: 1 });
     await expect(openContext(appOn(pool, { migrate: true }))).rejects.toMatchObject({

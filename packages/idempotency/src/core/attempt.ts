@@ -47,6 +47,8 @@ export interface GuardedCall extends ClaimRequest {
   lost?(): void;
   /** Told that another call has the key, and that this one waits for that. */
   waits?(): void;
+  /** Told that the store says so, and that call is under way or done. */
+  isTaken?(): void;
   /** Told that the outcome of `concludeError` could not be kept after all. */
   errorNotKept?(): void;
   /** Told that the lease was lost before the outcome could be recorded; throws where the caller is to try again. */

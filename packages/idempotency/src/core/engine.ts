@@ -121,6 +121,7 @@ export class Engine {
         if (attempt.state === 'ran') return attempt;
         refuseReuse(call, attempt.fingerprint);
         if (attempt.state === 'done') return attempt;
+        call.isTaken?.();
         leader.answer(attempt.fingerprint);
         if (patience.isLeft) call.waits?.();
         if (looks === 0 && this.store.subscribe && patience.isLeft)

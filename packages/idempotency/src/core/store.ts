@@ -118,6 +118,8 @@ export interface TablesVersion {
   /** 0 when there are none. */
   readonly found: number;
   readonly needed: number;
+  /** The index that removing expired records wants, where it is missing: dropped by hand, or not restored. */
+  readonly missingIndex?: string | undefined;
 }
 
 /** How many records a store holds, for people who look into it. What open transactions have claimed is not seen. */

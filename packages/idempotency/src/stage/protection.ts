@@ -103,6 +103,8 @@ export class Protection {
       parks: (error) => call.parks?.(error) ?? false,
       unused: () => this.unused(name, options.effect),
       unrecorded: (cause) => this.unrecorded(name, call.redelivers, cause),
+      // Somebody runs it: what happens to the store after that is no reason to run it, too.
+      isTaken: () => void (started = true),
     };
     const conflict = { waitMs: call.waitMs, retryAfterMs: settings.retryAfterMs };
     const ask = (asked: GuardedCall): Promise<Execution> =>

@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 /** The part of a connected `pg` `Client` that is used. */
 export interface PgListenerLike {
   query(text: string): Promise<unknown>;
@@ -16,10 +18,15 @@ export class PostgresNotices {
   #client: PgListenerLike | undefined;
   #isClosed = false;
 
+  readonly #connect: PgListenerFactory;
+
   constructor(
-    private readonly connect: PgListenerFactory,
+    connect: PgListenerFactory,
     private readonly channel: string,
-  ) {}
+  ) {
+    // It outlives the first who waits, and must not keep the message that one handles.
+    this.#connect = AsyncResource.bind(connect);
+  }
 
   /** Calls `heard` whenever the id is told, until the returned function is called. */
   async listen(id: string, heard: () => void): Promise<() => void> {
@@ -54,7 +61,7 @@ export class PostgresNotices {
   }
 
   private async connected(gone: () => void): Promise<PgListenerLike> {
-    const client = await this.connect();
+    const client = await this.#connect();
     client.on('error', gone);
     client.on('end', gone);
     client.on('notification', ({ payload = '' }) => {

@@ -71,8 +71,16 @@ end $idempotency$`;
 export const presenceSql = ({ records, migrations }: PostgresTables): string =>
   `select to_regclass('${records}') is not null and to_regclass('${migrations}') is not null as present`;
 
-export const versionSql = ({ migrations }: PostgresTables): string =>
-  `select coalesce(max(version), 0)::integer as version from ${migrations}`;
+/** One row: the version, and whether the index on expires_at is there, under whatever name. */
+export const versionSql = ({ records, migrations }: PostgresTables): string => `
+select coalesce(max(version), 0)::integer as version,
+  exists (
+    select from pg_index as i
+    join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = to_regclass('${records}')
+      and a.attname = 'expires_at'
+  ) as indexed
+from ${migrations}`;
 
 /** What several processes agree on while they migrate the same tables. */
 const lockOf = (text: string): string =>

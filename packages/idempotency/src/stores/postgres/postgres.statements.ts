@@ -124,8 +124,11 @@ function tableStatements(
         sql,
         presenceSql(tables),
       );
-      const [newest] = present ? await rowsOf<{ version: number }>(sql, versionSql(tables)) : [];
-      return { found: newest?.version ?? 0, needed: MIGRATIONS.length };
+      const [newest] = present
+        ? await rowsOf<{ version: number; indexed: boolean }>(sql, versionSql(tables))
+        : [];
+      const missingIndex = newest?.indexed === false ? tables.expiryIndex : undefined;
+      return { found: newest?.version ?? 0, needed: MIGRATIONS.length, missingIndex };
     },
 
     async stats(sql, limit) {

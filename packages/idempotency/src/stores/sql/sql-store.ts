@@ -88,11 +88,16 @@ export abstract class SqlStore implements SqlIdempotencyStore {
   }
 
   async check(): Promise<StoreFinding[]> {
-    const { found, needed } = await this.version();
-    if (found >= needed) return [];
+    const { found, needed, missingIndex } = await this.version();
+    if (found >= needed) return missingIndex === undefined ? [] : [this.unindexed(missingIndex)];
     const is = found === 0 ? 'missing' : `at version ${found} of ${needed}`;
     const text = `store: table ${this.table} is ${is}. Run store.migrate() or "npx nest-idempotency migrate" before this service starts, or set migrate: true.`;
     return [{ severity: 'error', text }];
+  }
+
+  private unindexed(index: string): StoreFinding {
+    const text = `store: table ${this.table} has lost its index ${index}, so removing expired records reads all of it, every minute. Create it anew: create index ${index} on ${this.table} (expires_at).`;
+    return { severity: 'warning', text };
   }
 
   /** @throws {IdempotencyConfigurationError} when it has none */
