@@ -20,10 +20,13 @@ export type KeySource =
   | { readonly property: 'messageId' }
   | ((call: KeyCall) => unknown);
 
+/** Whose call it is: a text, or a number as ids of users often are. */
+export type Principal = string | number | bigint;
+
 /** Says whose call this is, from what guards have left on the request: `({ message }) => message.raw.user.id`. */
 export type PrincipalResolver = (
   context: MessageContext,
-) => string | undefined | Promise<string | undefined>;
+) => Principal | undefined | Promise<Principal | undefined>;
 
 /** `transaction`: exactly-once effect. `lease`: one runner at a time, one recorded outcome. */
 export type IdempotencyMode = 'transaction' | 'lease';

@@ -26,6 +26,7 @@ export type {
   IdempotentOptions,
   KeyCall,
   KeySource,
+  Principal,
   PrincipalResolver,
   PurgeOptions,
 } from './idempotency.options.js';

@@ -17,6 +17,7 @@ import {
   IdempotencyModule,
   IdempotencyService,
   InMemoryIdempotencyStore,
+  MariaDbIdempotencyStore,
   PostgresIdempotencyStore,
   RedisIdempotencyStore,
   type IdempotencyModuleExtras,
@@ -136,6 +137,16 @@ describe('wrong options', () => {
       IdempotencyConfigurationError,
     );
   });
+
+  it.each([PostgresIdempotencyStore, MariaDbIdempotencyStore])(
+    'of %s include a pool in the place of the options',
+    (Store) => {
+      const pool = { query: () => undefined };
+      expect(() => new Store(pool as never)).toThrow(
+        /this is a pool\. .*\({ database: pool }\)\.$/,
+      );
+    },
+  );
 
   it.each([undefined, {}, { eval: () => undefined }])(
     'of Redis include a client that is none: %s',

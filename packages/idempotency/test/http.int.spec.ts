@@ -120,7 +120,13 @@ class Orders {
     return { run: times('optional') };
   }
 
-  @Idempotent({ principal: ({ message }) => message.headers.get('x-user') })
+  // Ids of users are numbers as often as texts.
+  @Idempotent({
+    principal: ({ message }) => {
+      const user = message.headers.get('x-user');
+      return user === '7' ? Number(user) : user;
+    },
+  })
   @Post('mine')
   mine() {
     runs.push('mine');
@@ -306,6 +312,8 @@ describe.each(['express', 'fastify'] as const)('@Idempotent() on HTTP, %s, Redis
     expect((await as('ann')).json).toEqual({ run: 1 });
     expect((await as('bob')).json).toEqual({ run: 2 });
     expect((await as('ann')).json).toEqual({ run: 1 });
+    expect((await as('7')).json).toEqual({ run: 3 });
+    expect((await as('7')).json).toEqual({ run: 3 });
     expect((await post('mine')).status).toBe(401);
   });
 

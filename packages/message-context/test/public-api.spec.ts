@@ -80,6 +80,7 @@ describe('the public API', () => {
         "OutcomeSignal",
         "PlainJsonDeserializer",
         "Publisher",
+        "RPC_ANSWER",
         "Requeue",
         "RetryLater",
         "SIGNAL",

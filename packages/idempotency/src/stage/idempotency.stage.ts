@@ -190,6 +190,7 @@ async function principalBy(
   { context }: Pick<Call, 'context'>,
 ): Promise<string> {
   const principal = await resolver(context);
+  if (typeof principal === 'number' || typeof principal === 'bigint') return String(principal);
   if (typeof principal !== 'string' || principal === '')
     throw new IdempotencyPrincipalRequiredError();
   return principal;

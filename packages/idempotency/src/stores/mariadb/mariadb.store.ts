@@ -1,8 +1,7 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import type { StoreFinding } from '../../core/store.js';
-import { unknownOptions } from '../../core/unknown-options.js';
 import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
-import { executorOf, problemsOfNames } from '../sql/sql-options.js';
+import { executorOf, problemsOfNames, problemsOfOptions } from '../sql/sql-options.js';
 import { SqlStore } from '../sql/sql-store.js';
 import { tablesOf } from './mariadb.schema.js';
 import { problemsOfServer } from './mariadb.server.js';
@@ -45,7 +44,7 @@ export class MariaDbIdempotencyStore extends SqlStore {
   constructor(options: MariaDbIdempotencyStoreOptions = {}) {
     const { schema, table = 'idempotency_records' } = options;
     const problems = [
-      ...unknownOptions(options, ['database', 'schema', 'table']),
+      ...problemsOfOptions('MariaDbIdempotencyStore', options, ['database', 'schema', 'table']),
       ...problemsOfNames(
         'MariaDbIdempotencyStore',
         schema === undefined ? { table } : { schema, table },

@@ -1,8 +1,7 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
-import { unknownOptions } from '../../core/unknown-options.js';
 import { IdempotencyConfigurationError } from '../../idempotency.errors.js';
-import { executorOf, problemsOfNames } from '../sql/sql-options.js';
+import { executorOf, problemsOfNames, problemsOfOptions } from '../sql/sql-options.js';
 import { SqlStore } from '../sql/sql-store.js';
 import { PostgresNotices, type PgListenerFactory } from './postgres.notices.js';
 import { tablesOf } from './postgres.schema.js';
@@ -52,7 +51,12 @@ export class PostgresIdempotencyStore extends SqlStore {
   constructor(options: PostgresIdempotencyStoreOptions = {}) {
     const { schema = 'idempotency', table = 'records', listen } = options;
     const problems = [
-      ...unknownOptions(options, ['database', 'schema', 'table', 'listen']),
+      ...problemsOfOptions('PostgresIdempotencyStore', options, [
+        'database',
+        'schema',
+        'table',
+        'listen',
+      ]),
       ...problemsOfNames('PostgresIdempotencyStore', { schema, table }),
     ];
     const database = executorOf('PostgresIdempotencyStore', 'postgres', options.database, problems);

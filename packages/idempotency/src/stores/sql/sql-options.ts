@@ -1,8 +1,23 @@
 import { sqlOf, type SqlDialect, type SqlExecutor } from '@acme/nest-transaction';
 import { textOf } from '../../core/text-of.js';
+import { unknownOptions } from '../../core/unknown-options.js';
 
 /** A name that needs no thought about quoting, with room for what is appended to it. */
 const NAME = /^[a-z_][a-z0-9_]{0,47}$/;
+
+/** What is wrong where a pool stands in the place of the options, as it does with a store in Redis. */
+export function problemsOfOptions(
+  store: string,
+  options: object,
+  known: readonly string[],
+): string[] {
+  const isPool = ['query', 'execute', 'getConnection'].some(
+    (method) => typeof (options as Record<string, unknown>)[method] === 'function',
+  );
+  return isPool
+    ? [`${store}: this is a pool. Give it by name: new ${store}({ database: pool }).`]
+    : unknownOptions(options, known);
+}
 
 /** What is wrong with names of schemas and tables. */
 export const problemsOfNames = (store: string, names: Readonly<Record<string, string>>): string[] =>
