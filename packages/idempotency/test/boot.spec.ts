@@ -138,6 +138,19 @@ describe('wrong options', () => {
     );
   });
 
+  it('include a lease that only the handler and the module together make too long', async () => {
+    @Controller()
+    class Jobs {
+      @Idempotent({ keyFrom: { payload: 'id' }, lockTtl: '20m' })
+      async job(): Promise<void> {}
+    }
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Jobs))).toEqual([
+      expect.stringMatching(
+        /Jobs\.job: maxLockHold: 900000 ms is shorter than lockTtl, 1200000 ms/,
+      ),
+    ]);
+  });
+
   it.each([PostgresIdempotencyStore, MariaDbIdempotencyStore])(
     'of %s include a pool in the place of the options',
     (Store) => {
@@ -243,6 +256,8 @@ describe('a handler that cannot be protected', () => {
       two(): void {}
     }
     expect(await refusalOf(One, { principal: undefined })).toMatch(/One.one: it has no principal/);
+    const kind = { principal: undefined, defaults: { http: { principal: false } } } as const;
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease, ...kind }, One))).toEqual([]);
     const both = await problemsOf(
       appWith({ namespace: 'x', store: lease, principal: false }, One, Two),
     );

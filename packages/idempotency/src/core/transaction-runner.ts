@@ -12,11 +12,16 @@ import { textOf } from './text-of.js';
 const CLAIM_ATTEMPTS = 10;
 
 /** Rolls the transaction back on the way out with a result. */
-class Undo {
+class Undo extends Error {
   constructor(
     readonly value: unknown,
     readonly parks: boolean | undefined,
-  ) {}
+  ) {
+    // Read where an outer transaction is told why it cannot commit.
+    super(
+      'A protected call returned that it did not succeed, so what it did must not be committed.',
+    );
+  }
 }
 
 /** Claim, effect and outcome in one transaction: they commit together or not at all. */

@@ -46,6 +46,7 @@ export function problemsOfHandler(
     ...problemsOfCall(options),
     ...protection.problemsOfMode(options),
     ...problemsOfOpen(handler, protection),
+    ...problemsOfHold(handler, protection),
   ];
   if (isOfficial(handler))
     problems.push(
@@ -61,8 +62,10 @@ export function problemsOfHandler(
     problems.push(
       'it sends its response by itself (@Res()), so there is nothing to replay. Use @Res({ passthrough: true }) and return the body.',
     );
-  const { principal } = { ...protection.options.defaults, ...defined(options) };
-  if (principal === undefined && (calls.has('http') || calls.has('grpc')))
+  const callers = (['http', 'grpc'] as const).filter((kind) => calls.has(kind));
+  if (
+    callers.some((kind) => optionOf('principal', options, protection.options, kind) === undefined)
+  )
     problems.push(
       'it has no principal, so whoever sends the key of another caller is shown that reply. Give IdempotencyModule or the decorator a principal resolver, or say principal: false where all callers may see the same.',
     );
@@ -107,10 +110,21 @@ const isOfficial = ({ method, owner }: StageHandler<StageOptions>): boolean =>
       Reflect.hasMetadata(OFFICIAL, target) || Reflect.hasMetadata(Symbol.for(OFFICIAL), target),
   );
 
-const defined = <T extends object>(options: T): Partial<T> =>
-  Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
+/** What the handler and the module say together; each by itself was looked at before. */
+function problemsOfHold(
+  { options, kinds }: StageHandler<StageOptions>,
+  protection: Protection,
+): string[] {
+  if (problemsOfDefaults(options).length > 0) return [];
+  return [...callKindsOf(kinds)].slice(0, 1).flatMap((kind) => {
+    const { lockTtlMs, maxLockHoldMs } = settingsOf(options, protection.options, kind);
+    return maxLockHoldMs < lockTtlMs
+      ? [
+          `maxLockHold: ${maxLockHoldMs} ms is shorter than lockTtl, ${lockTtlMs} ms, which is the least a claim is held. Give a longer one.`,
+        ]
+      : [];
+  });
+}
 
 function takesOverResponse({ owner, handler: { methodName } }: StageHandler): boolean {
   if (Reflect.getMetadata(RESPONSE_PASSTHROUGH, owner, methodName) === true) return false;

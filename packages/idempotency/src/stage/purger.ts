@@ -9,6 +9,8 @@ export interface PurgerSettings {
   readonly purging: (work: () => Promise<number>) => Promise<number>;
 }
 
+const STOP_WITHIN_MS = 5_000;
+
 /** Removes expired records of one store while the application runs. Of several processes, the store lets one at a time. */
 export class Purger {
   #timer: NodeJS.Timeout | undefined;
@@ -31,10 +33,14 @@ export class Purger {
     return this.settings.purging(() => this.removeExpired());
   }
 
+  /** Waits for what is under way, but not for ever: a database that hangs must not keep the application from closing. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#running;
+    let late: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => (late = setTimeout(resolve, STOP_WITHIN_MS)));
+    await Promise.race([this.#running, enough]);
+    clearTimeout(late);
   }
 
   private async removeExpired(): Promise<number> {
