@@ -57,6 +57,14 @@ class Orders {
   }
 
   @Idempotent()
+  @Post('accepted')
+  accepted(@Res({ passthrough: true }) reply: Passthrough): void {
+    runs.push('accepted');
+    reply.status(202);
+    reply.header('location', '/jobs/1');
+  }
+
+  @Idempotent()
   @Post('orders/:id/pay')
   pay(@Param('id') id: string) {
     runs.push('pay');
@@ -305,6 +313,14 @@ describe.each(['express', 'fastify'] as const)('@Idempotent() on HTTP, %s, Redis
   it('runs a call without a key where none is required', async () => {
     expect((await post('optional', {}, {})).json).toEqual({ run: 1 });
     expect((await post('optional', {}, {})).json).toEqual({ run: 2 });
+  });
+
+  it('replays status and headers of a reply without a body', async () => {
+    const [first, again] = [await post('accepted'), await post('accepted')];
+    for (const { status, reply } of [first, again])
+      expect([status, reply.headers.get('location')]).toEqual([202, '/jobs/1']);
+    expect(again.reply.headers.get('idempotent-replayed')).toBe('true');
+    expect(times('accepted')).toBe(1);
   });
 
   it('keeps callers apart, and refuses nobody', async () => {
