@@ -170,6 +170,10 @@ describe('@Idempotent() on gRPC, PostgreSQL, transaction mode', () => {
     expect(error).toMatchObject({ code: 14 });
     expect(error?.metadata.get('grpc-retry-pushback-ms')).toEqual(['1000']);
     expect(error?.metadata.get('x-error-code')).toEqual(['IDEMPOTENCY_KEY_IN_USE']);
+    // google.rpc.Status with ErrorInfo, where libraries of all languages look for it.
+    expect(String(error?.metadata.get('grpc-status-details-bin')[0])).toMatch(
+      /google\.rpc\.ErrorInfo[^]*IDEMPOTENCY_KEY_IN_USE[^]*google\.rpc\.RetryInfo/,
+    );
     expect((await running).reply?.id).toBe('order-1');
   });
 

@@ -151,11 +151,7 @@ async function outcomeOf(method: () => unknown, call: Omit<BodyCall, 'options'>)
   }
 }
 
-function enter(
-  plan: MethodPlan,
-  instance: unknown,
-  args: unknown[],
-): Omit<BodyCall, 'options'> {
+function enter(plan: MethodPlan, instance: unknown, args: unknown[]): Omit<BodyCall, 'options'> {
   const { handler } = plan;
   const open = MessageContext.current();
   const role = open && isHandling(open, plan) ? 'handler' : 'method';

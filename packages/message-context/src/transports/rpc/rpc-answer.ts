@@ -1,6 +1,7 @@
 import { catchError, throwError, type Observable } from 'rxjs';
 import type { MessageContext } from '../../context/message-context.js';
 import type { GrpcCallLike } from '../grpc/grpc-facts.js';
+import { STATUS_DETAILS, statusDetails } from '../grpc/status-details.js';
 import { HeaderNames } from '../../wire/header-names.js';
 import { RPC_ANSWER, statusOf, type ErrorStatus } from '../../wire/status.js';
 import { readSafely } from '../../read-safely.js';
@@ -38,11 +39,15 @@ function rpcAnswer({ reason, http, retryAfterMs }: ErrorStatus, message: string)
 }
 
 /** What grpc-js sends as status; the trailers carry the reason and, for retrying clients, when to come back. */
-function grpcAnswer({ grpc, reason, retryAfterMs }: ErrorStatus, text: string, call: GrpcCallLike) {
+function grpcAnswer(status: ErrorStatus, text: string, call: GrpcCallLike) {
+  const { grpc, reason, retryAfterMs } = status;
   // grpc-js accepts only its own Metadata, and the user's copy of it is the right one.
-  const Metadata = call.metadata.constructor as new () => { set(key: string, value: string): void };
+  const Metadata = call.metadata.constructor as new () => {
+    set(key: string, value: string | Buffer): void;
+  };
   const metadata = new Metadata();
   metadata.set(HeaderNames.errorCode, reason);
+  metadata.set(STATUS_DETAILS, statusDetails(status, text));
   if (retryAfterMs !== undefined)
     metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs)));
   return { code: grpc, details: text, message: text, metadata };
