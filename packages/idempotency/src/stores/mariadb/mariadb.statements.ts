@@ -4,33 +4,30 @@ import {
   type SqlExecutor,
   type SqlResult,
 } from '@acme/nest-transaction';
-import type { Claim, ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
+import type { Claim, ClaimRequest, LeaseState } from '../../core/store.js';
 import { RUNNING_UNSEEN, toClaim } from '../sql/sql-claim.js';
-import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
+import type { Answers, Hold, SqlStatements } from '../sql/sql-statements.js';
 import { MariaDbStatementError } from './mariadb.errors.js';
+import {
+  bytesOf,
+  claimOf,
+  foundOf,
+  recordOf,
+  type ClaimedRow,
+  type FoundRow,
+  type RecordRow,
+} from '../sql/sql-rows.js';
 import { statsOf, type StatsRow } from '../sql/sql-stats.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './mariadb.schema.js';
 import type { MariaDbTables } from './mariadb.schema.js';
 import * as texts from './mariadb.sql.js';
 
-type ClaimedRow = {
-  readonly id: string;
-  readonly fence: string;
-  readonly attempt: number;
+/** `late`: microseconds between its number and its record. */
+interface Late {
   readonly late: unknown;
-};
-type FoundRow = ClaimedRow & {
-  readonly state: StoredRecord['state'];
-  readonly token: string | null;
-  readonly fingerprint: string | null;
-  readonly outcome: string | null;
-};
-type RecordRow = Omit<FoundRow, 'id' | 'token'> & {
-  readonly name: string;
-  readonly created: string;
-  readonly expires: string;
-  readonly locked: string | null;
-};
+}
+type LateClaim = ClaimedRow & Late;
+type LateFound = FoundRow & Late;
 
 /** A lock wait timeout: somebody else has the record locked. The transaction goes on. */
 const LOCKED = 1205;
@@ -55,7 +52,7 @@ export function mariaDbStatements(tables: MariaDbTables): SqlStatements {
       const params = [bytesOf(id), name, ms(attemptTtlMs)];
       const counting = rowsOf<FoundRow>(sql, texts.countAttemptSql(tables), params);
       const [row] = await counting.catch(otherwise([]));
-      return row?.state === 'free' ? row.attempt : undefined;
+      return row?.state === 'free' ? Number(row.attempt) : undefined;
     },
 
     async get(sql, id) {
@@ -97,19 +94,19 @@ function claimStatements(
 ): Pick<SqlStatements, 'insert' | 'insertOne' | 'lookup' | 'takeOver' | 'addOutcome'> {
   const inserting = (sql: SqlExecutor, hold: Hold) => async (requests: readonly ClaimRequest[]) => {
     const text = texts.insertSql(tables, requests.length);
-    const rows = await rowsOf<ClaimedRow>(sql, text, paramsOf(requests, hold));
-    return answersOf(sql, rows, hold, claimed);
+    const rows = await rowsOf<LateClaim>(sql, text, paramsOf(requests, hold));
+    return answersOf(sql, rows, hold, claimOf);
   };
   const claiming =
     (sql: SqlExecutor, hold: Hold, seconds: 0 | 1) => async (requests: readonly ClaimRequest[]) => {
       const text = texts.claimSql(tables, hold.lease !== undefined, requests.length, seconds);
-      const rows = await rowsOf<FoundRow>(sql, text, paramsOf(requests, hold));
+      const rows = await rowsOf<LateFound>(sql, text, paramsOf(requests, hold));
       // Without a lease only what was found free is asked for, and locked since then: who gets it has taken it.
       return answersOf(sql, rows, hold, (row) =>
-        hold.lease ? toClaim(found(row), hold) : claimed(row),
+        hold.lease ? toClaim(foundOf(row), hold) : claimOf(row),
       );
     };
-  const answersOf = async <Row extends ClaimedRow>(
+  const answersOf = async <Row extends LateClaim>(
     sql: SqlExecutor,
     rows: readonly Row[],
     hold: Hold,
@@ -147,7 +144,7 @@ function claimStatements(
 
     async lookup(sql, ids) {
       const text = texts.lookupSql(tables, ids.length);
-      return (await rowsOf<FoundRow>(sql, text, ids.map(bytesOf))).map(found);
+      return (await rowsOf<FoundRow>(sql, text, ids.map(bytesOf))).map(foundOf);
     },
 
     async addOutcome(sql, id, outcome) {
@@ -233,36 +230,6 @@ const paramsOf = (requests: readonly ClaimRequest[], { lease, keepMs }: Hold): u
       ms(keepMs),
     ]);
 
-const claimed = ({ fence, attempt }: ClaimedRow): Claim => ({
-  state: 'claimed',
-  fence: Number(fence),
-  attempt: Number(attempt),
-});
-
-const found = (row: FoundRow): Found => ({
-  id: row.id,
-  state: row.state,
-  token: row.token ?? undefined,
-  fingerprint: row.fingerprint ?? undefined,
-  outcome: row.outcome ?? undefined,
-  fence: Number(row.fence),
-  attempt: Number(row.attempt),
-});
-
-const recordOf = (id: string, row: RecordRow): StoredRecord => ({
-  id,
-  name: row.name,
-  state: row.state,
-  fingerprint: row.fingerprint ?? undefined,
-  outcome: row.outcome ?? undefined,
-  fence: Number(row.fence),
-  attempt: Number(row.attempt),
-  createdAt: new Date(Number(row.created)),
-  expiresAt: new Date(Number(row.expires)),
-  lockedUntil:
-    row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
-});
-
 /** @throws {MariaDbStatementError} */
 export async function run<Row>(
   sql: SqlExecutor,
@@ -286,5 +253,3 @@ const changed = async (sql: SqlExecutor, text: string, params: unknown[]): Promi
   (await run(sql, text, params)).rowCount > 0;
 
 const ms = (given: number): number => Math.min(given, LONGEST_MS);
-
-const bytesOf = (id: string): Buffer => Buffer.from(id, 'hex');

@@ -1,26 +1,21 @@
 import { isTransactionError, type SqlExecutor, type SqlResult } from '@acme/nest-transaction';
 import { createHash } from 'node:crypto';
-import type { ClaimRequest, LeaseState, StoredRecord } from '../../core/store.js';
-import type { Answers, Found, Hold, SqlStatements } from '../sql/sql-statements.js';
+import type { ClaimRequest, LeaseState } from '../../core/store.js';
+import type { Answers, Hold, SqlStatements } from '../sql/sql-statements.js';
+import {
+  bytesOf,
+  claimOf,
+  foundOf,
+  recordOf,
+  type ClaimedRow,
+  type FoundRow,
+  type RecordRow,
+} from '../sql/sql-rows.js';
 import { statsOf, type StatsRow } from '../sql/sql-stats.js';
 import { PostgresStatementError } from './postgres.errors.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
 import * as texts from './postgres.sql.js';
-
-type ClaimedRow = { readonly id: string; readonly fence: string; readonly attempt: number };
-type FoundRow = ClaimedRow & {
-  readonly state: StoredRecord['state'];
-  readonly token: string | null;
-  readonly fingerprint: string | null;
-  readonly outcome: string | null;
-};
-type RecordRow = Omit<FoundRow, 'id' | 'token'> & {
-  readonly name: string;
-  readonly created: string;
-  readonly expires: string;
-  readonly locked: string | null;
-};
 
 /** @param channel what is notified of every end; undefined: nobody listens */
 export function postgresStatements(tables: PostgresTables, channel?: string): SqlStatements {
@@ -41,7 +36,7 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
       const key = bytesOf(id);
       const params = [key, name, fingerprint, hold.keepMs, lockOf(key), ...leaseOf(hold)];
       const [row] = await rowsOf<{ fence: unknown }>(sql, claimsOf(hold).insert, params);
-      return row && { state: 'claimed', fence: Number(row.fence), attempt: 1 };
+      return row && claimOf({ ...row, attempt: 1 });
     },
 
     async insert(sql, requests, hold) {
@@ -54,7 +49,9 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     },
 
     async lookup(sql, ids) {
-      return (await rowsOf<FoundRow>(sql, texts.lookupSql(tables), [ids.map(bytesOf)])).map(found);
+      return (await rowsOf<FoundRow>(sql, texts.lookupSql(tables), [ids.map(bytesOf)])).map(
+        foundOf,
+      );
     },
 
     async addOutcome(sql, id, outcome) {
@@ -153,33 +150,7 @@ function many(requests: readonly ClaimRequest[], hold: Hold): unknown[] {
 }
 
 const claimed = (rows: readonly ClaimedRow[]): Answers =>
-  new Map(
-    rows.map(({ id, fence, attempt }) => [id, { state: 'claimed', fence: Number(fence), attempt }]),
-  );
-
-const found = (row: FoundRow): Found => ({
-  id: row.id,
-  state: row.state,
-  token: row.token ?? undefined,
-  fingerprint: row.fingerprint ?? undefined,
-  outcome: row.outcome ?? undefined,
-  fence: Number(row.fence),
-  attempt: row.attempt,
-});
-
-const recordOf = (id: string, row: RecordRow): StoredRecord => ({
-  id,
-  name: row.name,
-  state: row.state,
-  fingerprint: row.fingerprint ?? undefined,
-  outcome: row.outcome ?? undefined,
-  fence: Number(row.fence),
-  attempt: row.attempt,
-  createdAt: new Date(Number(row.created)),
-  expiresAt: new Date(Number(row.expires)),
-  lockedUntil:
-    row.state === 'running' && row.locked !== null ? new Date(Number(row.locked)) : undefined,
-});
+  new Map(rows.map((row) => [row.id, claimOf(row)]));
 
 /** @throws {PostgresStatementError} */
 async function run<Row>(
@@ -203,8 +174,6 @@ const rowsOf = async <Row>(
 /** Whether the statement, which returns what it has changed, has changed anything. */
 const changed = async (sql: SqlExecutor, text: string, params: unknown[]): Promise<boolean> =>
   (await run(sql, text, params)).rows.length > 0;
-
-const bytesOf = (id: string): Buffer => Buffer.from(id, 'hex');
 
 /** The first eight bytes of the hash: who shares them with another key merely waits for it. */
 const lockOf = (id: Buffer): string => String(id.readBigInt64BE());
