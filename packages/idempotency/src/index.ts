@@ -59,6 +59,7 @@ export { InMemoryIdempotencyStore } from './stores/memory/in-memory.store.js';
 
 // For whoever writes another store
 export type {
+  AttemptsLeft,
   Claim,
   ClaimRequest,
   IdempotencyStore,

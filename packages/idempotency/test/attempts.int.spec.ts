@@ -43,6 +43,8 @@ const PARKED = broker.name('parked');
 
 /** How many runs fail before one works. */
 let failures: number;
+/** How many of the first failures are not the message's fault. */
+let excused: number;
 /** How long a run that failed holds its message back. */
 let holdMs: number;
 let gate: Gate | undefined;
@@ -56,7 +58,8 @@ const handle = async (): Promise<void> => {
   attempts.push(IdempotencyInfo.current()?.attempt);
   await gate?.passed;
   if (blames && attempts.length === 3) throw new NonRetryableError('BROKEN');
-  if (attempts.length <= failures) throw new RetryLater({ after: holdMs });
+  const countAttempt = attempts.length > excused;
+  if (attempts.length <= failures) throw new RetryLater({ after: holdMs, countAttempt });
 };
 
 class CountDeliveries implements CanActivate {
@@ -198,6 +201,7 @@ describe.each(['transaction', 'lease'] as const)('attempts on a classic queue, %
 
   beforeEach(() => {
     failures = Infinity;
+    excused = 0;
     holdMs = 5;
     blames = false;
     gate = undefined;
@@ -268,6 +272,19 @@ describe.each(['transaction', 'lease'] as const)('attempts on a classic queue, %
     const send = (): void => publish('three', broker.name('three'));
     const { before, said, after } = await parkAndRedrive(send, log);
     expect({ before, said, after }).toEqual({ before: [1, 2, 3], said: [], after: [1] });
+    await close();
+  });
+
+  it.each([
+    ['stock Nest', openNest],
+    ['golevelup', openGolevelup],
+  ])('are not used up by failures that are not to count, on %s', async (library, open) => {
+    const { close } = await open(imports, queue);
+    excused = 4;
+    publish('three', library === 'golevelup' ? broker.name('three') : queue);
+    await parked();
+    // Three that count; a message that comes again is never the first to those who deliver it.
+    expect(attempts).toEqual([1, 2, 2, 2, 2, 2, 3]);
     await close();
   });
 

@@ -188,7 +188,7 @@ describe('status', () => {
     const request = (n: number) => ({ id: `${n}`.repeat(64), name: 'n', fingerprint: undefined });
     await storeIn().claimMany([request(1), request(2), request(3), request(4)], leased);
     await storeIn().settle({ ...request(1), token: 't' }, undefined, 60_000);
-    await storeIn().release(request(2).id, 't', 60_000);
+    await storeIn().release(request(2).id, 't', { ttlMs: 60_000, counted: true });
     await database.pool.query(
       `update ${schema}.records set expires_at = now() - interval '90 minutes', locked_until = null where id = '\\x${request(3).id}'`,
     );

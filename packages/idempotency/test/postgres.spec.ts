@@ -45,7 +45,7 @@ describe.each(Object.entries(libraries))('a statement that fails on %s', (_, err
       'settle in a transaction',
       () => store.inTransaction.settle(database, request.id, 'the reply'),
     ],
-    ['release', () => store.release(request.id, 'the reply', 1)],
+    ['release', () => store.release(request.id, 'the reply', { ttlMs: 1, counted: true })],
     ['purge', () => store.purge(1)],
   ] as const)(
     'tells what the server said, and nothing of what was stored: %s',

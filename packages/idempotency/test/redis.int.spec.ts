@@ -94,7 +94,7 @@ describe('lease mode in Redis', () => {
     const store = new RedisIdempotencyStore(client, { prefix });
     const request = { id: 'ef'.repeat(32), name: 'n', fingerprint: undefined, lockTtlMs: 60_000 };
     await store.claim({ ...request, token: 'a' });
-    await store.release(request.id, 'a', 60_000);
+    await store.release(request.id, 'a', { ttlMs: 60_000, counted: true });
     const ahead = 2 ** 52;
     const key = prefix + request.id;
     const record = (await client.get(key))!.split('\n');

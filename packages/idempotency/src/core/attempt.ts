@@ -14,6 +14,12 @@ export interface ClaimInfo {
 /** The outcome of a call that is done and whose reply could not be kept. No kept reply looks like it: those are JSON. */
 export const UNKEPT = 'unkept';
 
+/**
+ * What becomes of the count of attempts after one that failed. `uncounted`: it was not the message's fault. `forgotten`:
+ * nobody delivers the message again by himself, and who does so on purpose begins anew.
+ */
+export type AttemptFate = 'counted' | 'uncounted' | 'forgotten';
+
 /** What is to become of a claim whose function has returned. */
 export interface Conclusion {
   readonly value: unknown;
@@ -21,8 +27,8 @@ export interface Conclusion {
   readonly verdict: 'record' | 'undo';
   /** The reply as it is stored, or `UNKEPT`; undefined when there is none. */
   readonly outcome?: string | undefined;
-  /** Of what is undone: whether nobody delivers it again by himself, so that its attempts are forgotten. */
-  readonly parks?: boolean | undefined;
+  /** Of what is undone. Default `counted`. */
+  readonly fate?: AttemptFate | undefined;
 }
 
 /** One call that is to have one effect. */
@@ -39,8 +45,8 @@ export interface GuardedCall extends ClaimRequest {
   conclude(value: unknown): Conclusion;
   /** The outcome under which an error of the function is kept, so that nobody runs it again; undefined: the next attempt may. */
   concludeError(error: unknown): string | undefined;
-  /** Whether nobody delivers it again by himself after this error: then its attempts are forgotten, for who sends it again. */
-  parks?(error: unknown): boolean;
+  /** What an error that is not kept means for the count of attempts. Default `counted`. */
+  fateOf?(error: unknown): AttemptFate;
   /** Told that the function never used the transaction; throws where that is an error. */
   unused(): void;
   /** Told that the claim may be somebody else's although the function still runs. */

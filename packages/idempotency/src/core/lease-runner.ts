@@ -2,6 +2,7 @@ import { IdempotencyAttemptsExhaustedError } from '../idempotency.errors.js';
 import {
   UNKEPT,
   type Attempt,
+  type AttemptFate,
   type ClaimInfo,
   type Conclusion,
   type GuardedCall,
@@ -44,9 +45,9 @@ export class LeaseRunner implements Runner {
       observer.started();
       const result = await call.run(new LeasedClaim(call.id, claim, lease));
       ran = true;
-      const { value, verdict, outcome, refused, parks } = conclude(call, result);
+      const { value, verdict, outcome, refused, fate } = conclude(call, result);
       if (verdict === 'undo') {
-        await this.#store.release([requestOf(call)], parks ? forgetting(terms) : terms);
+        await this.giveBack(call, terms, fate);
         return { state: 'ran', value, recorded: undefined };
       }
       const settled = await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs);
@@ -67,20 +68,30 @@ export class LeaseRunner implements Runner {
 
   /** Its count begins anew, so that an operator may send it again. */
   private async exhausted(call: GuardedCall, terms: LeaseTerms, max: number): Promise<never> {
-    await this.#store.release([requestOf(call)], forgetting(terms));
+    await this.giveBack(call, terms, 'forgotten');
     throw new IdempotencyAttemptsExhaustedError(call.name, max);
   }
 
   /** The function has thrown: the key is given back, or the error kept. */
   private async failed(call: GuardedCall, terms: LeaseTerms, error: unknown): Promise<void> {
     const outcome = call.concludeError(error);
-    const left = outcome === undefined && call.parks?.(error) ? forgetting(terms) : terms;
-    if (outcome === undefined) await this.#store.release([requestOf(call)], left);
+    if (outcome === undefined) await this.giveBack(call, terms, call.fateOf?.(error));
     else isRecorded(call, await this.#store.settle(settlementOf(call, terms), outcome, call.ttlMs));
   }
-}
 
-const forgetting = (terms: LeaseTerms): LeaseTerms => ({ ...terms, attemptTtlMs: undefined });
+  private giveBack(
+    call: GuardedCall,
+    terms: LeaseTerms,
+    fate: AttemptFate = 'counted',
+  ): Promise<void> {
+    const { attemptTtlMs: ttlMs } = terms;
+    const left =
+      ttlMs === undefined || fate === 'forgotten'
+        ? undefined
+        : { ttlMs, counted: fate === 'counted' };
+    return this.#store.release([requestOf(call)], terms, left);
+  }
+}
 
 /** Whether the outcome stands in the store. */
 function isRecorded(call: GuardedCall, { state, cause }: Settled): boolean {

@@ -1,6 +1,13 @@
 import { IdempotencyStoreUnavailableError } from '../idempotency.errors.js';
 import { sleep, type Runtime } from './runtime.js';
-import type { Claim, ClaimRequest, IdempotencyStore, LeaseState, LeaseTerms } from './store.js';
+import type {
+  AttemptsLeft,
+  Claim,
+  ClaimRequest,
+  IdempotencyStore,
+  LeaseState,
+  LeaseTerms,
+} from './store.js';
 import { textOf } from './text-of.js';
 
 /** Pauses before an outcome that could not be settled is settled again, each twice as long; the lease is renewed meanwhile. */
@@ -55,11 +62,14 @@ export class PatientStore {
   }
 
   /** Never rejects. */
-  async release(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<void> {
-    const { token, lockTtlMs, attemptTtlMs } = terms;
+  async release(
+    requests: readonly ClaimRequest[],
+    { token, lockTtlMs }: Pick<LeaseTerms, 'token' | 'lockTtlMs'>,
+    attempts?: AttemptsLeft,
+  ): Promise<void> {
     const release = async ({ id, name }: ClaimRequest): Promise<void> => {
       try {
-        await this.inTime(this.store.release(id, token, attemptTtlMs), same);
+        await this.inTime(this.store.release(id, token, attempts), same);
       } catch (error) {
         this.settings.warn(
           `${name}: the claim ${id} could not be given back (${textOf(error)}), so the next attempt has to wait until it runs out, ${lockTtlMs} ms at most.`,
@@ -100,7 +110,7 @@ export class PatientStore {
 
   /** What was claimed and not run is no attempt: of too many a message would be parked because of the store. */
   private giveBack(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<void> {
-    return this.release(requests, { ...terms, attemptTtlMs: undefined });
+    return this.release(requests, terms);
   }
 
   private async settleAgain(settle: () => Promise<LeaseState>): Promise<Settled> {

@@ -37,6 +37,14 @@ export interface LeaseTerms {
   readonly attemptTtlMs?: number | undefined;
 }
 
+/** What is left of the attempts at a key that is given back. */
+export interface AttemptsLeft {
+  /** How long they are remembered. */
+  readonly ttlMs: number;
+  /** False: the one that ends counts as if it had not been. */
+  readonly counted: boolean;
+}
+
 /** Whether a lease was still the caller's. */
 export type LeaseState = 'held' | 'lost';
 
@@ -90,10 +98,10 @@ export interface IdempotencyStore {
     ttlMs: number,
   ): Promise<LeaseState>;
   /**
-   * Gives the key back, so that the next attempt runs at once; with `attemptTtlMs` the count of attempts is kept that long.
-   * Does nothing when the key is not the caller's.
+   * Gives the key back, so that the next attempt runs at once; without `attempts` their count is forgotten. Does nothing
+   * when the key is not the caller's.
    */
-  release(id: string, token: string, attemptTtlMs?: number): Promise<void>;
+  release(id: string, token: string, attempts?: AttemptsLeft): Promise<void>;
   /** Starts the lease anew. One that has run out is lost, even if nobody took the key. */
   extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState>;
   /** Undefined for what is not there, or has expired. What an open transaction has claimed is not seen. */
@@ -163,6 +171,11 @@ export interface SqlIdempotencyStore extends IdempotencyStore {
    * 2 the first time. Undefined, and not counted, while somebody runs it or when it is done.
    */
   countAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<number | undefined>;
+  /**
+   * After the rollback of one that is not to count: the next one has its number, even if it was the first, which nobody
+   * has counted. Does nothing while somebody runs it or when it is done.
+   */
+  uncountAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<void>;
   /** Creates or upgrades its tables. Additive, and safe when several processes do it at once. */
   migrate(): Promise<void>;
   /** What `migrate()` does, as a script for those who apply SQL by hand, whatever version they have. Asks no database. */

@@ -3,7 +3,15 @@ import {
   IdempotencyAttemptsExhaustedError,
   IdempotencyStoreUnavailableError,
 } from '../idempotency.errors.js';
-import type { Attempt, AttemptLimit, ClaimInfo, GuardedCall, Observer, Runner } from './attempt.js';
+import type {
+  Attempt,
+  AttemptFate,
+  AttemptLimit,
+  ClaimInfo,
+  GuardedCall,
+  Observer,
+  Runner,
+} from './attempt.js';
 import { attemptsOf, claimedOf, type BatchAttempt, type GuardedBatch } from './batch.js';
 import type { SqlIdempotencyStore } from './store.js';
 import { textOf } from './text-of.js';
@@ -15,7 +23,7 @@ const CLAIM_ATTEMPTS = 10;
 class Undo extends Error {
   constructor(
     readonly value: unknown,
-    readonly parks: boolean | undefined,
+    readonly fate: AttemptFate | undefined,
   ) {
     // Read where an outer transaction is told why it cannot commit.
     super(
@@ -26,6 +34,9 @@ class Undo extends Error {
 
 /** Claim, effect and outcome in one transaction: they commit together or not at all. */
 export class TransactionRunner implements Runner {
+  /** A call that waits for another one looks more than once. */
+  readonly #counted = new WeakSet<GuardedCall>();
+
   constructor(
     private readonly store: SqlIdempotencyStore,
     private readonly transactions: Transactions,
@@ -36,7 +47,8 @@ export class TransactionRunner implements Runner {
   async attempt(call: GuardedCall, observer: Observer): Promise<Attempt> {
     // A joined transaction commits later, if at all: nobody else may be told yet of what was done in it, now or before.
     const joined = this.transactions.isActive;
-    if (call.attempts?.repeated && !joined) await this.count(call, call.attempts);
+    if (call.attempts?.repeated && !joined && !this.#counted.has(call))
+      await this.count(call, call.attempts);
     let started = false;
     const inside = (): Promise<Attempt> =>
       this.inside(call, joined, () => {
@@ -47,7 +59,7 @@ export class TransactionRunner implements Runner {
       return await this.inTransaction(inside, call.isolation, () => started);
     } catch (error) {
       if (error instanceof Undo) {
-        if (error.parks) await this.forget(call, joined);
+        await this.adjust(call, error.fate, joined);
         return { state: 'ran', value: error.value, recorded: undefined };
       }
       if (started) await this.failed(call, error, joined);
@@ -65,8 +77,8 @@ export class TransactionRunner implements Runner {
     if (call.attempts && claim.attempt > call.attempts.max)
       throw new IdempotencyAttemptsExhaustedError(call.name, call.attempts.max);
     const result = await call.run(unlosable(call.id, claim.fence, claim.attempt));
-    const { value, verdict, outcome, parks } = call.conclude(result);
-    if (verdict === 'undo') throw new Undo(value, parks);
+    const { value, verdict, outcome, fate } = call.conclude(result);
+    if (verdict === 'undo') throw new Undo(value, fate);
     if (this.transactions.touched === false) call.unused();
     // The claim says "done, nothing to reply" already, so most events need no further statement.
     if (outcome !== undefined)
@@ -122,7 +134,8 @@ export class TransactionRunner implements Runner {
   /** Committed before the transaction is opened, whose rollback would take it back. Who runs or is done is not counted. */
   private async count(call: GuardedCall, { ttlMs }: AttemptLimit): Promise<void> {
     try {
-      await this.store.countAttempt(call, ttlMs);
+      const counted = await this.store.countAttempt(call, ttlMs);
+      if (counted !== undefined) this.#counted.add(call);
     } catch (error) {
       throw new IdempotencyStoreUnavailableError(this.store.label, error);
     }
@@ -131,12 +144,10 @@ export class TransactionRunner implements Runner {
   /** After the rollback. In a joined transaction the claim is held until that ends, and nothing can be written beside it. */
   private async failed(call: GuardedCall, error: unknown, joined: boolean): Promise<void> {
     if (joined) return;
-    if (error instanceof IdempotencyAttemptsExhaustedError) return this.forget(call, joined);
+    if (error instanceof IdempotencyAttemptsExhaustedError)
+      return this.adjust(call, 'forgotten', joined);
     const outcome = call.concludeError(error);
-    if (outcome === undefined) {
-      if (call.parks?.(error)) await this.forget(call, joined);
-      return;
-    }
+    if (outcome === undefined) return this.adjust(call, call.fateOf?.(error), joined);
     try {
       await this.keep(call, outcome);
     } catch (cause) {
@@ -147,14 +158,19 @@ export class TransactionRunner implements Runner {
     }
   }
 
-  /** Its count begins anew, so that an operator may send it again. */
-  private async forget(call: GuardedCall, joined: boolean): Promise<void> {
-    if (joined || !call.attempts) return;
+  /** One that counts has been counted before. In a joined transaction nothing was, and nothing can be written beside it. */
+  private async adjust(
+    call: GuardedCall,
+    fate: AttemptFate = 'counted',
+    joined: boolean,
+  ): Promise<void> {
+    if (joined || !call.attempts || fate === 'counted') return;
     try {
-      await this.store.remove(call.id, 'free');
+      if (fate === 'forgotten') await this.store.remove(call.id, 'free');
+      else await this.store.uncountAttempt(call, call.attempts.ttlMs);
     } catch (cause) {
       this.warn(
-        `${call.name}: the count of its attempts could not be forgotten (${textOf(cause)}), so the message may be parked once more when it is sent again.`,
+        `${call.name}: the count of its attempts could not be corrected (${textOf(cause)}), so the message may be parked sooner than maxAttempts says.`,
       );
     }
   }

@@ -27,7 +27,7 @@ import { answersWithStream, markReplayed } from './grpc-reply.js';
 import { HttpReply } from './http-reply.js';
 import { keyOf } from './key-of.js';
 import { Protection } from './protection.js';
-import { isParkedFor, isRefusal, undone } from './result.js';
+import { fateAfter, isRefusal, undone } from './result.js';
 import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
@@ -146,7 +146,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
         return conclude(value, { ...kept, serialize, reply }, this.protection);
       },
       concludeError: (error) => concludeError(error, { ...kept, storeIf }, this.protection),
-      parks: (error) => isParkedFor(error, kind === 'event' ? own : undefined),
+      fateOf: (error) => fateAfter(error, kind === 'event' ? own : undefined),
     });
     if (!execution.replayed) return execution.value;
     if (kind === 'event') return this.eventDone(execution.outcome, kept);

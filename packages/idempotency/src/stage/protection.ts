@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { MessageContext, statusOf } from '@acme/nest-message-context';
 import type { Transactions } from '@acme/nest-transaction';
-import type { AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
+import type { AttemptFate, AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
 import type { Execution } from '../core/engine.js';
 import { textOf } from '../core/text-of.js';
 import { RunningClaim } from '../idempotency-info.js';
@@ -44,7 +44,7 @@ export interface ProtectedCall {
   run(): Promise<unknown>;
   conclude(value: unknown): Conclusion;
   concludeError(error: unknown): string | undefined;
-  parks?(error: unknown): boolean;
+  fateOf?(error: unknown): AttemptFate;
 }
 
 /** The engines, wired to the stores and the transactions of this application. Made by `IdempotencyModule`. */
@@ -100,7 +100,7 @@ export class Protection {
       },
       conclude: (value) => call.conclude(value),
       concludeError: (error) => call.concludeError(error),
-      parks: (error) => call.parks?.(error) ?? false,
+      fateOf: (error) => call.fateOf?.(error) ?? 'counted',
       unused: () => this.unused(name, options.effect),
       unrecorded: (cause) => this.unrecorded(name, call.redelivers, cause),
       // Somebody runs it: what happens to the store after that is no reason to run it, too.

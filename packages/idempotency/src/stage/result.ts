@@ -5,7 +5,7 @@ import {
   type InboundMessage,
   type SettleDecision,
 } from '@acme/nest-message-context';
-import type { Conclusion } from '../core/attempt.js';
+import type { AttemptFate, Conclusion } from '../core/attempt.js';
 
 /**
  * Whether a call that returned has failed all the same: the handler refused its delivery by hand, or returned golevelup's
@@ -19,21 +19,25 @@ export function isRefusal(result: unknown, delivery: Delivery | undefined): bool
 /** What becomes of such a call. */
 export function undone(value: unknown, delivery: Delivery | undefined): Conclusion {
   const decided = delivery?.decision;
-  const parks = decided ? isFinal(decided) : (value as { requeue: unknown }).requeue === false;
-  return { value, verdict: 'undo', parks };
+  if (decided) return { value, verdict: 'undo', fate: fateOf(decided) };
+  const isFinal = (value as { requeue: unknown }).requeue === false;
+  return { value, verdict: 'undo', fate: isFinal ? 'forgotten' : 'counted' };
 }
 
-/** Whether an error sends the message to where nobody delivers it again by himself. */
-export function isParkedFor(error: unknown, message: InboundMessage | undefined): boolean {
-  if (!message) return false;
+/** What an error of the handler means for the count of attempts. */
+export function fateAfter(error: unknown, message: InboundMessage | undefined): AttemptFate {
+  if (!message) return 'counted';
   const { transport, delivery } = message;
   // There, the handler of errors that an application has may decide otherwise, so only what says so itself is sure.
   const assumed = transport === 'golevelup' ? undefined : decisionFor(error, 0);
   const decided = delivery.decision ?? signalOf(error) ?? assumed;
-  return decided !== undefined && isFinal(decided);
+  return decided ? fateOf(decided) : 'counted';
 }
 
-const isFinal = ({ action }: SettleDecision): boolean => action === 'park' || action === 'reject';
+function fateOf(decided: SettleDecision): AttemptFate {
+  if (decided.action === 'park' || decided.action === 'reject') return 'forgotten';
+  return decided.action === 'retry' && !decided.countAttempt ? 'uncounted' : 'counted';
+}
 
 /** By shape: golevelup is not imported here, and minifiers rename classes. */
 function isNack(value: unknown): boolean {

@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual, inspect } from 'node:util';
-import type { Claim, ClaimRequest, IdempotencyStore, LeaseTerms } from '../core/store.js';
+import type {
+  AttemptsLeft,
+  Claim,
+  ClaimRequest,
+  IdempotencyStore,
+  LeaseTerms,
+} from '../core/store.js';
 
 /** A record id of its own. */
 export const newId = (): string => randomUUID().replaceAll('-', '').repeat(2);
 
 export const MINUTE_MS = 60_000;
+
+/** A key is given back, and the attempt counts. */
+export const KEPT: AttemptsLeft = { ttlMs: MINUTE_MS, counted: true };
 
 /** A request for a key of its own, or for that one. */
 export const requestFor = (id = newId(), fingerprint?: string): ClaimRequest => ({

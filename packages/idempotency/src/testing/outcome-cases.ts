@@ -2,6 +2,7 @@ import {
   claimAs,
   granted,
   holds,
+  KEPT,
   MINUTE_MS,
   newId,
   requestFor,
@@ -103,7 +104,7 @@ export const outcomeCases: Cases = {
     const id = newId();
     const terms = { attemptTtlMs: MINUTE_MS };
     same(granted(await claimAs(store, id, 'a', terms)).attempt, 1, 'the first');
-    await store.release(id, 'a', MINUTE_MS);
+    await store.release(id, 'a', KEPT);
     same((await other.get(id))?.state, 'free', 'the record between');
     const second = granted(await claimAs(other, id, 'b', { ...terms, lockTtlMs: 5 }));
     same(second.attempt, 2, 'the second');
@@ -114,6 +115,20 @@ export const outcomeCases: Cases = {
     same((await store.get(id))?.attempt, 3, 'the third');
     await store.release(id, 'c');
     same(granted(await claimAs(store, id, 'd', terms)).attempt, 1, 'after they were forgotten');
+  },
+
+  'counts no attempt of which that is said': async ({ store, other }) => {
+    const id = newId();
+    const terms = { attemptTtlMs: MINUTE_MS };
+    for (const token of ['a', 'b']) {
+      same(granted(await claimAs(store, id, token, terms)).attempt, 1, `the attempt of ${token}`);
+      await other.release(id, token, { ...KEPT, counted: false });
+    }
+    granted(await claimAs(store, id, 'c', terms));
+    await store.release(id, 'c', KEPT);
+    same(granted(await claimAs(store, id, 'd', terms)).attempt, 2, 'the one after one that counts');
+    await store.release(id, 'd', { ...KEPT, counted: false });
+    same(granted(await claimAs(store, id, 'e', terms)).attempt, 2, 'the one in its place');
   },
 
   'shows a record as it is': async ({ store, other }) => {

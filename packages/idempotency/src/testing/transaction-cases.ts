@@ -1,9 +1,10 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
-import type { Claim, ClaimRequest } from '../core/store.js';
+import type { Claim, ClaimRequest, SqlIdempotencyStore } from '../core/store.js';
 import {
   claimAs,
   granted,
   holds,
+  KEPT,
   MINUTE_MS,
   newId,
   requestFor,
@@ -114,7 +115,7 @@ export const transactionCases: Cases = {
     const [expired, free] = [newId(), newId()];
     const { fence } = granted(await claimAs(store, expired, 'a', { lockTtlMs: 5 }));
     await claimAs(store, free, 'a', { attemptTtlMs: MINUTE_MS });
-    await store.release(free, 'a', MINUTE_MS);
+    await store.release(free, 'a', KEPT);
     await until(async () => (await store.get(expired)) === undefined, 'the lease expires');
     holds(granted(await claimIn(fixture, requestFor(expired))).fence > fence, 'the fence grows');
     granted(await claimIn(fixture, requestFor(free)));
@@ -149,6 +150,26 @@ export const transactionCases: Cases = {
     same(await store.countAttempt(request, MINUTE_MS), undefined, 'when it is done');
   },
 
+  'takes back what was counted of an attempt, and the first one, which was not': async (
+    fixture,
+  ) => {
+    const { store } = fixture;
+    const request = requestFor();
+    for (const round of ['first', 'second']) {
+      await store.uncountAttempt(request, MINUTE_MS);
+      same(await store.countAttempt(request, MINUTE_MS), 1, `the ${round} one in its place`);
+    }
+    same(await store.countAttempt(request, MINUTE_MS), 2, 'the one after one that counts');
+    await rolledBack(fixture, async (sql) => {
+      same(granted(await claimWith(store, sql, request)).attempt, 2, 'the attempt of the claim');
+      await store.uncountAttempt(request, MINUTE_MS);
+    });
+    same((await store.get(request.id))?.attempt, 2, 'the count after one who was running');
+    await claimIn(fixture, request);
+    await store.uncountAttempt(request, MINUTE_MS);
+    same((await store.get(request.id))?.state, 'done', 'what is done');
+  },
+
   'leaves a claim of an open transaction alone': async (fixture) => {
     const { store } = fixture;
     const request = requestFor();
@@ -160,6 +181,12 @@ export const transactionCases: Cases = {
     same((await store.get(request.id))?.state, 'done', 'after the commit');
   },
 };
+
+const claimWith = (
+  store: SqlIdempotencyStore,
+  sql: SqlExecutor,
+  request: ClaimRequest,
+): Promise<Claim> => store.inTransaction.claim(sql, request, MINUTE_MS);
 
 const claimIn = (
   fixture: SqlStoreContractFixture,

@@ -142,11 +142,11 @@ where id = ?
   and token = ?
   and state = 'running'`;
 
-/** How long attempts are kept, in ms, id, token. */
+/** How many attempts count less, how long they are kept, in ms, id, token. */
 export const freeSql = ({ records }: MariaDbTables): string => `
 ${waiting(1)}
 update ${records}
-set state = 'free', token = null, fingerprint = null, locked_until = null, expires_at = ${IN_MS}
+set state = 'free', token = null, fingerprint = null, attempt = attempt - ?, locked_until = null, expires_at = ${IN_MS}
 where id = ?
   and token = ?
   and state = 'running'`;
@@ -181,6 +181,17 @@ on duplicate key update
   locked_until = if(state = 'free', null, locked_until),
   expires_at = if(state = 'free', values(expires_at), expires_at)
 returning state, attempt`;
+
+/**
+ * id, name, how long attempts are kept, in ms. The first attempt was not counted: without a record of it, there were none.
+ * Somebody runs it: 1205.
+ */
+export const uncountAttemptSql = ({ records }: MariaDbTables): string => `
+${waiting(0)}
+insert into ${records} (id, name, state, fence, attempt, created_at, expires_at)
+values (?, ?, 'free', ${CLOCK}, 0, ${NOW}, ${IN_MS})
+on duplicate key update
+  attempt = if(state = 'free' and expires_at > ${NOW}, greatest(attempt, 1) - 1, attempt)`;
 
 /** id. Where every read locks, it waits a second for an open transaction, and then fails with 1205. */
 export const getSql = ({ records }: MariaDbTables): string => `

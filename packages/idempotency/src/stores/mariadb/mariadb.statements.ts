@@ -55,6 +55,11 @@ export function mariaDbStatements(tables: MariaDbTables): SqlStatements {
       return row?.state === 'free' ? Number(row.attempt) : undefined;
     },
 
+    async uncountAttempt(sql, { id, name }, attemptTtlMs) {
+      const params = [bytesOf(id), name, ms(attemptTtlMs)];
+      await run(sql, texts.uncountAttemptSql(tables), params).catch(otherwise(undefined));
+    },
+
     async get(sql, id) {
       const getting = rowsOf<RecordRow>(sql, texts.getSql(tables), [bytesOf(id)]);
       const [row] = await getting.catch(otherwise([]));
@@ -163,10 +168,15 @@ function leaseStatements(
       const [row] = await rowsOf<{ held: unknown }>(sql, texts.settleSql(tables), params);
       return leaseState(Number(row!.held) === 1);
     },
-    async release(sql, id, token, attemptTtlMs) {
+    async release(sql, id, token, attempts) {
       const key = [bytesOf(id), token];
-      if (attemptTtlMs === undefined) await run(sql, texts.releaseSql(tables), key);
-      else await run(sql, texts.freeSql(tables), [ms(attemptTtlMs), ...key]);
+      if (attempts)
+        await run(sql, texts.freeSql(tables), [
+          attempts.counted ? 0 : 1,
+          ms(attempts.ttlMs),
+          ...key,
+        ]);
+      else await run(sql, texts.releaseSql(tables), key);
     },
     async extend(sql, id, token, lockTtlMs) {
       const lock = ms(lockTtlMs);

@@ -1,4 +1,5 @@
 import type {
+  AttemptsLeft,
   Claim,
   ClaimRequest,
   IdempotencyStore,
@@ -81,17 +82,18 @@ export class InMemoryIdempotencyStore implements IdempotencyStore {
     return 'held';
   }
 
-  async release(id: string, token: string, attemptTtlMs?: number): Promise<void> {
+  async release(id: string, token: string, attempts?: AttemptsLeft): Promise<void> {
     const entry = this.live(id);
     if (entry?.state !== 'running' || entry.token !== token) return;
-    if (attemptTtlMs === undefined) this.#entries.delete(id);
+    if (!attempts) this.#entries.delete(id);
     else {
-      const expiresAt = this.now() + attemptTtlMs;
+      const expiresAt = this.now() + attempts.ttlMs;
       this.put({
         ...entry,
         state: 'free',
         token: undefined,
         fingerprint: undefined,
+        attempt: entry.attempt - (attempts.counted ? 0 : 1),
         lockedUntil: 0,
         expiresAt,
       });

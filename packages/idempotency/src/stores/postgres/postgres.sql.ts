@@ -109,12 +109,13 @@ where r.id = $1::bytea
   and r.state = 'running'
 returning r.attempt${notify(channel)}`;
 
-/** $1 id, $2 token, $3 how long attempts are kept, in ms. */
+/** $1 id, $2 token, $3 how long attempts are kept, in ms, $4 how many of them count less. */
 export const freeSql = ({ records }: PostgresTables, channel?: string): string => `
 update ${records} as r
 set state = 'free',
     token = null,
     fingerprint = null,
+    attempt = r.attempt - $4::integer,
     locked_until = null,
     expires_at = ${inMs('$3')}
 where r.id = $1::bytea
@@ -152,6 +153,19 @@ set name = excluded.name,
     expires_at = excluded.expires_at
 where ${IS_FREE}
 returning r.attempt`;
+
+/**
+ * $1 id, $2 name, $3 lock, $4 how long attempts are kept, in ms. The first attempt was not counted: without a record of it,
+ * there were none.
+ */
+export const uncountAttemptSql = ({ records }: PostgresTables): string => `
+insert into ${records} as r (id, name, state, fence, attempt, created_at, expires_at)
+select $1::bytea, $2::text, 'free', ${CLOCK}, 0, now(), ${inMs('$4')}
+where pg_try_advisory_xact_lock($3::bigint)
+on conflict (id) do update
+set attempt = greatest(r.attempt - 1, 0),
+    expires_at = excluded.expires_at
+where r.state = 'free' and r.expires_at > now()`;
 
 /** $1 id. */
 export const getSql = ({ records }: PostgresTables): string => `

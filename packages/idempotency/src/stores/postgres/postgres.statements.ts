@@ -65,6 +65,11 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
       return (await rowsOf<{ attempt: number }>(sql, text, params))[0]?.attempt;
     },
 
+    async uncountAttempt(sql, { id, name }, attemptTtlMs) {
+      const key = bytesOf(id);
+      await run(sql, texts.uncountAttemptSql(tables), [key, name, lockOf(key), attemptTtlMs]);
+    },
+
     async get(sql, id) {
       const [row] = await rowsOf<RecordRow>(sql, texts.getSql(tables), [bytesOf(id)]);
       return row && recordOf(id, row);
@@ -96,10 +101,11 @@ function leaseStatements(
   return {
     settle: (sql, { id, name, fingerprint }, token, outcome, ttlMs) =>
       leaseState(sql, sqls.settle, [bytesOf(id), name, fingerprint, ttlMs, token, outcome]),
-    async release(sql, id, token, attemptTtlMs) {
+    async release(sql, id, token, attempts) {
       const params = [bytesOf(id), token];
-      if (attemptTtlMs === undefined) await run(sql, sqls.release, params);
-      else await run(sql, sqls.free, [...params, attemptTtlMs]);
+      if (attempts)
+        await run(sql, sqls.free, [...params, attempts.ttlMs, attempts.counted ? 0 : 1]);
+      else await run(sql, sqls.release, params);
     },
     extend: (sql, id, token, lockTtlMs) =>
       leaseState(sql, sqls.extend, [bytesOf(id), token, lockTtlMs]),

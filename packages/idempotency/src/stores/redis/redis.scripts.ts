@@ -70,7 +70,10 @@ if ARGV[7] ~= '' then redis.call('publish', ARGV[7], '') end
 return 1
 `);
 
-/** KEYS record. ARGV 1 token, 2 attemptTtlMs (0 = forget them), 3 channel ('' = nobody listens). Only what is running. */
+/**
+ * KEYS record. ARGV 1 token, 2 attemptTtlMs (0 = forget them), 3 how many of them count less, 4 channel ('' = nobody
+ * listens). Only what is running.
+ */
 export const RELEASE = script(`
 local v = redis.call('get', KEYS[1])
 if not v then return 0 end
@@ -79,10 +82,10 @@ if state ~= 'r' or token ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then redis.call('del', KEYS[1])
 else
   redis.call('set', KEYS[1],
-    table.concat({ 'f', '', fence, attempt, created, '0', '', name, '0\\n' }, '\\n'),
+    table.concat({ 'f', '', fence, attempt - ARGV[3], created, '0', '', name, '0\\n' }, '\\n'),
     'px', ARGV[2])
 end
-if ARGV[3] ~= '' then redis.call('publish', ARGV[3], '') end
+if ARGV[4] ~= '' then redis.call('publish', ARGV[4], '') end
 return 1
 `);
 

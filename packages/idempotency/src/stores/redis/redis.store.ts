@@ -1,4 +1,5 @@
 import type {
+  AttemptsLeft,
   Claim,
   ClaimRequest,
   IdempotencyStore,
@@ -105,8 +106,10 @@ export class RedisIdempotencyStore implements IdempotencyStore {
     return this.run(SETTLE, id, args, leaseState);
   }
 
-  release(id: string, token: string, attemptTtlMs = 0): Promise<void> {
-    return this.run(RELEASE, id, [token, String(attemptTtlMs), this.told(id)], () => {});
+  release(id: string, token: string, attempts?: AttemptsLeft): Promise<void> {
+    const { ttlMs = 0, counted = true } = attempts ?? {};
+    const args = [token, String(ttlMs), counted ? '0' : '1', this.told(id)];
+    return this.run(RELEASE, id, args, () => {});
   }
 
   extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState> {

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import type {
+  AttemptsLeft,
   Claim,
   ClaimRequest,
   LeaseState,
@@ -55,12 +56,12 @@ export interface SqlStatements {
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<LeaseState>;
-  /** Without `attemptTtlMs` the record is removed. */
+  /** Without `attempts` the record is removed. */
   release(
     sql: SqlExecutor,
     id: string,
     token: string,
-    attemptTtlMs: number | undefined,
+    attempts: AttemptsLeft | undefined,
   ): Promise<void>;
   extend(sql: SqlExecutor, id: string, token: string, lockTtlMs: number): Promise<LeaseState>;
   countAttempt(
@@ -68,6 +69,7 @@ export interface SqlStatements {
     request: ClaimRequest,
     attemptTtlMs: number,
   ): Promise<number | undefined>;
+  uncountAttempt(sql: SqlExecutor, request: ClaimRequest, attemptTtlMs: number): Promise<void>;
   get(sql: SqlExecutor, id: string): Promise<StoredRecord | undefined>;
   remove(sql: SqlExecutor, id: string, state: StoredRecord['state']): Promise<boolean>;
   purge(sql: SqlExecutor, limit: number): Promise<number>;

@@ -1,5 +1,6 @@
 import type { SqlDialect, SqlExecutor } from '@acme/nest-transaction';
 import type {
+  AttemptsLeft,
   Claim,
   ClaimRequest,
   LeaseState,
@@ -51,8 +52,8 @@ export abstract class SqlStore implements SqlIdempotencyStore {
     return this.statements.settle(this.own(), request, request.token, outcome, ttlMs);
   }
 
-  release(id: string, token: string, attemptTtlMs?: number): Promise<void> {
-    return this.statements.release(this.own(), id, token, attemptTtlMs);
+  release(id: string, token: string, attempts?: AttemptsLeft): Promise<void> {
+    return this.statements.release(this.own(), id, token, attempts);
   }
 
   extend(id: string, token: string, lockTtlMs: number): Promise<LeaseState> {
@@ -61,6 +62,10 @@ export abstract class SqlStore implements SqlIdempotencyStore {
 
   countAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<number | undefined> {
     return this.statements.countAttempt(this.own(), request, attemptTtlMs);
+  }
+
+  uncountAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<void> {
+    return this.statements.uncountAttempt(this.own(), request, attemptTtlMs);
   }
 
   get(id: string): Promise<StoredRecord | undefined> {
