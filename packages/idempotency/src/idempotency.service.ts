@@ -22,7 +22,7 @@ import { BatchCall, type BatchOutcome, type RunBatchOptions } from './stage/batc
 import { waitMsOf } from './stage/call-settings.js';
 import { conclude, concludeError, storedReply } from './stage/concluding.js';
 import { Protection, type ModeOptions } from './stage/protection.js';
-import { isRefusal } from './stage/result.js';
+import { refusalOf } from './stage/result.js';
 import { errorOf } from './stage/stored-error.js';
 import type { StoreGuard } from './stage/store-guard.js';
 
@@ -170,9 +170,8 @@ export class IdempotencyService {
       observed,
       run: fn,
       conclude: (value) =>
-        isRefusal(value, undefined)
-          ? { value, verdict: 'undo' }
-          : conclude(value, { id, name, serialize, reply: undefined, maxReplySize }, protection),
+        refusalOf(value, undefined) ??
+        conclude(value, { id, name, serialize, reply: undefined, maxReplySize }, protection),
       concludeError: (error) =>
         concludeError(error, { id, name, storeIf, maxReplySize }, protection),
     });

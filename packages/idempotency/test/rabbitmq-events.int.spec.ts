@@ -100,6 +100,14 @@ class Billing {
       (context.getChannelRef() as ChannelLike).nack(context.getMessage(), false, true);
   }
 
+  @Idempotent()
+  @EventPattern('for-two')
+  async forTwo(@Payload() { order }: OrderPlaced): Promise<void> {
+    runs += 1;
+    await this.ledger.charge(order);
+    await gate?.passed;
+  }
+
   @Idempotent({ fingerprint: true })
   @EventPattern('compared')
   async compared(@Payload() { order }: OrderPlaced): Promise<void> {
@@ -137,6 +145,20 @@ class Billing {
   }
 }
 
+/** Another handler of an event of Billing's. */
+@Controller()
+class Audit {
+  static runs = 0;
+
+  @EventPattern('for-two')
+  async forTwo(@Ctx() context: RmqContext): Promise<void> {
+    Audit.runs += 1;
+    if (Audit.runs === 1)
+      (context.getChannelRef() as ChannelLike).nack(context.getMessage(), false, true);
+    gate?.open();
+  }
+}
+
 describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
   let database: TestDatabase;
   let broker: TestBroker;
@@ -167,7 +189,7 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
           }),
         }),
       ],
-      controllers: [Billing],
+      controllers: [Billing, Audit],
       providers: [Ledger],
     })
     class BillingModule {}
@@ -246,6 +268,14 @@ describe('stock Nest RabbitMQ, PostgreSQL, transaction mode', () => {
     await waitFor(() => runs === 2);
     await settled();
     expect(await charges()).toBe(1);
+  });
+
+  it('does not undo what one handler of an event has done when another one refuses it by hand', async () => {
+    gate = new Gate();
+    publish('for-two');
+    await waitFor(() => Audit.runs === 2);
+    await settled();
+    expect([runs, await charges()]).toEqual([2, 1]);
   });
 
   it('parks an event without a key, and one whose key was used for another', async () => {

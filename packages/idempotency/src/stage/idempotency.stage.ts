@@ -27,7 +27,7 @@ import { answersWithStream, markReplayed } from './grpc-reply.js';
 import { HttpReply } from './http-reply.js';
 import { keyOf } from './key-of.js';
 import { Protection } from './protection.js';
-import { fateAfter, isRefusal, undone } from './result.js';
+import { fateAfter, refusalOf } from './result.js';
 import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
@@ -140,7 +140,8 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       observed,
       run: serialization ? () => serialization.run(claimed) : claimed,
       conclude: (value) => {
-        if (isRefusal(value, own?.delivery)) return undone(value, own?.delivery);
+        const refusal = refusalOf(value, own && context);
+        if (refusal) return refusal;
         if (kind === 'event') return { value, verdict: 'record' };
         const serialize = serialization ? () => serialization.result() : options.serialize;
         return conclude(value, { ...kept, serialize, reply }, this.protection);

@@ -1,27 +1,30 @@
 import {
   decisionFor,
   signalOf,
-  type Delivery,
   type InboundMessage,
+  type MessageContext,
   type SettleDecision,
 } from '@acme/nest-message-context';
 import type { AttemptFate, Conclusion } from '../core/attempt.js';
 
 /**
- * Whether a call that returned has failed all the same: the handler refused its delivery by hand, or returned golevelup's
- * `Nack`. Recorded as a success, the message that comes again would be taken for a duplicate, and lost.
+ * What becomes of a call that returned and has failed all the same: the handler refused its delivery by hand, or returned
+ * golevelup's `Nack`. Recorded as a success, the message that comes again would be taken for a duplicate, and lost.
  */
-export function isRefusal(result: unknown, delivery: Delivery | undefined): boolean {
-  const decided = delivery?.decision;
-  return (decided !== undefined && decided.action !== 'ack') || isNack(result);
+export function refusalOf(
+  value: unknown,
+  context: MessageContext | undefined,
+): Conclusion | undefined {
+  const decided = context && decisionIn(context);
+  if (decided && decided.action !== 'ack') return { value, verdict: 'undo', fate: fateOf(decided) };
+  if (!isNack(value)) return undefined;
+  return { value, verdict: 'undo', fate: value.requeue === false ? 'forgotten' : 'counted' };
 }
 
-/** What becomes of such a call. */
-export function undone(value: unknown, delivery: Delivery | undefined): Conclusion {
-  const decided = delivery?.decision;
-  if (decided) return { value, verdict: 'undo', fate: fateOf(decided) };
-  const isFinal = (value as { requeue: unknown }).requeue === false;
-  return { value, verdict: 'undo', fate: isFinal ? 'forgotten' : 'counted' };
+/** Not what another handler of the same event has decided: that one has failed, and will be run again. */
+function decisionIn(context: MessageContext): SettleDecision | undefined {
+  const { decision, decidedIn } = context.message.delivery;
+  return decidedIn === undefined || decidedIn === context ? decision : undefined;
 }
 
 /** What an error of the handler means for the count of attempts. */
@@ -40,7 +43,7 @@ function fateOf(decided: SettleDecision): AttemptFate {
 }
 
 /** By shape: golevelup is not imported here, and minifiers rename classes. */
-function isNack(value: unknown): boolean {
+function isNack(value: unknown): value is { readonly requeue: unknown } {
   if (typeof value !== 'object' || value === null || !('requeue' in value)) return false;
   return (
     (value.constructor as { name?: unknown } | undefined)?.name === 'Nack' ||

@@ -1,4 +1,5 @@
 import type { MessageContext } from '../context/message-context.js';
+import { storage } from '../context/storage.js';
 import type { SettleDecision } from './decision.js';
 
 /**
@@ -9,6 +10,8 @@ export interface Delivery {
   /** `false` on transports that have nothing to settle (HTTP, gRPC, plain methods): decisions are kept but not carried out. */
   readonly settles: boolean;
   readonly decision: SettleDecision | undefined;
+  /** Several handlers of one event share a delivery: the context of the one that has decided, if it was one. */
+  readonly decidedIn: MessageContext | undefined;
   /** Records the decision. The first one wins; a later one is logged and has no effect. Returns whether it was taken. */
   settle(decision: SettleDecision): boolean;
 }
@@ -23,6 +26,7 @@ export interface HandlerFailure {
 /** @internal */
 export class RecordedDelivery implements Delivery {
   #decision: SettleDecision | undefined;
+  #decidedIn: MessageContext | undefined;
   /** The first failure of any handler of this message. */
   failure: HandlerFailure | undefined;
   /** Handlers of the same event besides the first. */
@@ -35,6 +39,10 @@ export class RecordedDelivery implements Delivery {
 
   get decision(): SettleDecision | undefined {
     return this.#decision;
+  }
+
+  get decidedIn(): MessageContext | undefined {
+    return this.#decidedIn;
   }
 
   /** Settling has to wait for this handler of the event, too. */
@@ -57,6 +65,7 @@ export class RecordedDelivery implements Delivery {
       return false;
     }
     this.#decision = decision;
+    this.#decidedIn = storage.current.getStore();
     return true;
   }
 }
