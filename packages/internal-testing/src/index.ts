@@ -20,6 +20,7 @@ export { RedisCluster, startRedisCluster } from './services/redis-cluster.js';
 export { startPgBouncer, type StartPgBouncerOptions } from './services/start-pgbouncer.js';
 export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
+export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
 export { ManualClock } from './tools/manual-clock.js';
 export { type SeededRandom, seededRandom } from './tools/seeded-random.js';
 export { type Silence, TcpProxy, tcpProxy } from './tools/tcp-proxy.js';

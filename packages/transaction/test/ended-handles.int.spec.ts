@@ -17,7 +17,7 @@ import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf } from './support/describe-contract.js';
-import { generatePrismaClient } from './support/prisma-client.js';
+import { openPrisma } from './support/prisma-client.js';
 
 type Work = (handle: unknown) => Promise<void>;
 
@@ -60,8 +60,7 @@ const LIBRARIES: Record<string, () => Promise<Library>> = {
     };
   },
   Prisma: async () => {
-    const PrismaClient = await generatePrismaClient();
-    const client = new PrismaClient({
+    const client = await openPrisma({
       adapter: new PrismaPg({ connectionString: url, max: 1 }, { schema }),
     });
     return {

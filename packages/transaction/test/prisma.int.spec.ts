@@ -4,14 +4,13 @@ import { expect, it } from 'vitest';
 import { describePostgres, POOL_SIZE } from './support/describe-contract.js';
 import {
   compilePrismaTypes,
-  generatePrismaClient,
+  openPrisma,
   type GeneratedPrismaClient,
 } from './support/prisma-client.js';
 
 describePostgres<GeneratedPrismaClient>('Prisma', async ({ url, schema }) => {
-  const PrismaClient = await generatePrismaClient();
   const adapter = new PrismaPg({ connectionString: url, max: POOL_SIZE }, { schema });
-  const client = new PrismaClient({ adapter });
+  const client = await openPrisma({ adapter });
   return {
     adapter: fromPrisma(client, { maxWait: 20_000 }),
     client,
@@ -21,6 +20,5 @@ describePostgres<GeneratedPrismaClient>('Prisma', async ({ url, schema }) => {
 });
 
 it('fromPrisma() fits the types that Prisma generates', async () => {
-  await generatePrismaClient();
   await expect(compilePrismaTypes()).resolves.toBeUndefined();
 }, 60_000);
