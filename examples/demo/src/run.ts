@@ -6,7 +6,7 @@ import { plan, type PlannedOrder } from './load/plan.js';
 import { Watcher } from './load/watcher.js';
 import type { DemoOptions } from './options.js';
 import type { Progress } from './progress.js';
-import { converge, standing } from './report/converge.js';
+import { converge, inWords, standing } from './report/converge.js';
 import { count } from './report/count.js';
 import { reportOf, type Report } from './report/report.js';
 import { followOne } from './report/trail.js';
@@ -84,7 +84,7 @@ export class Run {
       this.supervisor.assertRunning(),
     );
     this.supervisor.markReady();
-    await this.watcher.start();
+    await this.watcher.start(this.patience);
     this.progress.say(
       `The shop is open. Its logs, removed after a run without problems: ${this.world.logFolder}`,
     );
@@ -160,7 +160,7 @@ export class Run {
   private async line(): Promise<string> {
     const { orders, charges, mails, pending } = await standing(this.world, this.repeater);
     const { sent } = this.customer.answers;
-    const waiting = pending.length > 0 ? `  (${pending.join(', ')})` : '';
+    const waiting = pending.length > 0 ? `  (${pending.map(inWords).join(', ')})` : '';
     return `requests ${sent}  orders ${orders}/${this.options.orders}  charged ${charges}  mailed ${mails}${waiting}`;
   }
 }

@@ -64,7 +64,7 @@ describe('the gateway', () => {
 
   it('shows orders as they are placed', async () => {
     const watcher = new Watcher(shop.gatewayUrl);
-    await watcher.start();
+    await watcher.start(patience);
     try {
       await post({ ...order, reference: 'R-watched' }, { 'idempotency-key': 'watched' });
       await until(() => watcher.seen, { what: 'the order to come by', ...patience });

@@ -1,3 +1,5 @@
+import { DemoFailure, type Patience } from '../until.js';
+
 /** Follows `GET /orders/watch`: the gateway's view of the gRPC stream `WatchOrders`. */
 export class Watcher {
   /** Orders that came by. */
@@ -7,13 +9,26 @@ export class Watcher {
 
   constructor(private readonly gatewayUrl: string) {}
 
-  /** Resolves when the stream is open: orders placed from now on come by. */
-  async start(): Promise<void> {
-    const response = await fetch(`${this.gatewayUrl}/orders/watch`, {
-      headers: { accept: 'text/event-stream' },
-      signal: this.stopped.signal,
-    });
-    this.reading = this.read(response).catch(() => {});
+  /**
+   * Resolves when the stream is open: orders placed from now on come by.
+   * @throws {DemoFailure} when it does not open in time
+   */
+  async start({ deadlineMs, signal }: Patience): Promise<void> {
+    const opening = new AbortController();
+    const late = setTimeout(() => opening.abort(), deadlineMs);
+    const url = `${this.gatewayUrl}/orders/watch`;
+    try {
+      const response = await fetch(url, {
+        headers: { accept: 'text/event-stream' },
+        signal: AbortSignal.any([this.stopped.signal, opening.signal, signal]),
+      });
+      this.reading = this.read(response).catch(() => {});
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new DemoFailure(`${url} did not open: ${String(error)}`);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   async stop(): Promise<void> {

@@ -4,14 +4,24 @@ import type { Repeater } from '../faults/repeater.js';
 import type { Patience } from '../until.js';
 import type { World } from '../world/world.js';
 
+/** More messages than there can be. */
+const WEIGHT = 1e9;
+
 /** Where things stand, in few and cheap looks. */
 export interface Standing {
   readonly orders: number;
   readonly charges: number;
   readonly mails: number;
-  /** What is under way still, in words: messages, outbox rows. */
-  readonly pending: readonly string[];
+  /** What is under way still: messages, outbox rows. */
+  readonly pending: readonly Counted[];
 }
+
+interface Counted {
+  readonly count: number;
+  readonly what: string;
+}
+
+export const inWords = ({ count, what }: Counted): string => `${count} ${what}`;
 
 /** Looks at tables, queues and lines. */
 export async function standing(world: World, repeater: Repeater): Promise<Standing> {
@@ -24,10 +34,10 @@ export async function standing(world: World, repeater: Repeater): Promise<Standi
   return { ...rows[0]!, pending: await pending(world, repeater) };
 }
 
-async function pending({ broker, databases, taps }: World, repeater: Repeater): Promise<string[]> {
-  const found: string[] = [];
+async function pending({ broker, databases, taps }: World, repeater: Repeater): Promise<Counted[]> {
+  const found: Counted[] = [];
   const note = (count: number, what: string): void => {
-    if (count > 0) found.push(`${count} ${what}`);
+    if (count > 0) found.push({ count, what });
   };
   for (const owner of ['orders', 'billing'] as const) {
     note(
@@ -53,28 +63,33 @@ async function outboxRows(pool: Pool, schema: string): Promise<number> {
 }
 
 /**
- * Waits until everything is where it belongs. Gives up when nothing has moved until the deadline, and says what is missing.
+ * Waits until everything is where it belongs. Gives up when nothing has come nearer to that until the deadline, and says
+ * what is missing. A message that is delivered and given back again and again has moved, and is no nearer.
  */
 export async function converge(
   wanted: number,
   look: () => Promise<Standing>,
   { deadlineMs, signal }: Patience,
 ): Promise<string[]> {
-  let before = '';
+  let nearest = Infinity;
   let movedAt = Date.now();
   for (;;) {
     const now = await look();
-    const missing = [
-      ...(now.orders < wanted ? [`${wanted - now.orders} orders not created`] : []),
-      ...(now.charges < wanted ? [`${wanted - now.charges} orders not charged`] : []),
-      ...(now.mails < wanted ? [`${wanted - now.mails} customers without a mail`] : []),
-      ...now.pending,
-    ];
+    const undone = [
+      { count: wanted - now.orders, what: 'orders not created' },
+      { count: wanted - now.charges, what: 'orders not charged' },
+      { count: wanted - now.mails, what: 'customers without a mail' },
+    ].filter(({ count }) => count > 0);
+    const missing = [...undone, ...now.pending];
     if (missing.length === 0) return [];
-    const picture = missing.join();
-    if (picture !== before) movedAt = Date.now();
-    before = picture;
-    if (Date.now() - movedAt > deadlineMs) return missing;
+    // What is done makes messages, so these tell only while nothing else gets done.
+    const distance = sum(undone) * WEIGHT + sum(now.pending);
+    if (distance < nearest) movedAt = Date.now();
+    nearest = Math.min(nearest, distance);
+    if (Date.now() - movedAt > deadlineMs) return missing.map(inWords);
     await pause(200, undefined, { signal });
   }
 }
+
+const sum = (counted: readonly Counted[]): number =>
+  counted.reduce((total, { count }) => total + count, 0);

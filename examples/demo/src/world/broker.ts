@@ -9,7 +9,7 @@ export class Broker {
   ) {}
 
   static async connect(url: string, run: string): Promise<Broker> {
-    const connection = await connect(url);
+    const connection = await connect(url, { timeout: 10_000 });
     connection.on('error', () => {});
     return new Broker(connection, url, run);
   }
