@@ -1,3 +1,4 @@
+import { resetSocket } from '@acme/internal-testing/services';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { AmqpFrameReader, type BasicMethod } from './amqp-frames.js';
 
@@ -89,8 +90,8 @@ export class WireTap {
 
   private drop(line: Line): void {
     if (!this.lines.delete(line)) return;
-    line.client.resetAndDestroy();
-    line.broker.resetAndDestroy();
+    resetSocket(line.client);
+    resetSocket(line.broker);
   }
 
   private count(line: Line, method: BasicMethod): void {

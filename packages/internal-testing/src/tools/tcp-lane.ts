@@ -1,3 +1,4 @@
+import { resetSocket } from '../services/reset-socket.js';
 import type { Socket } from 'node:net';
 
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -50,7 +51,7 @@ export class TcpLane {
       this.queue.shift();
       this.queued -= first.what.length;
       if (first.what === 'end') this.to.end();
-      else if (first.what === 'reset') this.to.resetAndDestroy();
+      else if (first.what === 'reset') resetSocket(this.to);
       else this.to.write(first.what);
     }
     if (this.queued <= HIGH_WATER_BYTES) this.from.resume();

@@ -1,3 +1,4 @@
+import { resetSocket } from '../services/reset-socket.js';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { closedAtEndOfFile } from '../fixtures/cleanup.js';
 import { TestingError } from '../testing.errors.js';
@@ -67,8 +68,8 @@ export class TcpProxy {
   /** Resets (RST) the connections that are open now; new ones work as before. */
   cut(): void {
     for (const { client, server } of this.pairs) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(server);
     }
   }
 
@@ -112,7 +113,7 @@ export class TcpProxy {
     this.acceptedCount++;
     if (this.refusing) {
       client.on('error', () => {});
-      client.resetAndDestroy();
+      resetSocket(client);
       return;
     }
     const server = connect({ ...this.target, allowHalfOpen: true, noDelay: true });
