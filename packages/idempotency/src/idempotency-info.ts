@@ -93,6 +93,17 @@ const storage = (shared[KEY] ??= new AsyncLocalStorage());
 
 const PARAMETER = Symbol.for('@acme/nest-idempotency:info-parameter');
 
+const METHODS = Symbol.for('@acme/nest-idempotency:info-methods');
+
+/** @internal The methods of a class that have such a parameter, inherited ones included. */
+export function methodsWithInfo(prototype: object): (string | symbol)[] {
+  const keys = new Set<string | symbol>();
+  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null)
+    for (const key of (Reflect.getOwnMetadata(METHODS, at) ?? []) as (string | symbol)[])
+      keys.add(key);
+  return [...keys];
+}
+
 /**
  * The claim of a method under `@Idempotent()`, given to the parameter that it stands at: undefined where a call runs
  * without a claim (`required: false`). `IdempotencyInfo.current()` gives it to code that such a method calls, the innermost one;
@@ -104,7 +115,10 @@ const PARAMETER = Symbol.for('@acme/nest-idempotency:info-parameter');
  */
 export const IdempotencyInfo = Object.assign(
   (): ParameterDecorator => (target, key, index) => {
-    if (key !== undefined) Reflect.defineMetadata(PARAMETER, index, target, key);
+    if (key === undefined) return;
+    Reflect.defineMetadata(PARAMETER, index, target, key);
+    const own = (Reflect.getOwnMetadata(METHODS, target) ?? []) as (string | symbol)[];
+    Reflect.defineMetadata(METHODS, [...own, key], target);
   },
   { current: (): IdempotencyInfo | undefined => RunningClaim.current() },
 );

@@ -162,6 +162,8 @@ export class IdempotencyStoreUnavailableError extends IdempotencyError {
   }
 }
 
+const LONGER = 'Stop at IdempotencyInfo.current().signal, or give a longer lockTtl or maxLockHold.';
+
 /**
  * The lease was lost while the handler ran, so somebody else may have run it, too. It is the reason of the abort signal;
  * an event gets it as its error, to be delivered again and find the outcome that counts.
@@ -169,10 +171,10 @@ export class IdempotencyStoreUnavailableError extends IdempotencyError {
 export class IdempotencyLeaseLostError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_LEASE_LOST';
 
-  constructor(why: string, cause?: unknown) {
+  constructor(why: string, cause?: unknown, remedy = LONGER) {
     super(
       'IDEMPOTENCY_LEASE_LOST',
-      `The claim of an idempotency key was lost while its handler ran: ${why}. Stop at IdempotencyInfo.current().signal, or give a longer lockTtl or maxLockHold.`,
+      `The claim of an idempotency key was lost while its handler ran: ${why}. ${remedy}`,
       { http: 503, grpc: 10, retryAfterMs: 1_000, cause, decision: later(1_000) },
     );
   }
@@ -215,7 +217,7 @@ export class IdempotencyReplyNotKeptError extends IdempotencyError {
   constructor() {
     super(
       'IDEMPOTENCY_REPLY_NOT_KEPT',
-      'This call is done, its reply was not kept. Look up what it did; do not repeat it with another key. To have replies kept, let the handler return plain values no larger than maxReplySize, or give @Idempotent({ serialize }).',
+      'This call is done, its reply was not kept. Look up what it did; do not repeat it with another key. To have replies kept, let the handler return plain values no larger than maxReplySize, or give the option serialize.',
       { http: 409, grpc: 6 },
     );
   }
@@ -229,7 +231,7 @@ export class IdempotencyResultNotPlainError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_RESULT_NOT_PLAIN';
 
   constructor(name: string, what: string) {
-    const message = `${name} returned ${what}. A stored copy would lose the class, and a replay would show what @Exclude() hides. Return plain objects, put a ClassSerializerInterceptor around the handler, or give @Idempotent({ serialize }), for example serialize: instanceToPlain.`;
+    const message = `${name} returned ${what}. A stored copy would lose the class, and a replay would show what @Exclude() hides. Return plain objects, put a ClassSerializerInterceptor around the handler, or give the option serialize, for example serialize: instanceToPlain.`;
     super('IDEMPOTENCY_RESULT_NOT_PLAIN', message, {
       http: 500,
       grpc: 13,
@@ -244,7 +246,7 @@ export class TransactionUnusedError extends IdempotencyError {
 
   constructor(name: string, transactions = 'default') {
     const which = transactions === 'default' ? '' : ` "${transactions}"`;
-    const message = `${name} ran in a transaction that it never used, so what it did is neither undone on failure nor protected by its key. Use Transactions${which}.current() or a transactionAware() client, or say @Idempotent({ effect: 'none' }) if there is nothing to write.`;
+    const message = `${name} ran in a transaction that it never used, so what it did is neither undone on failure nor protected by its key. Use Transactions${which}.current() or a transactionAware() client, or say effect: 'none' if there is nothing to write.`;
     super('TRANSACTION_UNUSED', message, {
       http: 500,
       grpc: 13,
@@ -253,7 +255,7 @@ export class TransactionUnusedError extends IdempotencyError {
   }
 }
 
-/** `IdempotencyModule` was configured wrongly. The message lists every problem with its remedy. */
+/** The module, a store, a handler or a call was given wrong options. The message lists every problem with its remedy. */
 export class IdempotencyConfigurationError extends Error {
   readonly code = 'IDEMPOTENCY_CONFIGURATION';
   readonly [BRAND] = true;
@@ -262,7 +264,7 @@ export class IdempotencyConfigurationError extends Error {
     readonly problems: readonly string[],
     options?: ErrorOptions,
   ) {
-    super(`IdempotencyModule is not configured correctly:\n- ${problems.join('\n- ')}`, options);
+    super(`Idempotency is not configured correctly:\n- ${problems.join('\n- ')}`, options);
     this.name = new.target.name;
   }
 }

@@ -21,6 +21,7 @@ import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
 import { IdempotencyEvents } from './observability/idempotency-events.js';
 import { Observability } from './observability/observability.js';
 import { Serializers } from './serializers/serializers.js';
+import { problemsOfInfo } from './stage/info-check.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
 import { StoresLife } from './stage/stores-life.js';
@@ -64,6 +65,14 @@ export class IdempotencyModule
     super();
   }
 
+  /** Everything that is wrong with the options is said when the application starts, in one error. */
+  static override forRoot(
+    options: IdempotencyModuleOptions & IdempotencyModuleExtras,
+  ): DynamicModule {
+    // Code without types may give none.
+    return super.forRoot(options ?? {});
+  }
+
   /** @throws {IdempotencyConfigurationError} when there are two of it, or a store is not ready and may not be made so */
   async onModuleInit(): Promise<void> {
     const count = [...this.modules.values()].filter(({ providers }) =>
@@ -73,6 +82,8 @@ export class IdempotencyModule
       throw new IdempotencyConfigurationError([
         `IdempotencyModule is configured ${count} times, and a handler would get one of them by chance. Configure it once.`,
       ]);
+    const problems = problemsOfInfo(this.modules);
+    if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
     await this.stores.start();
   }
 

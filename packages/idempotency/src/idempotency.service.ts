@@ -70,14 +70,15 @@ export class IdempotencyService {
     fn: () => Promise<R>,
     options: RunIdempotentOptions,
   ): Promise<R> {
-    const observed = this.protection.observability.begin('method', options.name);
+    const given = named(options);
+    const observed = this.protection.observability.begin('method', given.name);
     try {
-      const value = await this.protect(key, fn, options, observed);
+      const value = await this.protect(key, fn, given, observed);
       observed?.end();
       return value;
     } catch (error) {
       observed?.fail(error);
-      this.protection.report(error, options.name);
+      this.protection.report(error, given.name);
       throw error;
     }
   }
@@ -97,18 +98,20 @@ export class IdempotencyService {
     fn: (items: T[], signal: AbortSignal) => Promise<readonly R[] | void>,
     options: RunBatchOptions<T>,
   ): Promise<BatchOutcome<T, R>[]> {
-    const observed = this.protection.observability.beginBatch(options.name);
-    return this.reporting(options.name, observed, async () => {
-      const { fingerprint: _, serialize, principal: __, name, ...rest } = options;
+    const given = named(options);
+    const observed = this.protection.observability.beginBatch(given.name);
+    return this.reporting(given.name, observed, async () => {
+      const { fingerprint: _, serialize, principal: __, name, ...rest } = given;
       this.refuse(name, rest, serialize);
-      const idOf = (item: T): string => this.idOf(keyOf(item), options);
-      return new BatchCall<T, R>(this.protection, options, idOf, observed).run(items, fn);
+      const idOf = (item: T): string => this.idOf(keyOf(item), given);
+      return new BatchCall<T, R>(this.protection, given, idOf, observed).run(items, fn);
     });
   }
 
   /** The record of a key; undefined when there is none. What an open transaction has claimed is not seen. */
   async inspect(key: IdempotencyKey, owner: KeyOwner): Promise<StoredRecord | undefined> {
-    return this.guardOf(owner).store.get(this.idOf(key, owner));
+    const given = named(owner);
+    return this.guardOf(given).store.get(this.idOf(key, given));
   }
 
   /**
@@ -116,8 +119,9 @@ export class IdempotencyService {
    * whether there was anything; a claim that is under way is left alone (`release`).
    */
   async forget(key: IdempotencyKey, owner: KeyOwner): Promise<boolean> {
-    const { store } = this.guardOf(owner);
-    const id = this.idOf(key, owner);
+    const given = named(owner);
+    const { store } = this.guardOf(given);
+    const id = this.idOf(key, given);
     return (await store.remove(id, 'done')) || store.remove(id, 'free');
   }
 
@@ -127,7 +131,8 @@ export class IdempotencyService {
    * happen twice. Says whether there was a lease. In transaction mode there is none: a lock ends with its connection.
    */
   async release(key: IdempotencyKey, owner: KeyOwner): Promise<boolean> {
-    return this.guardOf(owner).store.remove(this.idOf(key, owner), 'running');
+    const given = named(owner);
+    return this.guardOf(given).store.remove(this.idOf(key, given), 'running');
   }
 
   /**
@@ -190,12 +195,12 @@ export class IdempotencyService {
     const problems = this.protection.problemsOfMode(options);
     if (options !== NOTHING || serialize !== undefined)
       problems.push(...problemsOfRun(options, serialize, this.protection.modeOf(options)));
-    if (typeof name !== 'string' || name === '')
-      problems.push('name: missing. Say what is run, in a word that will not change.');
+    if (!isName(name)) problems.push(NAME_MISSING);
     if (problems.length > 0) throw new IdempotencyConfigurationError(problems);
   }
 
   private idOf(key: IdempotencyKey, { name, principal }: KeyOwner): string {
+    if (!isName(name)) throw new IdempotencyConfigurationError([NAME_MISSING]);
     const { namespace } = this.protection.options;
     return recordIdOf({ namespace, principal, name, key: checked(key) });
   }
@@ -237,6 +242,14 @@ function checked(key: unknown): string {
   if ('invalid' in parsed) throw new IdempotencyKeyInvalidError(parsed.invalid);
   throw new IdempotencyKeyRequiredError('the first argument of run()');
 }
+
+const NAME_MISSING =
+  'name: missing. Say what is run, in a word that will not change: run(key, fn, { name }).';
+
+const isName = (name: unknown): boolean => typeof name === 'string' && name !== '';
+
+/** Code without types may leave the options out. */
+const named = <O extends KeyOwner>(options: O | undefined): O => options ?? ({ name: '' } as O);
 
 /** Options come with every call, and most of them are none: those are the same object, so that nothing is looked at twice. */
 const NOTHING: IdempotencyDefaults & IdempotentOptions = {};

@@ -26,6 +26,15 @@ export function Idempotent(options: IdempotentOptions | string = {}): StageDecor
     });
   const onMethod = stage(given);
   const onClass = stage({ ...given, onClass: true });
-  return (target, key, descriptor) =>
+  return (target, key, descriptor) => {
     (key === undefined ? onClass : onMethod)(target, key, descriptor);
+    if (key !== undefined) Reflect.defineMetadata(PROTECTED, true, target, key);
+    else Reflect.defineMetadata(PROTECTED, true, (target as { prototype: object }).prototype);
+  };
 }
+
+const PROTECTED = Symbol.for('@acme/nest-idempotency:protected');
+
+/** @internal Whether the decorator stands on the method, or on its class. */
+export const isProtected = (prototype: object, key: string | symbol): boolean =>
+  Reflect.hasMetadata(PROTECTED, prototype, key) || Reflect.hasMetadata(PROTECTED, prototype);

@@ -14,6 +14,7 @@ import { openContext, openApp } from '@acme/internal-testing';
 import {
   Idempotent,
   IdempotencyConfigurationError,
+  IdempotencyInfo,
   IdempotencyModule,
   IdempotencyService,
   InMemoryIdempotencyStore,
@@ -94,6 +95,15 @@ describe('wrong options', () => {
       '"Set-Cookie"',
     ])
       expect(problems.join('\n')).toContain(text);
+  });
+
+  it('include none at all', async () => {
+    const without = IdempotencyModule.forRoot as unknown as () => DynamicModule;
+    @Module({ imports: [without.call(IdempotencyModule)] })
+    class App {}
+    expect(await problemsOf(App)).toEqual([
+      expect.stringMatching(/^namespace: undefined is no name/),
+    ]);
   });
 
   it('include options that do not exist, wherever they are given', async () => {
@@ -261,7 +271,49 @@ describe('a handler that cannot be protected', () => {
     const both = await problemsOf(
       appWith({ namespace: 'x', store: lease, principal: false }, One, Two),
     );
-    expect(both).toEqual([expect.stringContaining('"pay" is the name of two handlers')]);
+    expect(both).toEqual([
+      expect.stringMatching(/ on Two\.two: "pay" is the name of One\.one, too/),
+    ]);
+  });
+
+  it('is refused at boot with a key that no call of it can have', async () => {
+    @Controller()
+    class Keyless {
+      @Idempotent({ keyFrom: { property: 'messageId' } })
+      @Post('id')
+      id(): void {}
+
+      @Idempotent({ keyFrom: [{ header: 'k' }, { property: 'messageId' }] })
+      plain(): void {}
+
+      @Idempotent({ keyFrom: [{ property: 'messageId' }, { header: 'k' }] })
+      @Post('either')
+      either(): void {}
+    }
+    expect(await refusalOf(Keyless)).toMatch(
+      /^[^\n]*Keyless\.id: keyFrom: an HTTP request .* no message id, [^\n]*\n[^\n]*Keyless\.plain: keyFrom: .* no header or message id, [^\n]*$/,
+    );
+  });
+
+  it('is refused at boot where it wants the claim and has none', async () => {
+    @Controller()
+    class Unprotected {
+      @Post('info')
+      info(@IdempotencyInfo() _info: IdempotencyInfo): void {}
+    }
+    @Idempotent()
+    @Controller()
+    class Protected extends Unprotected {
+      @Post('info')
+      override info(@IdempotencyInfo() _info: IdempotencyInfo): void {}
+    }
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Unprotected))).toEqual([
+      expect.stringMatching(
+        /^@IdempotencyInfo\(\) on Unprotected\.info: the method is not protected/,
+      ),
+    ]);
+    const module = appWith({ namespace: 'x', store: lease, principal: false }, Protected);
+    expect(await problemsOf(module)).toEqual([]);
   });
 
   it('is refused at boot with options that cannot work', async () => {

@@ -54,6 +54,8 @@ describe('wrong usage', () => {
     [['inspect', '--url', 'redis://h'], /--namespace and --name and --key are missing/],
     [['forget', '--url', 'redis://h', '--id', '12'], /64 hexadecimal digits/],
     [['purge', '--url', 'redis://h', '--limit', '0'], /--limit: give a whole number/],
+    [['status', '--urll', 'redis://h'], /no option --urll\. Is --url meant\?/],
+    [['status', '--what', 'x'], /no option --what\. nest-idempotency --help/],
     [['sql'], /--dialect postgres or mariadb, --url or --config/],
     [['sql', '--url', 'redis://h'], /no tables/],
     [['sql', '--dialect', 'redis'], /There are postgres/],

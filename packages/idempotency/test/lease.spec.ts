@@ -56,6 +56,19 @@ const open = async (options: Partial<IdempotencyModuleOptions> = {}) => {
 const codeOf = (running: Promise<unknown>): Promise<unknown> =>
   running.catch(({ code }: { code?: unknown }) => code);
 
+it('calls a store that throws where it should reject unavailable, too', async () => {
+  const { run } = await open();
+  const broken = store as unknown as { claim: () => never };
+  broken.claim = () => {
+    throw new TypeError('no connection');
+  };
+  const running = run(async () => 'not run');
+  await expect(running).rejects.toMatchObject({
+    code: 'IDEMPOTENCY_STORE_UNAVAILABLE',
+    cause: new TypeError('no connection'),
+  });
+});
+
 it('replays what is done to duplicates that come at once, also where none of them may wait', async () => {
   const { run } = await open({ waitTimeout: 0 });
   expect(await run(async () => 'first')).toBe('first');

@@ -71,6 +71,19 @@ describe('an operator', () => {
     expect(await service.run('k', async () => 'second', owner)).toBe('second');
   });
 
+  it('is told what is missing', async () => {
+    const { service } = await open();
+    const bare = service as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    for (const [method, ...args] of [
+      ['run', 'k', async () => 1],
+      ['runBatch', [], String, async () => {}],
+      ['inspect', 'k'],
+      ['forget', 'k'],
+      ['release', 'k'],
+    ] as const)
+      await expect(bare[method]!(...args)).rejects.toThrow(/^Idempotency .*\n- name: missing\./);
+  });
+
   it('takes a key from a runner that is dead, and its outcome never counts', async () => {
     const { service } = await open();
     const other = await open();

@@ -49,8 +49,16 @@ export function explain(error: unknown): {
   return {
     exit: EXIT.failed,
     code: typeof code === 'string' ? code : undefined,
-    message: /^MOVED \d/.test(message)
-      ? `This is a node of a Redis Cluster, which --url cannot reach as a whole (${message}). Give --config with a store on a cluster client.`
-      : message,
+    message: remedied(message, code),
   };
+}
+
+const UNREACHED: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH'];
+
+function remedied(message: string, code: unknown): string {
+  if (/^MOVED \d/.test(message))
+    return `This is a node of a Redis Cluster, which --url cannot reach as a whole (${message}). Give --config with a store on a cluster client.`;
+  return UNREACHED.includes(code)
+    ? `The store cannot be reached (${message}). See that it runs, and that --url or --config names its host and port.`
+    : message;
 }

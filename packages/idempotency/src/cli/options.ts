@@ -75,6 +75,18 @@ function parsed(argv: readonly string[]) {
       tokens: true,
     });
   } catch (error) {
-    throw usageError((error as Error).message);
+    const { code, message } = error as Error & { code?: string };
+    throw usageError(code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? unknownOption(message) : message);
   }
+}
+
+/** Node goes on about values that begin with a dash, which nobody means here. */
+function unknownOption(message: string): string {
+  const [, option = ''] = /'(-[^']*)'/.exec(message) ?? [];
+  const like = Object.keys(OPTIONS).find(
+    (name) =>
+      option.startsWith(`--${name}`) || (option.length > 4 && `--${name}`.startsWith(option)),
+  );
+  const meant = like ? ` Is --${like} meant?` : '';
+  return `There is no option ${option}.${meant} nest-idempotency --help lists all of them.`;
 }

@@ -39,12 +39,20 @@ export class PatientStore {
     const { token, lockTtlMs, attemptTtlMs } = terms;
     // Written out, because spreading is what shows in a profile of a claim.
     const asked = { id, name, fingerprint, token, lockTtlMs, attemptTtlMs };
-    return this.claiming(this.store.claim(asked), [request], terms);
+    return this.claiming(
+      begun(() => this.store.claim(asked)),
+      [request],
+      terms,
+    );
   }
 
   /** @throws {IdempotencyStoreUnavailableError} as for one */
   claimMany(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<Claim[]> {
-    return this.claiming(this.store.claimMany(requests, terms), requests, terms);
+    return this.claiming(
+      begun(() => this.store.claimMany(requests, terms)),
+      requests,
+      terms,
+    );
   }
 
   /** The effect has happened, so this tries hard. */
@@ -53,7 +61,8 @@ export class PatientStore {
     outcome: string | undefined,
     ttlMs: number,
   ): Promise<Settled> {
-    const settle = (): Promise<LeaseState> => this.store.settle(request, outcome, ttlMs);
+    const settle = (): Promise<LeaseState> =>
+      begun(() => this.store.settle(request, outcome, ttlMs));
     return this.inTime(
       settle(),
       (state): Settled => ({ state }),
@@ -158,6 +167,15 @@ export class PatientStore {
         (error: unknown) => settle(otherwise, error),
       );
     });
+  }
+}
+
+/** A store that is not ours may throw where it should reject. */
+function begun<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { HandlerKind, StageHandler } from '@acme/nest-message-context';
 import { problemsOfCall, problemsOfDefaults } from '../options/call-options.js';
 import { callKindsOf, type StageOptions } from './call-kind.js';
+import type { CallKind, KeySource } from '../idempotency.options.js';
 import { optionOf, settingsOf } from './call-settings.js';
 import type { Protection } from './protection.js';
 
@@ -62,6 +63,7 @@ export function problemsOfHandler(
     problems.push(
       'it sends its response by itself (@Res()), so there is nothing to replay. Use @Res({ passthrough: true }) and return the body.',
     );
+  problems.push(...problemsOfKey(handler));
   const callers = (['http', 'grpc'] as const).filter((kind) => calls.has(kind));
   if (
     callers.some((kind) => optionOf('principal', options, protection.options, kind) === undefined)
@@ -69,12 +71,43 @@ export function problemsOfHandler(
     problems.push(
       'it has no principal, so whoever sends the key of another caller is shown that reply. Give IdempotencyModule or the decorator a principal resolver, or say principal: false where all callers may see the same.',
     );
-  if (calls.has('method') && options.keyFrom === undefined)
-    problems.push(
-      "it is a plain method, which has no header to read a key from. Say where its key is: @Idempotent('path.in.the.first.argument') or @Idempotent({ keyFrom }).",
-    );
   return problems;
 }
+
+const KEYS_OF: Readonly<Record<CallKind, string>> = {
+  http: 'an HTTP request has headers and a payload',
+  grpc: 'a gRPC call has metadata (header) and a payload',
+  request: '',
+  event: '',
+  method: 'a plain method has only its first argument (payload)',
+};
+
+/** Every call of it would be refused for the want of a key. */
+function problemsOfKey({ kinds, options: { keyFrom } }: StageHandler<StageOptions>): string[] {
+  if (problemsOfCall({ keyFrom }).length > 0) return [];
+  const calls = callKindsOf(kinds);
+  if (keyFrom === undefined)
+    return calls.has('method')
+      ? [
+          "it is a plain method, which has no header to read a key from. Say where its key is: @Idempotent('path.in.the.first.argument') or @Idempotent({ keyFrom }).",
+        ]
+      : [];
+  const sources = [keyFrom].flat() as KeySource[];
+  const isKeyless = (call: CallKind): boolean => !sources.some((source) => canHold(source, call));
+  return [...calls]
+    .filter((call) => KEYS_OF[call] !== '' && isKeyless(call))
+    .map(
+      (call) =>
+        `keyFrom: ${KEYS_OF[call]}, and no ${sources.map(kindOf).join(' or ')}, so every call would be refused. Say where its key is.`,
+    );
+}
+
+function canHold(source: KeySource, call: CallKind): boolean {
+  if (typeof source !== 'object' || source === null || 'payload' in source) return true;
+  return 'header' in source && call !== 'method';
+}
+
+const kindOf = (source: KeySource): string => ('header' in source ? 'header' : 'message id');
 
 /** What will surprise whoever has to find out why an event was handled twice. */
 export function warningsOfHandler(

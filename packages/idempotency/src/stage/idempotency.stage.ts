@@ -32,6 +32,11 @@ import { errorOf } from './stored-error.js';
 
 type Call = BodyCall<StageOptions>;
 
+interface Named {
+  readonly owner: StageHandler['owner'];
+  readonly methodName: string;
+}
+
 interface Around {
   readonly kind: CallKind;
   readonly reply: HttpReply | undefined;
@@ -44,7 +49,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 @Injectable()
 export class IdempotencyStage implements BodyStageService<StageOptions> {
   /** Which method has a name: two with one name would take each other's messages for duplicates. */
-  readonly #named = new Map<string, { readonly owner: unknown; readonly methodName: string }>();
+  readonly #named = new Map<string, Named>();
 
   constructor(
     @Inject(Protection) private readonly protection: Protection,
@@ -83,7 +88,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     const namesake = this.#named.get(name);
     if (namesake && (namesake.owner !== handler.owner || namesake.methodName !== methodName))
       problems.push(
-        `"${name}" is the name of two handlers, which would take each other's messages for duplicates. Give each its own @Idempotent({ name }).`,
+        `"${name}" is the name of ${nameOfOwner(namesake)}, too, and each would take the other's messages for duplicates. Give each its own @Idempotent({ name }).`,
       );
     this.#named.set(name, { owner: handler.owner, methodName });
     const decorated = `@Idempotent() on ${handlerName(handler.handler)}`;
@@ -205,6 +210,8 @@ function keepsReplies({ options, kinds }: StageHandler<StageOptions>): boolean {
 
 const nameOf = ({ options, handler }: Pick<Call, 'options' | 'handler'>): string =>
   options.name ?? handlerName(handler);
+
+const nameOfOwner = ({ owner, methodName }: Named): string => `${owner.name}.${methodName}`;
 
 interface HttpRequestLike {
   readonly method?: unknown;

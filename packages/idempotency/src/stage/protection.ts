@@ -196,7 +196,10 @@ export class Protection {
   unrecorded(name: string, redelivers: boolean, cause: unknown): void {
     const why = cause === undefined ? 'somebody else has taken it' : 'its outcome cannot be stored';
     // An event that comes again finds what counts. A caller is better served with the result there is.
-    if (redelivers) throw new IdempotencyLeaseLostError(why, cause);
+    if (redelivers)
+      throw cause === undefined
+        ? new IdempotencyLeaseLostError(why)
+        : new IdempotencyLeaseLostError(why, cause, 'See that the store can be reached.');
     this.logger.error(
       `${name} has run, but its claim is lost (${why}): a repetition may run it again.`,
       cause instanceof Error ? cause.stack : undefined,

@@ -61,7 +61,7 @@ export class StoreGuard {
       return [`mode: ${JSON.stringify(mode)} is none. Give 'transaction', 'lease' or 'auto'.`];
     const { store } = this;
     return isSqlStore(store)
-      ? this.problemsOfTransactions(store)
+      ? this.problemsOfTransactions(store, mode)
       : [
           `mode: "transaction" cannot be had from a store in ${store.label}. Give one in the database of the transactions: PostgresIdempotencyStore, MariaDbIdempotencyStore.`,
         ];
@@ -77,7 +77,7 @@ export class StoreGuard {
     return this.#runners.lease && 'lease';
   }
 
-  private problemsOfTransactions(store: SqlIdempotencyStore): string[] {
+  private problemsOfTransactions(store: SqlIdempotencyStore, mode: string): string[] {
     const { label, dialect } = store;
     const { transactions, transactionsName } = this.around;
     const isDefault = transactionsName === DEFAULT_TRANSACTIONS;
@@ -91,8 +91,12 @@ export class StoreGuard {
     const orName = isDefault
       ? "; where it has a name, say which: IdempotencyModule.forRoot({ transactions: 'name' })"
       : `, or correct transactions: '${transactionsName}'`;
+    const what =
+      mode === 'transaction'
+        ? `mode: "transaction" needs the transactions of ${module}`
+        : `store: ${label} has no connection of its own, so it needs the transactions of ${module}`;
     return [
-      `mode: "transaction" needs the transactions of ${module}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}. For leases, which need no transactions, give the store a connection: new ${store.constructor.name}({ database: pool }).`,
+      `${what}, and there are none. Import that, globally or with forRootAsync({ imports })${orName}. For leases, which need no transactions, give the store a connection: new ${store.constructor.name}({ database: pool }).`,
     ];
   }
 }

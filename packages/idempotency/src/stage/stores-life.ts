@@ -52,7 +52,7 @@ export class StoresLife {
     const problems = guard.problemsOfStore();
     if (problems.length > 0) return problems;
     if (isSqlStore(store) && this.protection.options.migrate) {
-      const refusals = await migrate(store);
+      const refusals = await migrate(name, store);
       if (refusals.length > 0) return refusals;
     }
     const findings = await this.check(store).catch((error: unknown) => [
@@ -82,7 +82,7 @@ export class StoresLife {
 }
 
 /** Why the store refuses this database. */
-async function migrate(store: SqlIdempotencyStore): Promise<readonly string[]> {
+async function migrate(name: string, store: SqlIdempotencyStore): Promise<readonly string[]> {
   try {
     await store.migrate();
     return [];
@@ -90,7 +90,10 @@ async function migrate(store: SqlIdempotencyStore): Promise<readonly string[]> {
     if (cause instanceof IdempotencyConfigurationError) return cause.problems;
     throw new IdempotencyConfigurationError(
       [
-        `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run "npx nest-idempotency migrate" elsewhere and leave migrate out.`,
+        named(
+          name,
+          `migrate: the tables of the store in ${store.label} could not be created or upgraded (${textOf(cause)}). The database has to be reachable at boot, and this service needs the right to create tables; where it may not have it, run "npx nest-idempotency migrate" elsewhere and leave migrate out.`,
+        ),
       ],
       { cause },
     );

@@ -21,12 +21,12 @@ export function queueWarnings(queue: string, declared: QueueDeclarationLike | un
   if (given['x-queue-type'] !== 'quorum')
     warnings.push(
       `Queue "${queue}" is not declared as a quorum queue: the broker does not count deliveries, so a message whose handler always ` +
-        "fails is tried for ever. Give the queue the arguments 'x-queue-type': 'quorum' and 'x-delivery-limit': 20.",
+        "fails is tried for ever, unless that limits itself (@Idempotent() does: maxAttempts). Give the queue the arguments 'x-queue-type': 'quorum' and 'x-delivery-limit': 20.",
     );
   else if (given['x-delivery-limit'] === undefined)
     warnings.push(
       `Queue "${queue}" is declared without a delivery limit: before RabbitMQ 4.0, a message whose handler always fails is tried for ` +
-        "ever. Give the queue the argument 'x-delivery-limit': 20.",
+        "ever, unless that limits itself (@Idempotent() does: maxAttempts). Give the queue the argument 'x-delivery-limit': 20.",
     );
   return warnings;
 }
