@@ -510,7 +510,9 @@ describe('what cannot be done', () => {
       const args = ['status', '--url', `${url}127.0.0.1:${await freePort()}/0`];
       const text = await cli(args);
       expect(text).toMatchObject({ exit: 1, stdout: '' });
-      expect(text.stderr).toMatch(/^connect ECONNREFUSED [\d.:]+\n$/);
+      expect(text.stderr).toMatch(
+        /^The store cannot be reached \(connect ECONNREFUSED [\d.:]+\)\..*host and port\.\n$/,
+      );
       const json = await cliJson(args);
       expect(json).toMatchObject({ exit: 1, error: { error: { code: 'ECONNREFUSED' } } });
       expect(text.stderr + JSON.stringify(json)).not.toContain('s3cret');

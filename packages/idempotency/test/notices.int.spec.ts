@@ -107,7 +107,7 @@ function observed(store: IdempotencyStore) {
       get: (_target, name) => {
         const member: unknown = Reflect.get(target, name, target);
         if (name === 'inTransaction') return watching(member as object);
-        if (typeof member !== 'function') return member;
+        if (typeof member !== 'function' || name === 'opening') return member;
         return async (...args: unknown[]): Promise<unknown> => {
           if (name === 'claim') seen.claims += 1;
           if (name === 'subscribe') await seen.beforeSubscribing?.();

@@ -14,6 +14,7 @@ import {
   TransactionModule,
   Transactions,
 } from '@acme/nest-transaction';
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -143,6 +144,34 @@ describe('PostgresIdempotencyStore', () => {
       }
     }
   });
+
+  it.each(['on', 'off'])(
+    'takes any name and any time along with the begin, standard_conforming_strings %s',
+    async (strings) => {
+      const store = new PostgresIdempotencyStore({ schema, database: database.pool });
+      await store.migrate();
+      const client = await database.pool.connect();
+      await client.query(`set standard_conforming_strings = ${strings}`);
+      const names = ['Billing.charge', `it's "x" \\ \\' $1 -- ü 😀\n`, `\\'); drop table x; --`];
+      const times = [1_500, 3_600_000, 30 * 86_400_000 + 1, 90 * 365 * 86_400_000];
+      for (const [at, name] of [...names, ...times.map(String)].entries()) {
+        const ttlMs = times[at - names.length] ?? 60_000;
+        const fingerprint = at % 2 === 0 ? 'f'.repeat(64) : undefined;
+        const request = { id: randomUUID().replaceAll('-', '').repeat(2), name, fingerprint };
+        const opening = store.inTransaction.opening!(request, ttlMs);
+        const [, opened] = (await client.query(`begin; ${opening}`)) as unknown as pg.QueryResult[];
+        const sql = sqlOf(client);
+        const result = { rows: opened!.rows as Record<string, unknown>[], rowCount: 1 };
+        const claim = await store.inTransaction.claim(sql, request, ttlMs, result);
+        expect(claim).toMatchObject({ state: 'claimed', attempt: 1 });
+        await client.query('commit');
+        const record = (await store.get(request.id))!;
+        expect(record).toMatchObject({ ...request, state: 'done' });
+        expect(record.expiresAt.getTime() - record.createdAt.getTime()).toBe(ttlMs);
+      }
+      client.release(true);
+    },
+  );
 
   it('claims by its primary key, and never in a sequential scan', async () => {
     const { app } = await openContext(appOn(database.pool, { migrate: true }));

@@ -1,4 +1,4 @@
-import type { SqlDialect, SqlExecutor } from './sql-executor.js';
+import type { SqlDialect, SqlExecutor, SqlResult } from './sql-executor.js';
 
 /** How much of other transactions a transaction may see. Without one, the database's own default applies. */
 export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
@@ -7,6 +7,11 @@ export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializabl
 export interface TransactionOptions {
   /** @default the database's */
   readonly isolation?: IsolationLevel | undefined;
+  /**
+   * One statement without parameters that the adapter may send together with the `begin`, in one message: it then costs no
+   * round trip, and `work` is called with what it has answered. An adapter that cannot do so ignores it.
+   */
+  readonly opening?: string | undefined;
 }
 
 /**
@@ -24,9 +29,13 @@ export interface TransactionAdapter<Handle = unknown> {
   /**
    * Opens a transaction, calls `work` once with the library's own handle, commits when `work` resolves and rolls back
    * when it rejects. Settles after the connection was given back. A rejection after `work` has resolved means that the
-   * commit failed. Never calls `work` twice, and never joins a transaction that is already open.
+   * commit failed. Never calls `work` twice, and never joins a transaction that is already open. `opened` is the result of
+   * the `opening` statement, where it was carried out.
    */
-  transaction<R>(work: (handle: Handle) => Promise<R>, options: TransactionOptions): Promise<R>;
+  transaction<R>(
+    work: (handle: Handle, opened?: SqlResult) => Promise<R>,
+    options: TransactionOptions,
+  ): Promise<R>;
   /** SQL on the handle that `transaction` gave to `work`. */
   sql(handle: Handle): SqlExecutor;
   /**

@@ -1,5 +1,5 @@
 import { isSerializationFailure, leavesOutcomeOpen } from './sql-state.js';
-import type { SqlDialect, SqlExecutor } from './sql-executor.js';
+import type { SqlDialect, SqlExecutor, SqlResult } from './sql-executor.js';
 import type { TransactionAdapter, TransactionOptions } from './transaction-adapter.js';
 import {
   isTransactionError,
@@ -104,7 +104,8 @@ export class Transactions<Handle = unknown> {
   /**
    * Runs `fn` in a transaction and resolves with its result after the commit. When a transaction is open already, `fn`
    * joins it: the outer `run` commits. An error of `fn` rolls everything back and is thrown on unchanged, also when an
-   * outer `fn` swallows it.
+   * outer `fn` swallows it. `fn` is given the result of the `opening` statement, where that was carried out: it is not in a
+   * joined run, and not by libraries that cannot do it; there, `fn` runs it itself.
    *
    * @throws {TransactionOutcomeUnknownError} when the connection was lost during the commit
    * @throws {TransactionRollbackOnlyError} when a joined inner run had failed and its error was swallowed
@@ -112,7 +113,7 @@ export class Transactions<Handle = unknown> {
    * @throws {TransactionWorkPendingError} when a joined inner run was not awaited
    * @throws {TransactionIsolationConflictError} when a joined run asks for another isolation level
    */
-  async run<R>(fn: () => Promise<R>, options: RunOptions = {}): Promise<R> {
+  async run<R>(fn: (opened?: SqlResult) => Promise<R>, options: RunOptions = {}): Promise<R> {
     const open = this.#open();
     if (open && !options.requiresNew) return this.#join(open, fn, options);
     if (open && this.#adapter.singleConnection) throw this.#unsupportedRequiresNew();
@@ -195,7 +196,7 @@ export class Transactions<Handle = unknown> {
   }
 
   async #repeat<R>(
-    fn: () => Promise<R>,
+    fn: (opened?: SqlResult) => Promise<R>,
     options: RunOptions,
     retry: SerializationRetry,
   ): Promise<R> {
@@ -209,14 +210,15 @@ export class Transactions<Handle = unknown> {
     }
   }
 
-  async #attempt<R>(fn: () => Promise<R>, options: RunOptions): Promise<R> {
+  async #attempt<R>(fn: (opened?: SqlResult) => Promise<R>, options: RunOptions): Promise<R> {
     let scope: TransactionScope | undefined;
     let outcome: { readonly value: R } | undefined;
     let failure: { readonly error: unknown } | undefined;
-    const work = async (handle: Handle): Promise<void> => {
-      scope = new TransactionScope(handle, options.isolation);
+    const { isolation, opening } = options;
+    const work = async (handle: Handle, opened?: SqlResult): Promise<void> => {
+      scope = new TransactionScope(handle, isolation);
       try {
-        outcome = { value: await this.#inside(scope, fn) };
+        outcome = { value: await this.#inside(scope, () => fn(opened)) };
       } catch (error) {
         failure = { error };
         throw error;
@@ -225,7 +227,7 @@ export class Transactions<Handle = unknown> {
       }
     };
     try {
-      await this.#adapter.transaction(work, { isolation: options.isolation });
+      await this.#adapter.transaction(work, { isolation, opening });
     } catch (error) {
       // A library may reject as soon as the connection is lost, while the work still runs.
       scope?.end();

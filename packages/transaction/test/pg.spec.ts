@@ -20,7 +20,7 @@ function fakeClient(state: Partial<PgPoolClientLike>, failing: string[] = []) {
   const adapter = fromPg({ connect: async () => client });
   const run = () =>
     adapter.transaction(async (handle) => adapter.beforeCommit?.(handle), { isolation: undefined });
-  return { log, released, run };
+  return { adapter, log, released, run };
 }
 
 describe('fromPg', () => {
@@ -42,6 +42,31 @@ describe('fromPg', () => {
     const { log, run } = fakeClient({});
     await run();
     expect(log).toEqual(['begin', 'select 1', 'commit']);
+  });
+
+  it('sends an opening statement together with the begin, and gives away what it has answered', async () => {
+    const texts: string[] = [];
+    const { adapter } = fakeClient({
+      readyForQuery: true,
+      getTransactionStatus: () => 'T',
+      query: (async (text: string) => {
+        texts.push(text);
+        const answer = { rows: [{ one: 1 }], rowCount: 1, command: 'SELECT' };
+        return text.includes(';') ? [{ ...answer, command: 'BEGIN' }, answer] : answer;
+      }) as PgPoolClientLike['query'],
+    });
+    const options = { isolation: 'serializable', opening: 'select 1 as one' } as const;
+    const opened = await adapter.transaction(async (_, answer) => answer, options);
+    expect(opened).toEqual({ rows: [{ one: 1 }], rowCount: 1 });
+    expect(texts).toEqual(['begin isolation level serializable; select 1 as one', 'commit']);
+  });
+
+  it('undoes an opening statement where the client does not tell its answer, and sends no other', async () => {
+    const { adapter, log } = fakeClient({});
+    const run = () => adapter.transaction(async (_, answer) => answer, { opening: 'select 1' });
+    expect([await run(), await run()]).toEqual([undefined, undefined]);
+    const first = ['begin; select 1', 'rollback', 'begin', 'commit'];
+    expect(log).toEqual([...first, 'begin', 'commit']);
   });
 
   it('lets no idle connection that dies end the process', () => {

@@ -1,4 +1,4 @@
-import type { SqlDialect, SqlExecutor } from '@acme/nest-transaction';
+import type { SqlDialect, SqlExecutor, SqlResult } from '@acme/nest-transaction';
 
 /** What a store answers to a claim. */
 export type Claim =
@@ -151,7 +151,15 @@ export interface StoreStats {
  * to reply, as soon as the transaction commits.
  */
 export interface TransactionalClaims {
-  claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number): Promise<Claim>;
+  /**
+   * @param opened what the statement of `opening` has answered, where it was carried out in this transaction
+   */
+  claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number, opened?: SqlResult): Promise<Claim>;
+  /**
+   * The first statement of `claim`, as a text without parameters that is safe to run: for transactions that can take it
+   * along with their `begin`. Missing where there is no such statement.
+   */
+  opening?(request: ClaimRequest, ttlMs: number): string;
   /** For many different keys, in one statement for those that are new. */
   claimMany(sql: SqlExecutor, requests: readonly ClaimRequest[], ttlMs: number): Promise<Claim[]>;
   /** Adds the reply to a claim of the same transaction. */

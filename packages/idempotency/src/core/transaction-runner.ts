@@ -1,4 +1,4 @@
-import { isTransactionError, type Transactions } from '@acme/nest-transaction';
+import { isTransactionError, type SqlResult, type Transactions } from '@acme/nest-transaction';
 import {
   IdempotencyAttemptsExhaustedError,
   IdempotencyStoreUnavailableError,
@@ -32,6 +32,14 @@ class Undo extends Error {
   }
 }
 
+interface Inside {
+  readonly call: GuardedCall;
+  /** Whether somebody else has opened the transaction. */
+  readonly joined: boolean;
+  /** What the opening statement of the claim has answered, where it was carried out. */
+  readonly opened: SqlResult | undefined;
+}
+
 /** Claim, effect and outcome in one transaction: they commit together or not at all. */
 export class TransactionRunner implements Runner {
   /** A call that waits for another one looks more than once. */
@@ -50,13 +58,14 @@ export class TransactionRunner implements Runner {
     if (call.attempts?.repeated && !joined && !this.#counted.has(call))
       await this.count(call, call.attempts);
     let started = false;
-    const inside = (): Promise<Attempt> =>
-      this.inside(call, joined, () => {
+    const inside = (opened?: SqlResult): Promise<Attempt> =>
+      this.inside({ call, joined, opened }, () => {
         started = true;
         observer.started();
       });
+    const opening = joined ? undefined : this.store.inTransaction.opening?.(call, call.ttlMs);
     try {
-      return await this.inTransaction(inside, call.isolation, () => started);
+      return await this.inTransaction(inside, { ...call, opening }, () => started);
     } catch (error) {
       if (error instanceof Undo) {
         await this.adjust(call, error.fate, joined);
@@ -67,9 +76,9 @@ export class TransactionRunner implements Runner {
     }
   }
 
-  private async inside(call: GuardedCall, joined: boolean, starting: () => void): Promise<Attempt> {
+  private async inside({ call, joined, opened }: Inside, starting: () => void): Promise<Attempt> {
     const { inTransaction } = this.store;
-    const claim = await inTransaction.claim(this.transactions.sql(), call, call.ttlMs);
+    const claim = await inTransaction.claim(this.transactions.sql(), call, call.ttlMs, opened);
     const recordedAs = (outcome: string | undefined) => (joined ? undefined : { outcome });
     if (claim.state === 'done') return { ...claim, recorded: recordedAs(claim.outcome) };
     if (claim.state === 'running') return claim;
@@ -108,18 +117,22 @@ export class TransactionRunner implements Runner {
           );
       return attemptsOf(claims, new Map(claimed.map((at, n) => [at, concluded[n]!.value])));
     };
-    return this.inTransaction(inside, batch.isolation, () => started);
+    return this.inTransaction(inside, batch, () => started);
   }
 
   /** @throws {IdempotencyStoreUnavailableError} when the database failed before anything was run */
   private async inTransaction<R>(
-    inside: () => Promise<R>,
-    isolation: GuardedCall['isolation'],
+    inside: (opened?: SqlResult) => Promise<R>,
+    {
+      isolation,
+      opening,
+    }: Pick<GuardedCall, 'isolation'> & { readonly opening?: string | undefined },
     hasStarted: () => boolean,
   ): Promise<R> {
     try {
       return await this.transactions.run(inside, {
         isolation,
+        opening,
         // The database gave up the claim for the sake of others: nothing else has run, so nothing can run twice.
         retrySerialization: { attempts: CLAIM_ATTEMPTS, while: () => !hasStarted() },
       });

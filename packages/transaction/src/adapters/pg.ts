@@ -1,16 +1,18 @@
 import { hasMethods, type KnownHandle } from '../known-handle.js';
-import type { SqlExecutor } from '../sql-executor.js';
+import type { SqlExecutor, SqlResult } from '../sql-executor.js';
 import { toParams } from '../sql-params.js';
 import { sqlStateOf } from '../sql-state.js';
 import type { TransactionAdapter } from '../transaction-adapter.js';
 import { abortedError } from '../transaction.errors.js';
 
+interface PgAnswer {
+  readonly rows: unknown[];
+  readonly rowCount: number | null;
+}
+
 /** The part of a `pg` `Client`, `PoolClient` or `Pool` that is used. */
 export interface PgClientLike {
-  query(
-    text: string,
-    values?: unknown[],
-  ): Promise<{ rows: unknown[]; rowCount: number | null; command: string }>;
+  query(text: string, values?: unknown[]): Promise<PgAnswer & { command: string }>;
   /** `I` idle, `T` in a transaction, `E` in a failed one, null before the first answer. Older versions lack it. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
   /** False while the end of an answer is outstanding. */
@@ -41,18 +43,21 @@ export function fromPg<Client extends PgPoolClientLike = PgPoolClientLike>(
   // A connection that dies while it is idle makes the pool emit `error`, and without a listener that ends the process. The pool
   // has thrown the connection away by then, so there is nothing to do; whoever wants to know has a listener already.
   if (pool.listenerCount?.('error') === 0) pool.on?.('error', () => {});
+  const both = sendingBoth();
   return {
     library: 'pg',
     dialect: 'postgres',
-    transaction: async (work, { isolation }) => {
+    transaction: async (work, { isolation, opening }) => {
       const client = await pool.connect();
       let broken: Error | undefined;
       // A connection that dies between two statements emits `error`; without a listener that ends the process.
       const onError = (error: Error) => void (broken ??= error);
       client.on('error', onError);
       try {
-        await client.query(isolation ? `begin isolation level ${isolation}` : 'begin');
-        const result = await work(client);
+        const begin = isolation ? `begin isolation level ${isolation}` : 'begin';
+        const opened = opening === undefined ? undefined : await both(client, begin, opening);
+        if (!opened) await client.query(begin);
+        const result = await work(client, opened);
         const { command } = await client.query('commit');
         // The friendly answer of PostgreSQL to the commit of a transaction in which a statement has failed.
         if (command === 'ROLLBACK') throw abortedError('pg');
@@ -71,6 +76,32 @@ export function fromPg<Client extends PgPoolClientLike = PgPoolClientLike>(
   };
 }
 
+/**
+ * `begin` and a statement in one message, and what the statement has answered. Undefined, and nothing open, with what only
+ * resembles pg and answers as if they were one.
+ */
+function sendingBoth() {
+  let tellsBoth = true;
+  return async (
+    client: PgClientLike,
+    begin: string,
+    statement: string,
+  ): Promise<SqlResult | undefined> => {
+    if (!tellsBoth) return undefined;
+    const answers: unknown = await client.query(`${begin}; ${statement}`);
+    if (Array.isArray(answers)) return resultOf(answers[1] as PgAnswer);
+    // Nobody can tell how it was carried out, so it must not have been.
+    tellsBoth = false;
+    await client.query('rollback');
+    return undefined;
+  };
+}
+
+const resultOf = <Row>({ rows, rowCount }: PgAnswer): SqlResult<Row> => ({
+  rows: rows as Row[],
+  rowCount: rowCount ?? 0,
+});
+
 export const pgHandle: KnownHandle<PgClientLike> = {
   accepts: 'a pg Pool, Client or PoolClient',
   recognise: (handle) =>
@@ -83,10 +114,8 @@ export const pgHandle: KnownHandle<PgClientLike> = {
   },
   executor: (client): SqlExecutor => ({
     dialect: 'postgres',
-    query: async <Row>(sql: string, params?: readonly unknown[]) => {
-      const { rows, rowCount } = await client.query(sql, toParams(params, 'postgres'));
-      return { rows: rows as Row[], rowCount: rowCount ?? 0 };
-    },
+    query: async <Row>(sql: string, params?: readonly unknown[]) =>
+      resultOf<Row>(await client.query(sql, toParams(params, 'postgres'))),
   }),
   assertOpen: (client) => assertPgOpen('pg', client),
 };

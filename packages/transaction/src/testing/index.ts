@@ -7,6 +7,7 @@ import type {
 import { faultCases } from './fault-cases.js';
 import { isolationCases } from './isolation-cases.js';
 import { nestingCases } from './nesting-cases.js';
+import { openingCases } from './opening-cases.js';
 import { outcomeCases } from './outcome-cases.js';
 import { sqlCases } from './sql-cases.js';
 
@@ -24,6 +25,7 @@ export function transactionContract(
 ): ContractCase[] {
   const cases = {
     ...outcomeCases(features),
+    ...openingCases(features),
     ...nestingCases(features),
     ...isolationCases(features),
     ...sqlCases(features),

@@ -14,7 +14,7 @@ const attemptAfter = (step: 0 | 1): string =>
   `case when r.state <> 'done' and r.expires_at > now() then r.attempt + ${step} else 1 end`;
 
 /** Wakes who waits, once this is committed; nothing where nobody listens. */
-const notify = (channel: string | undefined): string =>
+export const notify = (channel: string | undefined): string =>
   channel === undefined ? '' : `,\n  pg_notify('${channel}', encode(r.id, 'hex'))`;
 
 /**

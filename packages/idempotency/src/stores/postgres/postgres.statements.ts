@@ -13,6 +13,7 @@ import {
 } from '../sql/sql-rows.js';
 import { statsOf, type StatsRow } from '../sql/sql-stats.js';
 import { PostgresStatementError } from './postgres.errors.js';
+import { openingSql } from './postgres.opening.js';
 import { MIGRATIONS, migrationSql, presenceSql, versionSql } from './postgres.schema.js';
 import type { PostgresTables } from './postgres.schema.js';
 import * as texts from './postgres.sql.js';
@@ -31,6 +32,7 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
   return {
     ...leaseStatements(tables, channel),
     ...tableStatements(tables),
+    opening: openingOf(tables, channel),
 
     async insertOne(sql, { id, name, fingerprint }, hold) {
       const key = bytesOf(id);
@@ -83,6 +85,17 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
     async purge(sql, limit) {
       return (await run(sql, texts.purgeSql(tables), [limit, purgeLock])).rowCount;
     },
+  };
+}
+
+function openingOf(
+  tables: PostgresTables,
+  channel: string | undefined,
+): NonNullable<SqlStatements['opening']> {
+  const text = openingSql(tables, channel);
+  return {
+    text: (request, keepMs) => text(request, keepMs, lockOf(bytesOf(request.id))),
+    answer: ({ rows: [row] }) => row && claimOf({ fence: row['fence'], attempt: 1 }),
   };
 }
 

@@ -1,17 +1,24 @@
-import type { SqlExecutor } from '@acme/nest-transaction';
+import type { SqlExecutor, SqlResult } from '@acme/nest-transaction';
 import type { Claim, ClaimRequest } from '../../core/store.js';
 import type { Answers, Found, Hold, SqlStatements } from './sql-statements.js';
 
-type ClaimStatements = Pick<SqlStatements, 'insertOne' | 'insert' | 'lookup' | 'takeOver'>;
+type ClaimStatements = Pick<
+  SqlStatements,
+  'opening' | 'insertOne' | 'insert' | 'lookup' | 'takeOver'
+>;
 
-/** As for many. */
+/** As for many. `opened` is what the opening statement has answered, where it was carried out. */
 export async function claimOne(
   statements: ClaimStatements,
   sql: SqlExecutor,
   request: ClaimRequest,
   hold: Hold,
+  opened?: SqlResult,
 ): Promise<Claim> {
-  const answer = await statements.insertOne(sql, request, hold);
+  const answer =
+    opened && statements.opening
+      ? statements.opening.answer(opened)
+      : await statements.insertOne(sql, request, hold);
   if (answer) return answer;
   const [claim] = await claimKnown(statements, sql, [request], hold, new Map());
   return claim!;

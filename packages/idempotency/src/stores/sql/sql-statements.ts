@@ -1,4 +1,4 @@
-import type { SqlExecutor } from '@acme/nest-transaction';
+import type { SqlExecutor, SqlResult } from '@acme/nest-transaction';
 import type {
   AttemptsLeft,
   Claim,
@@ -38,6 +38,11 @@ export type Answers = ReadonlyMap<string, Claim>;
 export interface SqlStatements {
   /** The same as `insert` for one key, which nearly all claims are of; undefined: it has to be looked up. */
   insertOne(sql: SqlExecutor, request: ClaimRequest, hold: Hold): Promise<Claim | undefined>;
+  /** What `insertOne` does without a lease, as a text without parameters, and what it says. */
+  readonly opening?: {
+    text(request: ClaimRequest, keepMs: number): string;
+    answer(result: SqlResult): Claim | undefined;
+  };
   /** Claims what is not there yet. May answer for others as well, where that costs nothing. */
   insert(sql: SqlExecutor, requests: readonly ClaimRequest[], hold: Hold): Promise<Answers>;
   /** What is there, of what can be seen. */

@@ -1,4 +1,4 @@
-import type { SqlDialect, SqlExecutor } from '@acme/nest-transaction';
+import type { SqlDialect, SqlExecutor, SqlResult } from '@acme/nest-transaction';
 import type {
   AttemptsLeft,
   Claim,
@@ -115,10 +115,21 @@ export abstract class SqlStore implements SqlIdempotencyStore {
 }
 
 class Claims implements TransactionalClaims {
-  constructor(private readonly statements: SqlStatements) {}
+  readonly opening?: (request: ClaimRequest, ttlMs: number) => string;
 
-  claim(sql: SqlExecutor, request: ClaimRequest, ttlMs: number): Promise<Claim> {
-    return claimOne(this.statements, sql, request, { lease: undefined, keepMs: ttlMs });
+  constructor(private readonly statements: SqlStatements) {
+    const { opening } = statements;
+    if (opening) this.opening = (request, ttlMs) => opening.text(request, ttlMs);
+  }
+
+  claim(
+    sql: SqlExecutor,
+    request: ClaimRequest,
+    ttlMs: number,
+    opened?: SqlResult,
+  ): Promise<Claim> {
+    const hold = { lease: undefined, keepMs: ttlMs };
+    return claimOne(this.statements, sql, request, hold, opened);
   }
 
   claimMany(sql: SqlExecutor, requests: readonly ClaimRequest[], ttlMs: number): Promise<Claim[]> {

@@ -19,13 +19,19 @@ export async function postgresStatements(run: Run, ground: Ground): Promise<void
       'ours, PostgreSQL, no reply, replay': await sent(() => silent('silent')),
       'ours, PostgreSQL, replay': await sent(() => replying('replying')),
     };
-    for (const [who, statements] of Object.entries({
+    for (const [who, messages] of Object.entries({
       'bare PostgreSQL transaction': bare,
       ...calls,
-    }))
-      sentRow(run, who, `${statements.length} statements, ${commitsIn(statements)} commits`);
-    const mine = calls['ours, PostgreSQL, no reply, first'];
-    const withReply = calls['ours, PostgreSQL, first'];
+    })) {
+      const statements = statementsIn(messages);
+      sentRow(
+        run,
+        who,
+        `${statements.length} statements in ${messages.length} messages, ${commitsIn(statements)} commits`,
+      );
+    }
+    const mine = statementsIn(calls['ours, PostgreSQL, no reply, first']);
+    const withReply = statementsIn(calls['ours, PostgreSQL, first']);
     run.figure('pgTxExtraStatementsVoid', mine.length - bare.length);
     run.figure('pgTxExtraStatementsReply', withReply.length - bare.length);
     const most = Math.max(commitsIn(mine), commitsIn(withReply));
@@ -36,7 +42,11 @@ export async function postgresStatements(run: Run, ground: Ground): Promise<void
   }
 }
 
-/** Sees the statements of every connection of the pool, whoever sends them. */
+/** A message may hold several. */
+const statementsIn = (messages: readonly string[]): string[] =>
+  messages.flatMap((message) => message.split(/;\s+/));
+
+/** Sees the messages of every connection of the pool, whoever sends them. */
 function recordStatements(pool: pg.Pool): (work: () => Promise<unknown>) => Promise<string[]> {
   let statements: string[] = [];
   pool.on('connect', (client) => {
