@@ -7,6 +7,8 @@ import { derivedKey } from './core/identity.js';
 export interface IdempotencyInfo {
   /** Name of the record: 64 hexadecimal digits that do not tell the key. For logs, and for looking into the store. */
   readonly id: string;
+  /** The key, as whoever repeats the call has chosen it. It may tell something about them: log `id` instead. */
+  readonly key: string;
   /**
    * Greater than that of every earlier claim of this key. A resource that remembers the greatest one it has seen can refuse
    * a runner that was overtaken, which no lease can.
@@ -26,6 +28,13 @@ export interface IdempotencyInfo {
   deriveKey(label: string): string;
 }
 
+/** @internal What a claim itself does not know about its call. */
+export interface KeyedCall {
+  readonly key: string;
+  /** As who has delivered the message counts; 1 where nobody does. */
+  readonly attempt: number;
+}
+
 /** @internal The claim under which some code runs. */
 export class RunningClaim implements IdempotencyInfo {
   #ended = false;
@@ -33,7 +42,7 @@ export class RunningClaim implements IdempotencyInfo {
   private constructor(
     private readonly claim: ClaimInfo,
     private readonly outer: RunningClaim | undefined,
-    private readonly counted: number,
+    private readonly call: KeyedCall,
   ) {}
 
   static current(): RunningClaim | undefined {
@@ -44,12 +53,16 @@ export class RunningClaim implements IdempotencyInfo {
     return this.claim.id;
   }
 
+  get key(): string {
+    return this.call.key;
+  }
+
   get fence(): number {
     return this.claim.fence;
   }
 
   get attempt(): number {
-    return Math.max(this.claim.attempt, this.counted);
+    return Math.max(this.claim.attempt, this.call.attempt);
   }
 
   get signal(): AbortSignal {
@@ -68,9 +81,8 @@ export class RunningClaim implements IdempotencyInfo {
     return (!this.#ended && this.id === id) || (this.outer?.holds(id) ?? false);
   }
 
-  /** @param counted the attempt, as who has delivered the message counts */
-  static run<R>(claim: ClaimInfo, counted: number, fn: () => Promise<R>): Promise<R> {
-    const running = new RunningClaim(claim, storage.getStore(), counted);
+  static run<R>(claim: ClaimInfo, call: KeyedCall, fn: () => Promise<R>): Promise<R> {
+    const running = new RunningClaim(claim, storage.getStore(), call);
     const end = <V>(value: V): V => {
       running.#ended = true;
       return value;

@@ -153,7 +153,8 @@ export class IdempotencyService {
     const { name, principal: _, fingerprint, serialize, ...rest } = options;
     const own = isEmpty(rest) ? NOTHING : rest;
     this.refuse(name, own, serialize);
-    const id = this.idOf(key, options);
+    const text = checked(key);
+    const id = this.idOf(text, options);
     if (RunningClaim.current()?.holds(id)) {
       observed?.nested();
       return fn();
@@ -164,6 +165,7 @@ export class IdempotencyService {
     const deadline = MessageContext.current()?.message.deadline;
     const execution = await protection.execute({
       id,
+      key: text,
       name,
       fingerprint: fingerprint === undefined ? undefined : fingerprintOf(fingerprint),
       settings,

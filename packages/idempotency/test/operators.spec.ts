@@ -137,9 +137,19 @@ describe('@IdempotencyInfo()', () => {
     await jobs.run({ id: 'x' });
     await jobs.run({ id: 'x' }, 'note');
     expect(jobs.infos).toEqual([
-      expect.objectContaining({ id: expect.stringMatching(/^[0-9a-f]{64}$/), attempt: 1 }),
+      expect.objectContaining({
+        id: expect.stringMatching(/^[0-9a-f]{64}$/),
+        key: 'x',
+        attempt: 1,
+      }),
     ]);
     expect(jobs.infos[0]!.deriveKey('card')).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('gives the key to a piece of code, too', async () => {
+    const { service } = await open();
+    const key = await service.run(17, async () => IdempotencyInfo.current()?.key, owner);
+    expect(key).toBe('17');
   });
 
   it('gives nothing where a call runs without a claim, whatever was passed', async () => {

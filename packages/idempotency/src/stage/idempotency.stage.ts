@@ -119,10 +119,9 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
       observed?.unkeyed();
       return runWith(undefined);
     }
-    const { namespace } = this.protection.options;
     const resolver = this.resolverOf(options, kind);
     const principal = resolver && (await principalBy(resolver, call));
-    const id = recordIdOf({ namespace, principal, name, key });
+    const id = this.idOf({ principal, name, key });
     // Inside its own claim it is part of the call that is under way, not a duplicate of it.
     if (RunningClaim.current()?.holds(id)) {
       observed?.nested();
@@ -134,6 +133,7 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     const kept = { id, name, maxReplySize };
     const execution = await this.protection.execute({
       id,
+      key,
       name,
       fingerprint: fingerprintFor(call, kind),
       settings,
@@ -161,6 +161,10 @@ export class IdempotencyStage implements BodyStageService<StageOptions> {
     reply?.replay(stored.head);
     if (stored.error) throw errorOf(stored.error);
     return serialization ? serialization.replay(stored.body) : stored.body;
+  }
+
+  private idOf(scope: Omit<Parameters<typeof recordIdOf>[0], 'namespace'>): string {
+    return recordIdOf({ namespace: this.protection.options.namespace, ...scope });
   }
 
   /** Whoever gives `serialize` has said what is stored. */

@@ -4,7 +4,7 @@ import type { Transactions } from '@acme/nest-transaction';
 import type { AttemptFate, AttemptLimit, Conclusion, GuardedCall } from '../core/attempt.js';
 import type { Execution } from '../core/engine.js';
 import { textOf } from '../core/text-of.js';
-import { RunningClaim } from '../idempotency-info.js';
+import { RunningClaim, type KeyedCall } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyLeaseLostError,
@@ -27,7 +27,7 @@ import { StoreGuard } from './store-guard.js';
 export type ModeOptions = Pick<IdempotentOptions, 'mode' | 'store'>;
 
 /** One call to protect. */
-export interface ProtectedCall {
+export interface ProtectedCall extends KeyedCall {
   readonly id: string;
   readonly name: string;
   readonly fingerprint: string | undefined;
@@ -35,8 +35,6 @@ export interface ProtectedCall {
   readonly waitMs: number;
   readonly options: Pick<IdempotentOptions, 'mode' | 'store' | 'effect' | 'isolation'>;
   readonly attempts: AttemptLimit | undefined;
-  /** The attempt, as who has delivered the message counts; 1 where nobody does. */
-  readonly attempt: number;
   /** Nobody but a redelivery will ask for the outcome: an event. */
   readonly redelivers: boolean;
   /** Who watches it, if anybody does. */
@@ -96,7 +94,7 @@ export class Protection {
       attempts: call.attempts,
       run: (claim) => {
         started = true;
-        return RunningClaim.run(claim, call.attempt, () => call.run());
+        return RunningClaim.run(claim, call, () => call.run());
       },
       conclude: (value) => call.conclude(value),
       concludeError: (error) => call.concludeError(error),
