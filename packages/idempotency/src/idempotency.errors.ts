@@ -62,7 +62,7 @@ export function isIdempotencyError(error: unknown, code?: IdempotencyErrorCode):
 }
 
 /** Not this attempt's fault, so it does not count as one. */
-const later = (afterMs: number): SettleDecision => ({
+const later = (afterMs?: number): SettleDecision => ({
   action: 'retry',
   afterMs,
   countAttempt: false,
@@ -153,11 +153,15 @@ export class IdempotencyPrincipalRequiredError extends IdempotencyError {
 export class IdempotencyStoreUnavailableError extends IdempotencyError {
   readonly code = 'IDEMPOTENCY_STORE_UNAVAILABLE';
 
-  constructor(store: string, cause: unknown) {
+  constructor(
+    /** As it is named in logs. */
+    readonly store: string,
+    cause: unknown,
+  ) {
     super(
       'IDEMPOTENCY_STORE_UNAVAILABLE',
       `The idempotency store (${store}) cannot be asked. Nothing was run; repeat the call later with the same key.`,
-      { http: 503, grpc: 14, retryAfterMs: 1_000, cause, decision: later(1_000) },
+      { http: 503, grpc: 14, retryAfterMs: 1_000, cause, decision: later() },
     );
   }
 }

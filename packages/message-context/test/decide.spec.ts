@@ -25,9 +25,9 @@ import {
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-const retry: SettleDecision = { action: 'retry', afterMs: 250, countAttempt: true };
+const retry: SettleDecision = { action: 'retry', afterMs: undefined, countAttempt: true };
 const park = (code: string, reason: string): SettleDecision => ({ action: 'park', code, reason });
-const decide = (error: unknown): SettleDecision => decisionFor(error, 250);
+const decide = (error: unknown): SettleDecision => decisionFor(error);
 const grpc = (code: number): Error => Object.assign(new Error('rpc'), { code, details: 'said' });
 const withStatus = (status: unknown): Error =>
   Object.assign(new Error('own'), { [STATUS]: status });

@@ -151,9 +151,19 @@ describe('refusing a delivery', () => {
     refuse(
       decision,
       { reject: () => done.push('reject'), requeue: () => done.push('requeue') },
-      hold,
+      { hold, attempt: 1 },
     );
     expect(done).toEqual([expected]);
+  });
+
+  it('holds it longer with every attempt where nobody says how long', () => {
+    const held: number[] = [];
+    const hold = { for: (afterMs: number) => held.push(afterMs) } as unknown as LocalHold;
+    const refusals = { reject: () => {}, requeue: () => {} };
+    for (const attempt of [1, 2, 9])
+      refuse({ action: 'retry', countAttempt: false }, refusals, { hold, attempt });
+    refuse({ action: 'retry', afterMs: 7, countAttempt: true }, refusals, { hold, attempt: 9 });
+    expect(held).toEqual([1_000, 2_000, 5_000, 7]);
   });
 });
 

@@ -143,7 +143,7 @@ describe('two copies of this package in one process', () => {
     ] as const) {
       const signal = new makes.RetryLater({ after: 5, code: 'BUSY' });
       expect(reads.signalOf(signal)).toEqual({ action: 'retry', afterMs: 5, countAttempt: true });
-      expect(reads.decisionFor(new makes.NonRetryableError('BAD'), 1)).toMatchObject({
+      expect(reads.decisionFor(new makes.NonRetryableError('BAD'))).toMatchObject({
         action: 'park',
         code: 'BAD',
       });

@@ -28,7 +28,8 @@ export function hasMethods(value: unknown, ...names: string[]): value is object 
 /** `a PoolClient`, for errors. */
 export function describe(value: unknown): string {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
-    return String(value as string);
+    // Somebody gives a URL where a pool is wanted, and in it stands a password.
+    return typeof value === 'string' ? 'a text' : String(value as string);
   }
   const name = typeof value === 'function' ? value.name : value.constructor?.name;
   return name ? `a ${name}` : 'an object without a class';

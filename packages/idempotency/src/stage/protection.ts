@@ -8,6 +8,7 @@ import { RunningClaim, type KeyedCall } from '../idempotency-info.js';
 import {
   IdempotencyConfigurationError,
   IdempotencyLeaseLostError,
+  type IdempotencyStoreUnavailableError,
   isIdempotencyError,
   TransactionUnusedError,
 } from '../idempotency.errors.js';
@@ -54,6 +55,8 @@ export class Protection {
   readonly #settings = new WeakMap<object, Partial<Record<CallKind, CallSettings>>>();
   /** Errors pass through every protected call that they leave. */
   readonly #reported = new WeakSet<object>();
+  /** Stores that could not be asked the last time. */
+  readonly #down = new Set<string>();
 
   constructor(
     readonly options: ResolvedModuleOptions,
@@ -107,9 +110,10 @@ export class Protection {
     const conflict = { waitMs: call.waitMs, retryAfterMs: settings.retryAfterMs };
     const ask = (asked: GuardedCall): Promise<Execution> =>
       guard.engine.execute(asked, conflict, runner);
-    const execution = observed
+    const asking = observed
       ? observed.asking(guarded, { ...this.targetOf(options), attempt: call.attempt }, ask)
       : ask(guarded);
+    const execution = this.#down.has(guard.store.label) ? this.recovering(asking, guard) : asking;
     // What the module says is for calls with a lease: without its database, a transaction cannot be had.
     return settings.onStoreError === 'open' && guard.modeOf(options) === 'lease'
       ? this.orOpen(execution, call, () => started)
@@ -171,10 +175,29 @@ export class Protection {
     const status = isIdempotencyError(error) ? statusOf(error) : undefined;
     if (!status || status.http < 500 || this.#reported.has(error as object)) return;
     this.#reported.add(error as object);
+    if (isIdempotencyError(error, 'IDEMPOTENCY_STORE_UNAVAILABLE'))
+      this.isDown(error as IdempotencyStoreUnavailableError);
     const message = MessageContext.current()?.message;
     const writtenDown =
       message?.delivery.settles && (!message.expectsReply || message.transport === 'golevelup');
     if (!writtenDown) this.logger.error(`${name}: ${status.reason}: ${String(error)}`);
+  }
+
+  /** Events that are given back are no failures, and each by itself is not worth a line; that all of them are, is. */
+  private isDown({ store, cause }: IdempotencyStoreUnavailableError): void {
+    if (this.#down.has(store)) return;
+    this.#down.add(store);
+    this.logger.warn(
+      `The store (${store}) cannot be asked (${textOf(cause)}): calls are refused, and events given back, until it can. A queue with a delivery limit parks an event that comes back too often.`,
+    );
+  }
+
+  /** The first call that gets an answer again tells so. */
+  private async recovering(execution: Promise<Execution>, guard: StoreGuard): Promise<Execution> {
+    const answered = await execution;
+    const { label } = guard.store;
+    if (this.#down.delete(label)) this.logger.log(`The store (${label}) can be asked again.`);
+    return answered;
   }
 
   /** Says something once for every subject, not once for every message. */

@@ -32,7 +32,7 @@ export function fateAfter(error: unknown, message: InboundMessage | undefined): 
   if (!message) return 'counted';
   const { transport, delivery } = message;
   // There, the handler of errors that an application has may decide otherwise, so only what says so itself is sure.
-  const assumed = transport === 'golevelup' ? undefined : decisionFor(error, 0);
+  const assumed = transport === 'golevelup' ? undefined : decisionFor(error);
   const decided = delivery.decision ?? signalOf(error) ?? assumed;
   return decided ? fateOf(decided) : 'counted';
 }

@@ -13,9 +13,9 @@ const FINAL_GRPC = new Set([3, 5, 6, 7, 9, 11, 12, 15, 16]);
  * What becomes of a delivery whose handler failed with `error`, when nobody decided otherwise.
  *
  * Signals say it themselves. An error that blames the message (4xx, final gRPC status) is parked: it would fail again.
- * Everything else is retried after `retryAfterMs`, because losing a message is worse than trying it twice. Never throws.
+ * Everything else is retried, because losing a message is worse than trying it twice. Never throws.
  */
-export function decisionFor(error: unknown, retryAfterMs: number): SettleDecision {
+export function decisionFor(error: unknown): SettleDecision {
   const signal = signalOf(error);
   if (signal) return signal;
   const status = statusOf(error);
@@ -31,7 +31,7 @@ export function decisionFor(error: unknown, retryAfterMs: number): SettleDecisio
       reason: textOf(error),
     };
   }
-  return { action: 'retry', afterMs: status?.retryAfterMs ?? retryAfterMs, countAttempt: true };
+  return { action: 'retry', afterMs: status?.retryAfterMs, countAttempt: true };
 }
 
 function blamesTheMessage(http: number | undefined, grpc: number | undefined): boolean {

@@ -11,8 +11,8 @@ export type SettleDecision =
   | { readonly action: 'reject' }
   | {
       readonly action: 'retry';
-      /** Milliseconds until the next attempt. */
-      readonly afterMs: number;
+      /** Milliseconds until the next attempt; undefined: longer with each one, one second to five. */
+      readonly afterMs?: number | undefined;
       /** `false` when the message is not to blame: the attempt does not bring it nearer to being parked. */
       readonly countAttempt: boolean;
     }

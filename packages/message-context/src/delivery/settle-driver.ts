@@ -54,13 +54,15 @@ export class LocalHold {
 export function refuse(
   decision: Exclude<SettleDecision, { action: 'ack' }>,
   refusals: Refusals,
-  hold: LocalHold,
+  { hold, attempt }: { readonly hold: LocalHold; readonly attempt: number },
 ): void {
   switch (decision.action) {
     case 'requeue':
       return refusals.requeue(false);
     case 'retry':
-      return hold.for(decision.afterMs, () => refusals.requeue(decision.countAttempt));
+      return hold.for(decision.afterMs ?? holdAfterFailureMs(attempt), () =>
+        refusals.requeue(decision.countAttempt),
+      );
     case 'reject':
     case 'park':
       return refusals.reject();

@@ -4,7 +4,7 @@ import type { SettleDecision } from '../../delivery/decision.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
 import { signalOf } from '../../delivery/outcome-signals.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
-import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
+import { refuse, type LocalHold } from '../../delivery/settle-driver.js';
 import { writeSafely } from '../../read-safely.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
@@ -38,12 +38,12 @@ export class GolevelupDriver {
     handler: () => Promise<unknown>,
     { ownFailurePolicy }: Policy,
   ): Promise<unknown> {
-    const { raw } = context.message;
+    const { raw, attempt } = context.message;
     const outcome = await this.run(context, handler, ownFailurePolicy);
     [raw]
       .flat()
       .forEach((one) => this.#settled.set(one as object, outcome.decision ?? { action: 'ack' }));
-    return outcome.decision ? this.responseFor(outcome.decision) : outcome.response;
+    return outcome.decision ? this.responseFor(outcome.decision, attempt) : outcome.response;
   }
 
   private async run(
@@ -61,7 +61,7 @@ export class GolevelupDriver {
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
       if (!explicit && ownFailurePolicy) throw error;
-      const decision = explicit ?? decisionFor(error, holdAfterFailureMs(context.message.attempt));
+      const decision = explicit ?? decisionFor(error);
       reportFailure(this.parts.log, context.message, error, decision);
       return { decision };
     }
@@ -102,13 +102,13 @@ export class GolevelupDriver {
     }
   }
 
-  private responseFor(decision: SettleDecision): Promise<unknown> {
+  private responseFor(decision: SettleDecision, attempt: number): Promise<unknown> {
     if (decision.action === 'ack') return Promise.resolve(undefined);
     return new Promise((done) => {
       refuse(
         decision,
         { reject: () => done(this.parts.nack(false)), requeue: () => done(this.parts.nack(true)) },
-        this.parts.hold,
+        { hold: this.parts.hold, attempt },
       );
     });
   }

@@ -5,7 +5,7 @@ import type { SettleDecision } from '../../delivery/decision.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
 import { signalOf } from '../../delivery/outcome-signals.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
-import { holdAfterFailureMs, refuse, type LocalHold } from '../../delivery/settle-driver.js';
+import { refuse, type LocalHold } from '../../delivery/settle-driver.js';
 import { writeSafely } from '../../read-safely.js';
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
@@ -16,7 +16,8 @@ export class NestRmqDriver {
   ) {}
 
   succeeded(context: MessageContext, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {
-    this.carryOut(context.message.delivery.decision ?? { action: 'ack' }, delivery, channel);
+    const { attempt, delivery: decided } = context.message;
+    this.carryOut(decided.decision ?? { action: 'ack' }, attempt, delivery, channel);
   }
 
   /** A decision taken before the failure gives way to it when it was an ack: what it stood for was rolled back. */
@@ -31,14 +32,15 @@ export class NestRmqDriver {
     const kept = decision?.action === 'ack' ? undefined : decision;
     // Filters make words for the sender of an error. A signal is no such words: a filter that throws one has decided.
     const cause = thrown && !signalOf(error) ? thrown.error : error;
-    const settled = kept ?? decisionFor(cause, holdAfterFailureMs(context.message.attempt));
+    const settled = kept ?? decisionFor(cause);
     // Nest's own filter has written down what it did not know, stack and all.
     reportFailure(this.log, context.message, cause, settled, { alreadyLogged: true });
-    this.carryOut(settled, delivery, channel);
+    this.carryOut(settled, context.message.attempt, delivery, channel);
   }
 
   private carryOut(
     decision: SettleDecision,
+    attempt: number,
     delivery: AmqpDeliveryLike,
     channel: AmqpChannelLike,
   ): void {
@@ -64,7 +66,7 @@ export class NestRmqDriver {
             counts ? channel.reject(delivery, true) : channel.nack(delivery, false, true),
           ),
       },
-      this.hold,
+      { hold: this.hold, attempt },
     );
   }
 }
