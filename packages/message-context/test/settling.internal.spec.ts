@@ -57,6 +57,23 @@ describe('the channel that a handler sees', () => {
     expect(ignored).toEqual([decision.action]);
   });
 
+  it('names the handler that has decided, and not one that handles another message', () => {
+    const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
+    const facts = {
+      transport: 'rmq',
+      name: 'n',
+      payload: 1,
+      expectsReply: false,
+      raw: {},
+    } as const;
+    const [first, other] = [contexts.open(facts, true), contexts.open(facts, true)];
+    const sibling = contexts.sibling(first, facts);
+    sibling.run(() => first.message.delivery.settle({ action: 'requeue' }));
+    first.run(() => other.message.delivery.settle({ action: 'requeue' }));
+    expect(first.message.delivery.decidedIn).toBe(sibling);
+    expect(other.message.delivery.decidedIn).toBeUndefined();
+  });
+
   it('settles other deliveries as it is told', () => {
     const { delivery, channel, guarded } = setUp();
     const other = message(8);

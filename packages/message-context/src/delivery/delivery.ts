@@ -10,7 +10,10 @@ export interface Delivery {
   /** `false` on transports that have nothing to settle (HTTP, gRPC, plain methods): decisions are kept but not carried out. */
   readonly settles: boolean;
   readonly decision: SettleDecision | undefined;
-  /** Several handlers of one event share a delivery: the context of the one that has decided, if it was one. */
+  /**
+   * Several handlers of one event share a delivery: the context of the one that has decided. Undefined when it was none of
+   * them, but code outside of any context or in that of another message, as where a batch is settled by its last one.
+   */
   readonly decidedIn: MessageContext | undefined;
   /** Records the decision. The first one wins; a later one is logged and has no effect. Returns whether it was taken. */
   settle(decision: SettleDecision): boolean;
@@ -65,7 +68,8 @@ export class RecordedDelivery implements Delivery {
       return false;
     }
     this.#decision = decision;
-    this.#decidedIn = storage.current.getStore();
+    const context = storage.current.getStore();
+    this.#decidedIn = context?.message.delivery === this ? context : undefined;
     return true;
   }
 }
