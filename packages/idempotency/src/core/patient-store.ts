@@ -117,9 +117,13 @@ export class PatientStore {
     throw new IdempotencyStoreUnavailableError(this.store.label, cause);
   }
 
-  /** What was claimed and not run is no attempt: of too many a message would be parked because of the store. */
+  /**
+   * What was claimed and not run is no attempt: of too many a message would be parked because of the store. Those before it
+   * were, and a store that is slow now and then must not keep a poisonous message alive.
+   */
   private giveBack(requests: readonly ClaimRequest[], terms: LeaseTerms): Promise<void> {
-    return this.release(requests, terms);
+    const { attemptTtlMs: ttlMs } = terms;
+    return this.release(requests, terms, ttlMs === undefined ? ttlMs : { ttlMs, counted: false });
   }
 
   private async settleAgain(settle: () => Promise<LeaseState>): Promise<Settled> {
