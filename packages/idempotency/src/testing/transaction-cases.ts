@@ -170,6 +170,25 @@ export const transactionCases: Cases = {
     same((await store.get(request.id))?.state, 'done', 'what is done');
   },
 
+  'counts no attempt of which that is said, where an old record has expired': async (fixture) => {
+    const { store } = fixture;
+    const request = requestFor();
+    await fixture.transaction((sql) => store.inTransaction.claim(sql, request, 5));
+    await until(async () => (await store.get(request.id)) === undefined, 'it expires');
+    await store.uncountAttempt(request, MINUTE_MS);
+    same(await store.countAttempt(request, MINUTE_MS), 1, 'the one in its place');
+  },
+
+  'remembers attempts anew from one that is not to count': async (fixture) => {
+    const { store } = fixture;
+    const request = requestFor();
+    await store.countAttempt(request, 1_000);
+    const before = (await store.get(request.id))!.expiresAt;
+    await store.uncountAttempt(request, MINUTE_MS);
+    const after = (await store.get(request.id))!.expiresAt;
+    holds(after.getTime() - before.getTime() > 30_000, 'it is kept longer');
+  },
+
   'leaves a claim of an open transaction alone': async (fixture) => {
     const { store } = fixture;
     const request = requestFor();

@@ -183,15 +183,22 @@ on duplicate key update
 returning state, attempt`;
 
 /**
- * id, name, how long attempts are kept, in ms. The first attempt was not counted: without a record of it, there were none.
- * Somebody runs it: 1205.
+ * id, name, how long attempts are kept, in ms. The first attempt was not counted: without a record of it, or with one that
+ * has expired, there were none. Somebody runs it: 1205.
  */
 export const uncountAttemptSql = ({ records }: MariaDbTables): string => `
 ${waiting(0)}
 insert into ${records} (id, name, state, fence, attempt, created_at, expires_at)
 values (?, ?, 'free', ${CLOCK}, 0, ${NOW}, ${IN_MS})
 on duplicate key update
-  attempt = if(state = 'free' and expires_at > ${NOW}, greatest(attempt, 1) - 1, attempt)`;
+  attempt = if(${IS_FREE}, if(${COUNTS_ON}, greatest(attempt, 1) - 1, 0), attempt),
+  state = if(${IS_FREE}, 'free', state),
+  name = if(state = 'free', values(name), name),
+  token = if(state = 'free', null, token),
+  fingerprint = if(state = 'free', null, fingerprint),
+  outcome = if(state = 'free', null, outcome),
+  locked_until = if(state = 'free', null, locked_until),
+  expires_at = if(state = 'free', values(expires_at), expires_at)`;
 
 /** id. Where every read locks, it waits a second for an open transaction, and then fails with 1205. */
 export const getSql = ({ records }: MariaDbTables): string => `

@@ -156,16 +156,22 @@ returning r.attempt`;
 
 /**
  * $1 id, $2 name, $3 lock, $4 how long attempts are kept, in ms. The first attempt was not counted: without a record of it,
- * there were none.
+ * or with one that has expired, there were none.
  */
 export const uncountAttemptSql = ({ records }: PostgresTables): string => `
 insert into ${records} as r (id, name, state, fence, attempt, created_at, expires_at)
 select $1::bytea, $2::text, 'free', ${CLOCK}, 0, now(), ${inMs('$4')}
 where pg_try_advisory_xact_lock($3::bigint)
 on conflict (id) do update
-set attempt = greatest(r.attempt - 1, 0),
+set name = excluded.name,
+    state = 'free',
+    token = null,
+    fingerprint = null,
+    outcome = null,
+    attempt = case when r.state <> 'done' and r.expires_at > now() then greatest(r.attempt - 1, 0) else 0 end,
+    locked_until = null,
     expires_at = excluded.expires_at
-where r.state = 'free' and r.expires_at > now()`;
+where ${IS_FREE}`;
 
 /** $1 id. */
 export const getSql = ({ records }: PostgresTables): string => `
