@@ -82,8 +82,11 @@ const KEYS_OF: Readonly<Record<CallKind, string>> = {
   method: 'a plain method has only its first argument (payload)',
 };
 
-/** Every call of it would be refused for the want of a key. */
-function problemsOfKey({ kinds, options: { keyFrom } }: StageHandler<StageOptions>): string[] {
+/** Every call of it would be refused for the want of a key, or run without protection. */
+function problemsOfKey({
+  kinds,
+  options: { keyFrom, required },
+}: StageHandler<StageOptions>): string[] {
   if (problemsOfCall({ keyFrom }).length > 0) return [];
   const calls = callKindsOf(kinds);
   if (keyFrom === undefined)
@@ -94,12 +97,14 @@ function problemsOfKey({ kinds, options: { keyFrom } }: StageHandler<StageOption
       : [];
   const sources = [keyFrom].flat() as KeySource[];
   const isKeyless = (call: CallKind): boolean => !sources.some((source) => canHold(source, call));
-  return [...calls]
-    .filter((call) => KEYS_OF[call] !== '' && isKeyless(call))
-    .map(
-      (call) =>
-        `keyFrom: ${KEYS_OF[call]}, and no ${sources.map(kindOf).join(' or ')}, so every call would be refused. Say where its key is.`,
-    );
+  const keyless = [...calls].filter((call) => KEYS_OF[call] !== '' && isKeyless(call));
+  // Of a handler with several doors, those that have none are meant.
+  if (required === false && keyless.length < calls.size) return [];
+  const fate = required === false ? 'run without protection' : 'be refused';
+  return keyless.map(
+    (call) =>
+      `keyFrom: ${KEYS_OF[call]}, and no ${sources.map(kindOf).join(' or ')}, so every call would ${fate}. Say where its key is.`,
+  );
 }
 
 function canHold(source: KeySource, call: CallKind): boolean {
