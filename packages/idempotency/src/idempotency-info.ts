@@ -107,13 +107,16 @@ const PARAMETER = Symbol.for('@acme/nest-idempotency:info-parameter');
 
 const METHODS = Symbol.for('@acme/nest-idempotency:info-methods');
 
-/** @internal The methods of a class that have such a parameter, inherited ones included. */
+/** @internal The methods of a class that have such a parameter, inherited ones included, unless an override has none. */
 export function methodsWithInfo(prototype: object): (string | symbol)[] {
-  const keys = new Set<string | symbol>();
-  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null)
+  const found = new Set<string | symbol>();
+  const overridden = new Set<string | symbol>();
+  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
     for (const key of (Reflect.getOwnMetadata(METHODS, at) ?? []) as (string | symbol)[])
-      keys.add(key);
-  return [...keys];
+      if (!overridden.has(key)) found.add(key);
+    for (const key of Reflect.ownKeys(at)) overridden.add(key);
+  }
+  return [...found];
 }
 
 /**

@@ -323,6 +323,15 @@ describe('a handler that cannot be protected', () => {
       @Post('info')
       override info(@IdempotencyInfo() _info: IdempotencyInfo): void {}
     }
+    @Controller()
+    class Override extends Unprotected {
+      @Post('info')
+      override info(): void {}
+    }
+    @Controller()
+    class Inherited extends Unprotected {}
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Override))).toEqual([]);
+    expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Inherited))).toHaveLength(1);
     expect(await problemsOf(appWith({ namespace: 'x', store: lease }, Unprotected))).toEqual([
       expect.stringMatching(
         /^@IdempotencyInfo\(\) on Unprotected\.info: the method is not protected/,
