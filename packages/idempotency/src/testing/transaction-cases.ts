@@ -175,7 +175,7 @@ export const transactionCases: Cases = {
     const request = requestFor();
     await fixture.transaction((sql) => store.inTransaction.claim(sql, request, 5));
     await until(async () => (await store.get(request.id)) === undefined, 'it expires');
-    await store.uncountAttempt(request, MINUTE_MS);
+    for (let time = 0; time < 2; time += 1) await store.uncountAttempt(request, MINUTE_MS);
     same(await store.countAttempt(request, MINUTE_MS), 1, 'the one in its place');
   },
 
