@@ -179,6 +179,14 @@ export const transactionCases: Cases = {
     same(await store.countAttempt(request, MINUTE_MS), 1, 'the one in its place');
   },
 
+  'begins to count with the second attempt where an old record has expired': async (fixture) => {
+    const { store } = fixture;
+    const request = requestFor();
+    await fixture.transaction((sql) => store.inTransaction.claim(sql, request, 5));
+    await until(async () => (await store.get(request.id)) === undefined, 'it expires');
+    same(await store.countAttempt(request, MINUTE_MS), 2, 'the second attempt');
+  },
+
   'remembers attempts anew from one that is not to count': async (fixture) => {
     const { store } = fixture;
     const request = requestFor();
