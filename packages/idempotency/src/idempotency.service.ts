@@ -3,6 +3,7 @@ import { MessageContext } from '@acme/nest-message-context';
 import { fingerprintOf } from './core/fingerprint.js';
 import { recordIdOf } from './core/identity.js';
 import { parseValueKey } from './core/key.js';
+import { show } from './core/show.js';
 import type { StoredRecord } from './core/store.js';
 import { RunningClaim } from './idempotency-info.js';
 import {
@@ -203,6 +204,10 @@ export class IdempotencyService {
 
   private idOf(key: IdempotencyKey, { name, principal }: KeyOwner): string {
     if (!isName(name)) throw new IdempotencyConfigurationError([NAME_MISSING]);
+    if (principal !== undefined && typeof principal !== 'string')
+      throw new IdempotencyConfigurationError([
+        `principal: ${show(principal)} is no text. Say whose call it is, or leave it out.`,
+      ]);
     const { namespace } = this.protection.options;
     return recordIdOf({ namespace, principal, name, key: checked(key) });
   }
@@ -242,11 +247,10 @@ function checked(key: unknown): string {
   const parsed = parseValueKey(key);
   if ('key' in parsed) return parsed.key;
   if ('invalid' in parsed) throw new IdempotencyKeyInvalidError(parsed.invalid);
-  throw new IdempotencyKeyRequiredError('the first argument of run()');
+  throw new IdempotencyKeyRequiredError('the key that IdempotencyService is called with');
 }
 
-const NAME_MISSING =
-  'name: missing. Say what is run, in a word that will not change: run(key, fn, { name }).';
+const NAME_MISSING = 'name: missing. Say what is run, in a word that will not change: { name }.';
 
 const isName = (name: unknown): boolean => typeof name === 'string' && name !== '';
 

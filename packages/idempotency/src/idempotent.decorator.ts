@@ -15,7 +15,7 @@ import { IdempotencyStage } from './stage/idempotency.stage.js';
  *     async onOrderPlaced(order: OrderPlaced) { … }
  */
 export function Idempotent(options: IdempotentOptions | string = {}): StageDecorator {
-  const given = typeof options === 'string' ? { keyFrom: { payload: options } } : options;
+  const given = givenBy(options);
   const stage = (stageOptions: StageOptions): StageDecorator =>
     bodyStage<StageOptions>({
       slot: 'idempotency',
@@ -31,6 +31,12 @@ export function Idempotent(options: IdempotentOptions | string = {}): StageDecor
     if (key !== undefined) Reflect.defineMetadata(PROTECTED, true, target, key);
     else Reflect.defineMetadata(PROTECTED, true, (target as { prototype: object }).prototype);
   };
+}
+
+/** What is no object is refused at boot, as the source of the key that it was meant to be. */
+function givenBy(options: IdempotentOptions | string): IdempotentOptions {
+  if (typeof options === 'string') return { keyFrom: { payload: options } };
+  return typeof options === 'object' && options !== null ? options : { keyFrom: options as never };
 }
 
 const PROTECTED = Symbol.for('@acme/nest-idempotency:protected');

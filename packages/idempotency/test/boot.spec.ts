@@ -4,6 +4,7 @@ import {
   Controller,
   Injectable,
   Module,
+  Next,
   Post,
   Res,
   Sse,
@@ -186,6 +187,7 @@ describe('wrong options', () => {
     ['keyFrom', []],
     ['keyFrom', { property: 'correlationId' }],
     ['keyFrom', { header: '' }],
+    ['required', 'no'],
     ['name', ' '],
     ['fingerprint', 'total'],
     ['effect', 'nothing'],
@@ -309,6 +311,22 @@ describe('a handler that cannot be protected', () => {
         /Keyless\.never: keyFrom: .* so every call would run without protection\./,
       ),
     ]);
+  });
+
+  it('is refused at boot with options that are none, and where it hands its response on', async () => {
+    @Controller()
+    class Wrong {
+      @Idempotent(5 as never)
+      @Post('number')
+      number(): void {}
+
+      @Idempotent()
+      @Post('next')
+      next(@Next() _next: () => void): void {}
+    }
+    expect(await refusalOf(Wrong)).toMatch(
+      /^[^\n]*Wrong\.number: keyFrom: 5 cannot be used\.[^\n]*\n[^\n]*Wrong\.next: it sends its response by itself[^\n]*$/,
+    );
   });
 
   it('is refused at boot where it wants the claim and has none', async () => {

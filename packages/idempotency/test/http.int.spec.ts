@@ -8,6 +8,7 @@ import {
   Module,
   Param,
   Post,
+  Req,
   Res,
   BadRequestException,
   StreamableFile,
@@ -119,6 +120,15 @@ class Orders {
   file() {
     runs.push('file');
     return new StreamableFile(Buffer.from('file'));
+  }
+
+  @Idempotent()
+  @Post('by-hand')
+  byHand(
+    @Req() request: { readonly res?: { status(code: number): { send(text: string): void } } },
+  ) {
+    runs.push('by-hand');
+    request.res?.status(202).send('by hand');
   }
 
   @Idempotent({ required: false })
@@ -309,6 +319,21 @@ describe.each(['express', 'fastify'] as const)('@Idempotent() on HTTP, %s, Redis
     const warnings = app.log.entries.filter(({ message }) => String(message).includes('a stream'));
     expect(warnings).toHaveLength(1);
   });
+
+  it.each(platform === 'express' ? ['its request'] : [])(
+    'refuses the duplicate of what was answered by way of %s: nobody knows what was sent',
+    async () => {
+      const byHand = () =>
+        fetch(`${app.url}/by-hand`, { method: 'POST', headers: { 'idempotency-key': key() } });
+      const first = await byHand();
+      expect([first.status, await first.text()]).toEqual([202, 'by hand']);
+      await waitFor(async () => {
+        const again = await byHand();
+        return ((await again.json()) as { code: string }).code === 'IDEMPOTENCY_REPLY_NOT_KEPT';
+      });
+      expect(times('by-hand')).toBe(1);
+    },
+  );
 
   it('runs a call without a key where none is required', async () => {
     expect((await post('optional', {}, {})).json).toEqual({ run: 1 });

@@ -123,7 +123,7 @@ describe('named stores', () => {
 
   it.each([
     [{ stores: {} }, /Jobs\.run: store: there is none with the name "fast"\. Name it in/],
-    [{ stores: { fast: {} as never } }, /stores\.fast: a Object object is no store/],
+    [{ stores: { fast: {} as never } }, /stores\.fast: an object is no store/],
     [{ stores: { default: new InMemoryIdempotencyStore() } }, /stores\.default: "default" is the/],
   ])('that are none are refused at boot: %o', async (options, problem) => {
     await expect(open(options, Jobs)).rejects.toThrow(problem);

@@ -97,6 +97,19 @@ describe('a call over HTTP while Redis cannot be asked', () => {
     return { status, headers, body: (await reply.json()) as object };
   };
 
+  it('is told of once, and once when it is over', async () => {
+    const lines = () => app.log.messages().filter((text) => text.startsWith('The store (Redis)'));
+    const before = lines().length;
+    proxy.halfOpen('both');
+    for (const _ of [1, 2]) expect((await post('closed')).status).toBe(503);
+    proxy.restore();
+    await waitFor(async () => (await post('closed')).status === 201);
+    expect(lines().slice(before)).toEqual([
+      expect.stringMatching(/cannot be asked \(.+\): calls are refused, and events given back/),
+      'The store (Redis) can be asked again.',
+    ]);
+  });
+
   it.each(['both', 'requests', 'replies'] as const)(
     'runs unprotected only where that was chosen, silent are %s',
     async (silence) => {

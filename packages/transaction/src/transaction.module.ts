@@ -33,6 +33,13 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TransactionMod
 /** Provides `Transactions`, once for each database: `forRoot({ adapter, name? })`. Closing the pool stays with its owner. */
 @Module({})
 export class TransactionModule extends ConfigurableModuleClass implements OnModuleInit {
+  static override forRoot(
+    options: TransactionModuleOptions & TransactionModuleExtras,
+  ): DynamicModule {
+    // Code without types may give none.
+    return super.forRoot(options ?? {});
+  }
+
   constructor(
     @Inject(NAME) private readonly name: string,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 describe('sqlOf', () => {
   it.each([
     ['nothing', undefined, 'undefined'],
-    ['text', 'postgres://localhost', 'postgres://localhost'],
+    ['text, which may have a password', 'postgres://ann:s3cret@h', 'known: a text. '],
     ['an object of another library', new Map(), 'a Map'],
     ['a function', () => undefined, 'known'],
     ['an object without a prototype', Object.create(null), 'an object without a class'],

@@ -1,3 +1,5 @@
+import { show } from './show.js';
+
 /** What was found where a key is expected. */
 export type ParsedKey =
   { readonly key: string } | { readonly missing: true } | { readonly invalid: string };
@@ -32,7 +34,7 @@ export function parseValueKey(value: unknown): ParsedKey {
   if (typeof value === 'string') return limited(value);
   if (typeof value === 'bigint' || Number.isSafeInteger(value))
     return { key: String(value as bigint | number) };
-  return { invalid: `it is neither text nor a whole number, but a ${typeof value}` };
+  return { invalid: `it is neither text nor a whole number, but ${show(value)}` };
 }
 
 function limited(key: string): ParsedKey {

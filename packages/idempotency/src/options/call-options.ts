@@ -85,10 +85,10 @@ const LEVELS: readonly unknown[] = ['read committed', 'repeatable read', 'serial
 /** What is wrong with the options that only a handler, or a piece of code, has; each with its remedy. */
 export function problemsOfCall(options: IdempotentOptions): string[] {
   const given = options as Readonly<Record<string, unknown>>;
-  const wrong = (name: string, remedy: string): string[] => [
-    `${name}: ${show(given[name])} cannot be used. ${remedy}`,
+  const wrong = (name: string, remedy: string, shown = show(given[name])): string[] => [
+    `${name}: ${shown} cannot be used. ${remedy}`,
   ];
-  const { keyFrom, name, store, fingerprint, effect, isolation, serialize } = given;
+  const { keyFrom, name, store, required, fingerprint, effect, isolation, serialize } = given;
   const sources = keyFrom === undefined ? [] : [keyFrom].flat();
   return [
     ...unknownOptions(options, OF_CALL),
@@ -97,6 +97,7 @@ export function problemsOfCall(options: IdempotentOptions): string[] {
       : wrong(
           'keyFrom',
           "Give { header: 'name' }, { payload: 'path' }, { property: 'messageId' }, a function, or a list of these.",
+          JSON.stringify(keyFrom) ?? show(keyFrom),
         )),
     ...(name === undefined || (typeof name === 'string' && name.trim() !== '')
       ? []
@@ -104,6 +105,9 @@ export function problemsOfCall(options: IdempotentOptions): string[] {
     ...(store === undefined || (typeof store === 'string' && store !== '')
       ? []
       : wrong('store', "Give the name of one of the module's stores.")),
+    ...(required === undefined || typeof required === 'boolean'
+      ? []
+      : wrong('required', 'Give true or false.')),
     ...(['undefined', 'boolean', 'function'].includes(typeof fingerprint)
       ? []
       : wrong('fingerprint', 'Give true, false, or a function that picks what counts.')),

@@ -146,7 +146,7 @@ function problemsOfStores(
       ];
     return one.volatile && production && !allowInMemoryStorage
       ? [
-          `${option}: keys kept in memory protect nothing when there is another process or a restart. Give new PostgresIdempotencyStore(), new MariaDbIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.`,
+          `${option}: keys kept in memory protect nothing when there is another process or a restart, and NODE_ENV is "production". Give new PostgresIdempotencyStore(), new MariaDbIdempotencyStore() or new RedisIdempotencyStore(client), or say allowInMemoryStorage: true.`,
         ]
       : [];
   });

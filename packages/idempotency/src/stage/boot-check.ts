@@ -8,7 +8,7 @@ import type { Protection } from './protection.js';
 // Keys of Nest, stable since its first versions; it exports none of them.
 const ROUTE_ARGUMENTS = '__routeArguments__';
 const RESPONSE_PASSTHROUGH = '__responsePassthrough__';
-const RESPONSE_PARAMETER = '1:';
+const RESPONSE_PARAMETERS = ['1:', '2:'];
 
 const REMEDY =
   'Take the decorator off, and protect what the handler does with IdempotencyService.run()';
@@ -61,7 +61,7 @@ export function problemsOfHandler(
     );
   if (takesOverResponse(handler))
     problems.push(
-      'it sends its response by itself (@Res()), so there is nothing to replay. Use @Res({ passthrough: true }) and return the body.',
+      'it sends its response by itself (@Res(), @Next()), so there is nothing to replay. Use @Res({ passthrough: true }) and return the body.',
     );
   problems.push(...problemsOfKey(handler));
   const callers = (['http', 'grpc'] as const).filter((kind) => calls.has(kind));
@@ -167,5 +167,7 @@ function problemsOfHold(
 function takesOverResponse({ owner, handler: { methodName } }: StageHandler): boolean {
   if (Reflect.getMetadata(RESPONSE_PASSTHROUGH, owner, methodName) === true) return false;
   const parameters = (Reflect.getMetadata(ROUTE_ARGUMENTS, owner, methodName) ?? {}) as object;
-  return Object.keys(parameters).some((key) => key.startsWith(RESPONSE_PARAMETER));
+  return Object.keys(parameters).some((key) =>
+    RESPONSE_PARAMETERS.some((one) => key.startsWith(one)),
+  );
 }

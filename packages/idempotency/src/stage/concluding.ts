@@ -30,6 +30,9 @@ export function conclude(result: unknown, kept: Kept, protection: Protection): C
   if (isStream(result)) return unkept(name, result, 'a stream', protection);
   // The first caller gets what every later one gets.
   const value = serialize ? serialize(result) : result;
+  // Not where there is a value: then an interceptor was tired of waiting for it, and has answered.
+  if (value === undefined && reply?.isSent)
+    return unkept(name, value, 'after it had sent its response by itself', protection);
   if (value === undefined && !reply?.changed) return { value, verdict: 'record' };
   const encoded = encode(reply ? { body: value, head: reply.head() } : { body: value });
   if ('text' in encoded) {

@@ -4,7 +4,9 @@ interface ResponseLike {
   getHeader(name: string): unknown;
   /** Node's, on Express. */
   setHeader?(name: string, value: string): unknown;
+  readonly headersSent?: boolean;
   /** Fastify's. */
+  readonly sent?: boolean;
   header?(name: string, value: string): unknown;
 }
 
@@ -48,6 +50,11 @@ export class HttpReply {
   /** Whether the handler has changed anything since this object was made. */
   get changed(): boolean {
     return JSON.stringify(this.head()) !== JSON.stringify(this.#before);
+  }
+
+  /** Whether the handler has sent it by itself, through the request or the response that it was given. */
+  get isSent(): boolean {
+    return this.response.headersSent === true || this.response.sent === true;
   }
 
   replay(head: StoredHead | undefined): void {

@@ -58,7 +58,7 @@ export class StoresLife {
     const findings = await this.check(store).catch((error: unknown) => [
       {
         severity: 'warning' as const,
-        text: `store: ${store.label} could not be checked at boot (${textOf(error)}). Calls are refused until it can be asked; see that it runs and is reachable from here.`,
+        text: `store: ${store.label} could not be checked at boot (${textOf(error)}). Calls are refused until it can be asked; see that it runs and can be reached from here, with this login and its rights.`,
       },
     ]);
     for (const { severity, text } of findings)

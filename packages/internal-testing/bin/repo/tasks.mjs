@@ -27,6 +27,13 @@ async function test() {
   return steps.report();
 }
 
+/** Makes the tarballs of the packages, and says how to install them in a service. */
+async function pack() {
+  const { packAll } = await import('./packages/pack.mjs');
+  const tarballs = (await packAll()).map(({ tarball }) => tarball);
+  console.log(`npm install ${tarballs.join(' ')}`);
+}
+
 /** The score of tests on real servers; what they leave behind counts as failed. */
 const onServers = (tests) =>
   withServices(async (env, nothingLeft) => {
@@ -56,6 +63,7 @@ export const tasks = {
     run: async (args) => report(await onServers((env) => nest12(env, { args }))),
   },
   'test:examples': { run: async () => report(await onServers(examples)) },
+  pack: { run: pack },
   'check:packages': { run: async () => report(await checkPackages()) },
   'check:unused': { needsBuild: false, run: unused },
   'release:version': { needsBuild: false, run: raiseVersions },

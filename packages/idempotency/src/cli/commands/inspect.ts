@@ -22,7 +22,7 @@ What an open transaction has claimed is not seen before its commit. The reply is
     return {
       exit: EXIT.nothing,
       json: { found: false, id },
-      text: `There is no record ${id}: the call never ran, or its record has expired, or its transaction has not ended.`,
+      text: `There is no record ${id}: the call never ran, or its record has expired, or its transaction has not ended; or namespace, name, principal, prefix or schema are not those that the service has.`,
     };
   },
 };

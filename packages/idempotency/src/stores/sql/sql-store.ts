@@ -96,7 +96,7 @@ export abstract class SqlStore implements SqlIdempotencyStore {
     const { found, needed, missingIndex } = await this.version();
     if (found >= needed) return missingIndex === undefined ? [] : [this.unindexed(missingIndex)];
     const is = found === 0 ? 'missing' : `at version ${found} of ${needed}`;
-    const text = `store: table ${this.table} is ${is}. Run store.migrate() or "npx nest-idempotency migrate" before this service starts, or set migrate: true.`;
+    const text = `store: table ${this.table} is ${is}. Run store.migrate() or "npx nest-idempotency migrate" (with the --schema and --table of this store, where they are not the usual ones) before this service starts, or set migrate: true.`;
     return [{ severity: 'error', text }];
   }
 
