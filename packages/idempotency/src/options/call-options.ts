@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { toMs } from '../core/duration.js';
 import { unknownOptions } from '../core/unknown-options.js';
 import type { IdempotencyDefaults, IdempotentOptions } from '../idempotency.options.js';
@@ -97,7 +98,7 @@ export function problemsOfCall(options: IdempotentOptions): string[] {
       : wrong(
           'keyFrom',
           "Give { header: 'name' }, { payload: 'path' }, { property: 'messageId' }, a function, or a list of these.",
-          JSON.stringify(keyFrom) ?? show(keyFrom),
+          inspect(keyFrom, { breakLength: Infinity }),
         )),
     ...(name === undefined || (typeof name === 'string' && name.trim() !== '')
       ? []

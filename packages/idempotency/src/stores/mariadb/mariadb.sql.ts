@@ -163,16 +163,18 @@ where id = ?
   and locked_until > ${NOW}`;
 
 /**
- * id, name, how long attempts are kept, in ms. One row: in the state `free`, the number of the attempt that is about to
- * begin; else somebody runs it, or it is done. So it is with 1205. The first attempt was not counted, so counting begins
- * with 2.
+ * id, name, how long attempts are kept, in ms. One row: in the state `free`, how many attempts there were, the one that is
+ * about to begin included; else somebody runs it, or it is done. So it is with 1205. The first attempt was not counted:
+ * without a record of it, or with one that has expired, there was one.
+ *
+ * @param step 1 counts one more, -1 takes back the last
  */
-export const countAttemptSql = ({ records }: MariaDbTables): string => `
+export const countAttemptSql = ({ records }: MariaDbTables, step: 1 | -1): string => `
 ${waiting(0)}
 insert into ${records} (id, name, state, fence, attempt, created_at, expires_at)
-values (?, ?, 'free', ${CLOCK}, 2, ${NOW}, ${IN_MS})
+values (?, ?, 'free', ${CLOCK}, ${1 + step}, ${NOW}, ${IN_MS})
 on duplicate key update
-  attempt = if(${IS_FREE}, if(${COUNTS_ON}, attempt + 1, 2), attempt),
+  attempt = if(${IS_FREE}, if(${COUNTS_ON}, greatest(attempt + ${step}, 0), values(attempt)), attempt),
   state = if(${IS_FREE}, 'free', state),
   name = if(state = 'free', values(name), name),
   token = if(state = 'free', null, token),
@@ -181,24 +183,6 @@ on duplicate key update
   locked_until = if(state = 'free', null, locked_until),
   expires_at = if(state = 'free', values(expires_at), expires_at)
 returning state, attempt`;
-
-/**
- * id, name, how long attempts are kept, in ms. The first attempt was not counted: without a record of it, or with one that
- * has expired, there were none. Somebody runs it: 1205.
- */
-export const uncountAttemptSql = ({ records }: MariaDbTables): string => `
-${waiting(0)}
-insert into ${records} (id, name, state, fence, attempt, created_at, expires_at)
-values (?, ?, 'free', ${CLOCK}, 0, ${NOW}, ${IN_MS})
-on duplicate key update
-  attempt = if(${IS_FREE}, if(${COUNTS_ON}, greatest(attempt, 1) - 1, 0), attempt),
-  state = if(${IS_FREE}, 'free', state),
-  name = if(state = 'free', values(name), name),
-  token = if(state = 'free', null, token),
-  fingerprint = if(state = 'free', null, fingerprint),
-  outcome = if(state = 'free', null, outcome),
-  locked_until = if(state = 'free', null, locked_until),
-  expires_at = if(state = 'free', values(expires_at), expires_at)`;
 
 /** id. Where every read locks, it waits a second for an open transaction, and then fails with 1205. */
 export const getSql = ({ records }: MariaDbTables): string => `

@@ -48,16 +48,11 @@ export function mariaDbStatements(tables: MariaDbTables): SqlStatements {
     ...claimStatements(tables),
     ...leaseStatements(tables),
 
-    async countAttempt(sql, { id, name }, attemptTtlMs) {
+    async countAttempt(sql, { id, name }, attemptTtlMs, step) {
       const params = [bytesOf(id), name, ms(attemptTtlMs)];
-      const counting = rowsOf<FoundRow>(sql, texts.countAttemptSql(tables), params);
+      const counting = rowsOf<FoundRow>(sql, texts.countAttemptSql(tables, step), params);
       const [row] = await counting.catch(otherwise([]));
       return row?.state === 'free' ? Number(row.attempt) : undefined;
-    },
-
-    async uncountAttempt(sql, { id, name }, attemptTtlMs) {
-      const params = [bytesOf(id), name, ms(attemptTtlMs)];
-      await run(sql, texts.uncountAttemptSql(tables), params).catch(otherwise(undefined));
     },
 
     async get(sql, id) {

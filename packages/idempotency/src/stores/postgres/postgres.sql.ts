@@ -135,12 +135,15 @@ where r.id = $1::bytea
 returning r.attempt`;
 
 /**
- * $1 id, $2 name, $3 lock, $4 how long attempts are kept, in ms. One row: the number of the attempt that is about to begin.
- * None: somebody runs it, or it is done. The first attempt was not counted, so counting begins with 2.
+ * $1 id, $2 name, $3 lock, $4 how long attempts are kept, in ms. One row: how many attempts there were, the one that is about
+ * to begin included. None: somebody runs it, or it is done. The first attempt was not counted: without a record of it, or
+ * with one that has expired, there was one.
+ *
+ * @param step 1 counts one more, -1 takes back the last
  */
-export const countAttemptSql = ({ records }: PostgresTables): string => `
+export const countAttemptSql = ({ records }: PostgresTables, step: 1 | -1): string => `
 insert into ${records} as r (id, name, state, fence, attempt, created_at, expires_at)
-select $1::bytea, $2::text, 'free', ${CLOCK}, 2, now(), ${inMs('$4')}
+select $1::bytea, $2::text, 'free', ${CLOCK}, ${1 + step}, now(), ${inMs('$4')}
 where pg_try_advisory_xact_lock($3::bigint)
 on conflict (id) do update
 set name = excluded.name,
@@ -148,30 +151,14 @@ set name = excluded.name,
     token = null,
     fingerprint = null,
     outcome = null,
-    attempt = case when r.state <> 'done' and r.expires_at > now() then r.attempt + 1 else 2 end,
+    attempt = case
+      when r.state <> 'done' and r.expires_at > now() then greatest(r.attempt + ${step}, 0)
+      else excluded.attempt
+    end,
     locked_until = null,
     expires_at = excluded.expires_at
 where ${IS_FREE}
 returning r.attempt`;
-
-/**
- * $1 id, $2 name, $3 lock, $4 how long attempts are kept, in ms. The first attempt was not counted: without a record of it,
- * or with one that has expired, there were none.
- */
-export const uncountAttemptSql = ({ records }: PostgresTables): string => `
-insert into ${records} as r (id, name, state, fence, attempt, created_at, expires_at)
-select $1::bytea, $2::text, 'free', ${CLOCK}, 0, now(), ${inMs('$4')}
-where pg_try_advisory_xact_lock($3::bigint)
-on conflict (id) do update
-set name = excluded.name,
-    state = 'free',
-    token = null,
-    fingerprint = null,
-    outcome = null,
-    attempt = case when r.state <> 'done' and r.expires_at > now() then greatest(r.attempt - 1, 0) else 0 end,
-    locked_until = null,
-    expires_at = excluded.expires_at
-where ${IS_FREE}`;
 
 /** $1 id. */
 export const getSql = ({ records }: PostgresTables): string => `

@@ -60,16 +60,11 @@ export function postgresStatements(tables: PostgresTables, channel?: string): Sq
       await run(sql, texts.addOutcomeSql(tables), [bytesOf(id), outcome]);
     },
 
-    async countAttempt(sql, { id, name }, attemptTtlMs) {
+    async countAttempt(sql, { id, name }, attemptTtlMs, step) {
       const key = bytesOf(id);
       const params = [key, name, lockOf(key), attemptTtlMs];
-      const text = texts.countAttemptSql(tables);
+      const text = texts.countAttemptSql(tables, step);
       return (await rowsOf<{ attempt: number }>(sql, text, params))[0]?.attempt;
-    },
-
-    async uncountAttempt(sql, { id, name }, attemptTtlMs) {
-      const key = bytesOf(id);
-      await run(sql, texts.uncountAttemptSql(tables), [key, name, lockOf(key), attemptTtlMs]);
     },
 
     async get(sql, id) {

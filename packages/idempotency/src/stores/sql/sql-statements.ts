@@ -69,12 +69,13 @@ export interface SqlStatements {
     attempts: AttemptsLeft | undefined,
   ): Promise<void>;
   extend(sql: SqlExecutor, id: string, token: string, lockTtlMs: number): Promise<LeaseState>;
+  /** `step` 1 counts one more attempt, -1 takes back the last. */
   countAttempt(
     sql: SqlExecutor,
     request: ClaimRequest,
     attemptTtlMs: number,
+    step: 1 | -1,
   ): Promise<number | undefined>;
-  uncountAttempt(sql: SqlExecutor, request: ClaimRequest, attemptTtlMs: number): Promise<void>;
   get(sql: SqlExecutor, id: string): Promise<StoredRecord | undefined>;
   remove(sql: SqlExecutor, id: string, state: StoredRecord['state']): Promise<boolean>;
   purge(sql: SqlExecutor, limit: number): Promise<number>;

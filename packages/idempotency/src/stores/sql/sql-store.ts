@@ -61,11 +61,11 @@ export abstract class SqlStore implements SqlIdempotencyStore {
   }
 
   countAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<number | undefined> {
-    return this.statements.countAttempt(this.own(), request, attemptTtlMs);
+    return this.statements.countAttempt(this.own(), request, attemptTtlMs, 1);
   }
 
-  uncountAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<void> {
-    return this.statements.uncountAttempt(this.own(), request, attemptTtlMs);
+  async uncountAttempt(request: ClaimRequest, attemptTtlMs: number): Promise<void> {
+    await this.statements.countAttempt(this.own(), request, attemptTtlMs, -1);
   }
 
   get(id: string): Promise<StoredRecord | undefined> {
