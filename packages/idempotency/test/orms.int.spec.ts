@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import {
+  type Address,
+  addressOf,
   generatePrismaClient,
   openContext,
   testDatabase,
@@ -43,16 +45,8 @@ import { Sequelize, type Transaction as SequelizeTransaction } from 'sequelize';
 import { DataSource, type EntityManager } from 'typeorm';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-/** Connection settings as nearly every driver takes them. */
-interface Address {
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-  /** Startup options that set PostgreSQL's search path. */
-  readonly options: string;
+interface Place extends Address {
+  /** Of PostgreSQL. */
   readonly schema: string;
 }
 
@@ -92,7 +86,7 @@ const sequelizeOn = (sequelize: Sequelize): Library => ({
   close: () => sequelize.close(),
 });
 
-const onPostgres: Record<string, (address: Address) => Promise<Library> | Library> = {
+const onPostgres: Record<string, (address: Place) => Promise<Library> | Library> = {
   'postgres.js': ({ url }) => {
     const sql = postgres(url, { onnotice: () => undefined });
     return {
@@ -218,13 +212,13 @@ const onMariaDb: typeof onPostgres = {
 
 async function openOn(
   server: 'PostgreSQL' | 'MariaDB',
-  open: (address: Address) => Promise<Library> | Library,
+  open: (address: Place) => Promise<Library> | Library,
 ) {
   const database = await (server === 'PostgreSQL' ? testDatabase() : testMariaDatabase());
   const schema = 'schema' in database ? database.schema : '';
   const look: SqlExecutor = sqlOf(database.pool);
   await look.query('create table effects (id varchar(100) primary key)');
-  const library = await open(addressOf(database.url, schema));
+  const library = await open({ ...addressOf(database.url), schema });
   const store =
     server === 'PostgreSQL'
       ? new PostgresIdempotencyStore({ schema })
@@ -248,20 +242,6 @@ async function openOn(
       await close();
       await library.close();
     },
-  };
-}
-
-function addressOf(text: string, schema: string): Address {
-  const url = new URL(text);
-  return {
-    url: text,
-    host: url.hostname,
-    port: Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
-    options: url.searchParams.get('options') ?? '',
-    schema,
   };
 }
 

@@ -20,6 +20,7 @@ export { RedisCluster, startRedisCluster } from './services/redis-cluster.js';
 export { startPgBouncer, type StartPgBouncerOptions } from './services/start-pgbouncer.js';
 export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
+export { type Address, addressOf } from './tools/address-of.js';
 export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
 export { ManualClock } from './tools/manual-clock.js';
 export { type SeededRandom, seededRandom } from './tools/seeded-random.js';

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { PGlite } from '@electric-sql/pglite';
-import { testDatabase, testMariaDatabase } from '@acme/internal-testing';
+import { addressOf, testDatabase, testMariaDatabase } from '@acme/internal-testing';
 import { sqlOf, TransactionRequiredError } from '@acme/nest-transaction';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -16,7 +16,6 @@ import postgres from 'postgres';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addressOf } from './support/describe-contract.js';
 import { openPrisma } from './support/prisma-client.js';
 
 type Work = (handle: unknown) => Promise<void>;

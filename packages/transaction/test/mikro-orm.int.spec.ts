@@ -1,4 +1,4 @@
-import { testDatabase } from '@acme/internal-testing';
+import { addressOf, testDatabase } from '@acme/internal-testing';
 import {
   fromMikroOrm,
   sqlOf,
@@ -9,12 +9,7 @@ import {
 import { prepareTransactionContract } from '@acme/nest-transaction/testing';
 import { type EntityManager, EntitySchema, MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  addressOf,
-  describePostgres,
-  POOL_SIZE,
-  type PostgresAddress,
-} from './support/describe-contract.js';
+import { describePostgres, POOL_SIZE, type PostgresAddress } from './support/describe-contract.js';
 
 interface Item {
   id: string;

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { PGlite } from '@electric-sql/pglite';
-import { testDatabase, testMariaDatabase } from '@acme/internal-testing';
+import { addressOf, testDatabase, testMariaDatabase } from '@acme/internal-testing';
 import { sqlOf, TransactionRequiredError } from '@acme/nest-transaction';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { drizzle } from 'drizzle-orm/node-postgres';
@@ -13,7 +13,6 @@ import postgres from 'postgres';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addressOf } from './support/describe-contract.js';
 
 interface Handle {
   readonly handle: unknown;

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { testDatabase } from '@acme/internal-testing';
+import { addressOf, testDatabase } from '@acme/internal-testing';
 import {
   fromTransactionHost,
   sqlOf,
@@ -15,12 +15,7 @@ import { TransactionalAdapterTypeOrm } from '@nestjs-cls/transactional-adapter-t
 import { ClsModule } from 'nestjs-cls';
 import { DataSource, type EntityManager, EntitySchema } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  addressOf,
-  describePostgres,
-  POOL_SIZE,
-  type PostgresAddress,
-} from './support/describe-contract.js';
+import { describePostgres, POOL_SIZE, type PostgresAddress } from './support/describe-contract.js';
 
 type Host = TransactionHost<TransactionalAdapterTypeOrm>;
 
@@ -114,8 +109,7 @@ describe('a transaction that @Transactional() has opened', () => {
   beforeAll(async () => {
     const { url, schema, pool } = await testDatabase();
     await prepareTransactionContract(sqlOf(pool));
-    const options = new URL(url).searchParams.get('options') ?? '';
-    app = await open({ ...addressOf(url), options, schema });
+    app = await open({ ...addressOf(url), schema });
     items = app.get(Items);
     names = async () => {
       const { rows } = await pool.query<{ id: string }>('select id from contract_item order by id');

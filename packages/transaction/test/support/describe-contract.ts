@@ -1,4 +1,4 @@
-import { testDatabase, testMariaDatabase } from '@acme/internal-testing';
+import { type Address, addressOf, testDatabase, testMariaDatabase } from '@acme/internal-testing';
 import {
   sqlOf,
   type TransactionAdapter,
@@ -24,19 +24,7 @@ export interface LibraryUnderTest<Handle> {
 
 export const POOL_SIZE = 5;
 
-/** Connection settings as nearly every driver takes them. */
-export interface Address {
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-}
-
 export interface PostgresAddress extends Address {
-  /** Startup options that set the search path. */
-  readonly options: string;
   readonly schema: string;
 }
 
@@ -49,11 +37,10 @@ export function describePostgres<Handle>(
     const { url, schema, pool } = await testDatabase();
     const outside = sqlOf(pool);
     await prepareTransactionContract(outside);
-    const options = new URL(url).searchParams.get('options') ?? '';
     return {
       outside,
       poolSize: POOL_SIZE,
-      ...(await open({ ...addressOf(url), options, schema })),
+      ...(await open({ ...addressOf(url), schema })),
     };
   });
 }
@@ -112,16 +99,4 @@ export function describeLibrary<Handle>(
       expect(rows).toEqual(client ? [{ id: 'aware outside' }] : []);
     });
   });
-}
-
-export function addressOf(text: string): Address {
-  const url = new URL(text);
-  return {
-    url: text,
-    host: url.hostname,
-    port: Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
-  };
 }
