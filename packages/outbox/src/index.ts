@@ -11,17 +11,17 @@ export { OutboxRelay, type RelayRun } from './relay/outbox-relay.js';
 export {
   PostgresOutboxStore,
   type PostgresOutboxStoreOptions,
-} from './store/postgres-outbox-store.js';
+} from './stores/postgres/postgres.store.js';
 export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
-} from './publisher/rabbitmq-publisher.js';
+} from './publishers/rabbitmq/rabbitmq-publisher.js';
 export type {
   AmqpChannelLike,
   AmqpConfirmChannelLike,
   AmqpConnectionLike,
   AmqpPublishOptions,
-} from './publisher/amqp-like.js';
+} from './publishers/rabbitmq/amqp-like.js';
 export * from './outbox.errors.js';
 
 // For whoever writes another store

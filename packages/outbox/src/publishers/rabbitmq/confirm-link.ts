@@ -1,6 +1,6 @@
 import type { PublishOutcome } from '@acme/nest-message-context';
-import { within } from '../core/within.js';
-import { PublishError } from '../outbox.errors.js';
+import { within } from '../../core/within.js';
+import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
 import { ExchangeCheck } from './exchange-check.js';

@@ -1,13 +1,13 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
-import { backoffMs } from '../core/backoff.js';
-import type { Duration } from '../core/duration.js';
-import { OptionsCheck, show } from '../core/options-check.js';
-import { within } from '../core/within.js';
+import { backoffMs } from '../../core/backoff.js';
+import type { Duration } from '../../core/duration.js';
+import { OptionsCheck, show } from '../../core/options-check.js';
+import { within } from '../../core/within.js';
 import {
   PublisherClosedError,
   PublisherConfigurationError,
   PublishError,
-} from '../outbox.errors.js';
+} from '../../outbox.errors.js';
 import { toFrame, type AmqpFrame } from './amqp-frame.js';
 import type { AmqpConnectionLike } from './amqp-like.js';
 import { ConfirmLink } from './confirm-link.js';

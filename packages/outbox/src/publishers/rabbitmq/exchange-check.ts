@@ -1,4 +1,4 @@
-import { PublishError } from '../outbox.errors.js';
+import { PublishError } from '../../outbox.errors.js';
 import type { AmqpConnectionLike } from './amqp-like.js';
 
 /** How long a missing exchange is believed to be missing. */

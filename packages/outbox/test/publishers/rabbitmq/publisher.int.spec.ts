@@ -16,7 +16,7 @@ import {
 } from '@acme/nest-outbox';
 import { connect } from 'amqplib';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { declareQueue, takeAll } from './support/queues.js';
+import { declareQueue, takeAll } from '../../support/queues.js';
 
 describe('RabbitMqPublisher', () => {
   let broker: TestBroker;

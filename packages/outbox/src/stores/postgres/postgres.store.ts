@@ -6,14 +6,14 @@ import {
   type StoredMessage,
   type Tended,
   type WaitingRead,
-} from '../contracts/outbox-store.js';
-import { laneOf } from '../core/lane.js';
-import { OptionsCheck } from '../core/options-check.js';
-import type { HeldBack, Parked } from '../core/settle-plan.js';
-import { OutboxConfigurationError, OutboxSchemaError } from '../outbox.errors.js';
-import { fromRow, type MessageRow } from './message-row.js';
-import { migrationSql } from './postgres-schema.js';
-import * as sql from './postgres-sql.js';
+} from '../../contracts/outbox-store.js';
+import { laneOf } from '../../core/lane.js';
+import { OptionsCheck } from '../../core/options-check.js';
+import type { HeldBack, Parked } from '../../core/settle-plan.js';
+import { OutboxConfigurationError, OutboxSchemaError } from '../../outbox.errors.js';
+import { fromRow, type MessageRow } from '../sql/message-row.js';
+import { migrationSql } from './postgres.schema.js';
+import * as sql from './postgres.sql.js';
 
 /** Options of `PostgresOutboxStore`. */
 export interface PostgresOutboxStoreOptions {

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { HeaderNames, type OutboundMessage } from '@acme/nest-message-context';
-import { PublishError } from '../outbox.errors.js';
+import { PublishError } from '../../outbox.errors.js';
 import type { AmqpPublishOptions } from './amqp-like.js';
 
 /** A message in AMQP's terms. */

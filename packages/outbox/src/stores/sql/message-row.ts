@@ -1,5 +1,5 @@
-import type { StoredMessage } from '../contracts/outbox-store.js';
-import type { FailureRecord } from '../core/settle-plan.js';
+import type { StoredMessage } from '../../contracts/outbox-store.js';
+import type { FailureRecord } from '../../core/settle-plan.js';
 
 /** A row as the statements select it. Numbers that a library might round or parse come as text. */
 export interface MessageRow {
