@@ -1,4 +1,6 @@
 export { Outbox, type AddOptions } from './outbox.js';
+export { OutboxAdmin, type ReplayOptions } from './admin/outbox-admin.js';
+export type { OutboxMessage } from './message/outbox-message.js';
 export { OutboxModule } from './outbox.module.js';
 export type {
   OutboxModuleExtras,
@@ -27,10 +29,24 @@ export * from './outbox.errors.js';
 // For whoever writes another store
 export {
   OutboxStore,
+  type ClaimedLane,
+  type EntryRules,
   type HeldLane,
-  type NewMessage,
-  type StoredMessage,
+  type OutboxOperations,
+  type Promoted,
   type Tended,
   type WaitingRead,
 } from './contracts/outbox-store.js';
+export type {
+  Due,
+  MessageContent,
+  NewMessage,
+  OutboxStatus,
+  ParkedFilter,
+  ParkedMessage,
+  PublishedFilter,
+  PublishedMessage,
+  StoredEntry,
+  StoredMessage,
+} from './contracts/messages.js';
 export type { Failure, FailureRecord, HeldBack, Parked } from './core/settle-plan.js';

@@ -13,6 +13,7 @@ import {
   getTransactionsToken,
   type Transactions,
 } from '@acme/nest-transaction';
+import { OutboxAdmin } from './admin/outbox-admin.js';
 import { Outbox } from './outbox.js';
 import {
   resolveOptions,
@@ -30,7 +31,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<OutboxModuleOp
   .setExtras<OutboxModuleExtras>({ transactions: 'default', isGlobal: true }, provide)
   .build();
 
-/** Provides `Outbox` (also as `EventSink`) and `OutboxRelay`. */
+/** Provides `Outbox` (also as `EventSink`), `OutboxRelay` and `OutboxAdmin`. */
 @Module({ imports: [MessageContextCoreModule] })
 export class OutboxModule
   extends ConfigurableModuleClass
@@ -84,12 +85,21 @@ function provide(definition: DynamicModule, extras: OutboxModuleExtras): Dynamic
       {
         provide: Outbox,
         inject: [OUTBOX_SETTINGS, OutboxRelay, ...open],
-        useFactory: ({ store, lanes }: OutboxSettings, relay: OutboxRelay, found?: Transactions) =>
-          new Outbox(store, found, lanes, relay.wake),
+        useFactory: (
+          { store, lanes, rules }: OutboxSettings,
+          relay: OutboxRelay,
+          found?: Transactions,
+        ) => new Outbox(store, found, lanes, rules, relay.wake),
       },
       { provide: EventSink, useExisting: Outbox },
+      {
+        provide: OutboxAdmin,
+        inject: [OUTBOX_SETTINGS, OutboxRelay],
+        useFactory: ({ store }: OutboxSettings, relay: OutboxRelay) =>
+          new OutboxAdmin(store.operations, relay.wake),
+      },
     ],
-    exports: [...(definition.exports ?? []), Outbox, EventSink, OutboxRelay],
+    exports: [...(definition.exports ?? []), Outbox, EventSink, OutboxRelay, OutboxAdmin],
   };
 }
 

@@ -1,8 +1,8 @@
 import { Publisher } from '@acme/nest-message-context';
-import type { OutboxStore } from './contracts/outbox-store.js';
+import type { EntryRules, OutboxStore } from './contracts/outbox-store.js';
 import { OptionsCheck, show } from './core/options-check.js';
 import type { Duration } from './core/duration.js';
-import type { RelaySettings } from './relay/relay-engine.js';
+import type { RelaySettings } from './relay/relay-settings.js';
 import { OutboxConfigurationError } from './outbox.errors.js';
 
 /** How the relay works. */
@@ -63,6 +63,17 @@ export interface RetryOptions {
    * @default '5m'
    */
   readonly maxBackoff?: Duration | undefined;
+  /**
+   * A message is also parked when the process has died so often in a row while it was read or published.
+   * @default 3
+   */
+  readonly crashes?: number | undefined;
+  /**
+   * What becomes of the later messages of a key when one is parked: `'continue'` publishes them, `'block-key'` lets them wait
+   * until it is redriven or discarded.
+   * @default 'continue'
+   */
+  readonly onPark?: 'continue' | 'block-key' | undefined;
 }
 
 /** Options of `OutboxModule.forRoot()`; what the factory of `forRootAsync()` returns. */
@@ -73,6 +84,23 @@ export interface OutboxModuleOptions {
   readonly publisher?: (Publisher & { close?(): Promise<void> }) | undefined;
   readonly relay?: RelayOptions | undefined;
   readonly retry?: RetryOptions | undefined;
+  /**
+   * How long published messages are kept, to be replayed.
+   * @default they are deleted when the broker has confirmed them
+   */
+  readonly retention?: Duration | undefined;
+  /**
+   * Transactions that add messages of one key wait for one another until they end, so that the order is that of the commits.
+   * Not needed where they wait anyhow, for the row that the key stands for. The same in every process.
+   * @default false
+   */
+  readonly strictOrder?: boolean | undefined;
+  /**
+   * Gives each message of a key the key's next number, as header `x-sequence`. Costs one more row to be written for each key
+   * and transaction, and implies `strictOrder`. The same in every process.
+   * @default false
+   */
+  readonly sequence?: boolean | undefined;
 }
 
 /** Options that must be known before any factory runs. */
@@ -96,6 +124,7 @@ export interface OutboxSettings {
   readonly publisher: OutboxModuleOptions['publisher'];
   readonly embedded: boolean;
   readonly lanes: number | undefined;
+  readonly rules: EntryRules;
   readonly relay: RelaySettings & { readonly stopTimeoutMs: number };
 }
 
@@ -135,7 +164,38 @@ export function resolveOptions(
       "new RabbitMqPublisher({ connect }), or relay: { mode: 'off' }",
     );
   }
-  const settings = {
+  const rules = {
+    strictOrder: check.flag('strictOrder', given.strictOrder),
+    sequence: check.flag('sequence', given.sequence),
+  };
+  const settings = resolveRelay(check, relay, retry, given.retention, rules);
+  const lanes =
+    relay.lanes === undefined ? undefined : check.count('relay.lanes', relay.lanes, 16, 1_024);
+  if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
+  return {
+    store: given.store,
+    publisher: given.publisher,
+    embedded: mode === 'embedded',
+    lanes,
+    rules,
+    relay: settings,
+  };
+}
+
+function resolveRelay(
+  check: OptionsCheck,
+  relay: RelayOptions,
+  retry: RetryOptions,
+  retention: Duration | undefined,
+  rules: EntryRules,
+): OutboxSettings['relay'] {
+  const { onPark = 'continue' } = retry;
+  if (onPark !== 'continue' && onPark !== 'block-key') {
+    check.problems.push(
+      `retry.onPark: ${show(onPark)} is unknown. Give 'continue' or 'block-key'.`,
+    );
+  }
+  return {
     batchSize: check.count('relay.batchSize', relay.batchSize, 500),
     window: check.count('relay.window', relay.window, 1_000),
     pollIntervalMs: check.duration('relay.pollInterval', relay.pollInterval, '1s'),
@@ -146,22 +206,24 @@ export function resolveOptions(
       initialMs: check.duration('retry.backoff', retry.backoff, '1s'),
       maxMs: check.duration('retry.maxBackoff', retry.maxBackoff, '5m'),
     },
-  };
-  const lanes =
-    relay.lanes === undefined ? undefined : check.count('relay.lanes', relay.lanes, 16, 1_024);
-  if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
-  return {
-    store: given.store,
-    publisher: given.publisher,
-    embedded: mode === 'embedded',
-    lanes,
-    relay: settings,
+    crashes: check.count('retry.crashes', retry.crashes, 3),
+    blockKeyOnPark: onPark === 'block-key',
+    retentionMs: retention === undefined ? undefined : check.duration('retention', retention, '1d'),
+    rules,
   };
 }
 
-const MODULE_OPTIONS = ['store', 'publisher', 'relay', 'retry'];
+const MODULE_OPTIONS = [
+  'store',
+  'publisher',
+  'relay',
+  'retry',
+  'retention',
+  'strictOrder',
+  'sequence',
+];
 
-const RETRY_OPTIONS = ['attempts', 'backoff', 'maxBackoff'];
+const RETRY_OPTIONS = ['attempts', 'backoff', 'maxBackoff', 'crashes', 'onPark'];
 
 const RELAY_OPTIONS = [
   'mode',

@@ -1,13 +1,15 @@
-import { EventSink, type OutboundMessage } from '@acme/nest-message-context';
+import { EventSink } from '@acme/nest-message-context';
 import {
   isTransactionError,
   sqlOf,
   type SqlExecutor,
   type Transactions,
 } from '@acme/nest-transaction';
-import type { OutboxStore } from './contracts/outbox-store.js';
+import type { Due, NewMessage } from './contracts/messages.js';
+import type { EntryRules, OutboxStore } from './contracts/outbox-store.js';
 import { contextHeaders } from './message/context-headers.js';
 import { toNewMessages } from './message/new-message.js';
+import type { OutboxMessage } from './message/outbox-message.js';
 import { OutboxTransactionRequiredError } from './outbox.errors.js';
 
 /** How `Outbox.add` finds its transaction. */
@@ -30,7 +32,8 @@ export class Outbox extends EventSink {
     private readonly store: OutboxStore,
     private readonly transactions: Transactions | undefined,
     private readonly lanes: number | undefined,
-    private readonly wake: () => void,
+    private readonly rules: EntryRules,
+    private readonly wake: (inMs?: number) => void,
   ) {
     super();
   }
@@ -43,19 +46,19 @@ export class Outbox extends EventSink {
    * @throws {OutboxMessageInvalidError} when a message could never be published
    */
   async add(
-    messages: OutboundMessage | readonly OutboundMessage[],
+    messages: OutboxMessage | readonly OutboxMessage[],
     options: AddOptions = {},
   ): Promise<void> {
-    const list = Array.isArray(messages) ? messages : [messages as OutboundMessage];
+    const list = Array.isArray(messages) ? messages : [messages as OutboxMessage];
     const made = toNewMessages(list, contextHeaders());
     const { executor, ambient } = this.#executor(options.tx);
     if (made.length === 0) return;
     await this.prepare();
-    await this.store.insert(executor, made).catch((error: unknown) => {
+    await this.store.insert(executor, made, this.rules).catch((error: unknown) => {
       // Of a handle whose state only the server knows.
       throw isTransactionError(error, 'TRANSACTION_REQUIRED') ? required(options.tx, error) : error;
     });
-    if (ambient) this.#wakeAfterCommit(ambient);
+    if (ambient) this.#wakeAfterCommit(ambient, made);
   }
 
   /** @internal Prepares the store, once; a failure may be repeated. */
@@ -82,14 +85,20 @@ export class Outbox extends EventSink {
     throw required(tx, undefined);
   }
 
-  #wakeAfterCommit(transactions: Transactions): void {
+  #wakeAfterCommit(transactions: Transactions, messages: readonly NewMessage[]): void {
+    const inMs = messages.reduce((least, { due }) => Math.min(least, msUntil(due)), Infinity);
     try {
-      transactions.afterCommit(this.wake);
+      transactions.afterCommit(() => this.wake(inMs));
     } catch (error) {
       // Opened by the library itself, so nobody sees the commit: the relay finds the messages when it polls.
       if (!isTransactionError(error, 'TRANSACTION_UNSUPPORTED')) throw error;
     }
   }
+}
+
+function msUntil(due: Due | null): number {
+  if (!due) return 0;
+  return 'inMs' in due ? due.inMs : due.atMs - Date.now();
 }
 
 function required(tx: unknown, cause: unknown): OutboxTransactionRequiredError {

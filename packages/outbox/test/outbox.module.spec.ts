@@ -21,7 +21,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 /** A store with empty tables. */
 function emptyStore(): OutboxStore {
-  return {
+  const store: Partial<OutboxStore> = {
     lanes: 1,
     prepare: async () => {},
     insert: async () => {},
@@ -29,6 +29,8 @@ function emptyStore(): OutboxStore {
     claim: async () => [{ lane: 0, token: 1, takenOver: false }],
     release: async () => {},
     leave: async () => {},
+    heal: async () => {},
+    promote: async () => ({ moved: 0, nextInMs: undefined }),
     readPending: async () => [],
     readBlocks: async () => [],
     readWaiting: async () => ({ messages: [], empty: [] }),
@@ -38,6 +40,7 @@ function emptyStore(): OutboxStore {
     park: async () => {},
     unblock: async () => [],
   };
+  return store as OutboxStore;
 }
 
 class NullPublisher extends Publisher {

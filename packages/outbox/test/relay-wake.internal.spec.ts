@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Publisher } from '@acme/nest-message-context';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { OutboxStore } from '../src/contracts/outbox-store.js';
-import { OutboxRelay } from '../src/relay/outbox-relay.js';
+import { relayOf } from './support/relay-parts.internal.js';
 
 class NullPublisher extends Publisher {
   publish = async () => [];
@@ -22,13 +22,9 @@ it('an idle relay looks ever more rarely, up to pollInterval, and at once when i
     readWaiting: async () => ({ messages: [], empty: [] }),
     readPending,
   } as unknown as OutboxStore;
-  const relay = new OutboxRelay(store, new NullPublisher(), {
-    batchSize: 10,
-    window: 10,
+  const relay = relayOf(store, new NullPublisher(), {
     pollIntervalMs: 60_000,
     leaseMs: 3_600_000,
-    stopTimeoutMs: 1_000,
-    retry: { attempts: 1, initialMs: 1, maxMs: 1 },
   });
   relay.start();
   await vi.advanceTimersByTimeAsync(10 * 60_000);

@@ -22,4 +22,15 @@ export type PublishOutcome =
  */
 export abstract class Publisher {
   abstract publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome[]>;
+
+  /**
+   * The same, but each outcome is told as soon as it is known, once, with the message's index: what a relay needs that keeps a
+   * window full. Optional; `publish` with one message at a time does the same, with more work for each.
+   *
+   * Throws, before anything was handed over, only when used after `close()`.
+   */
+  publishEach?(
+    messages: readonly OutboundMessage[],
+    told: (index: number, outcome: PublishOutcome) => void,
+  ): void;
 }

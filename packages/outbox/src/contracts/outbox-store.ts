@@ -1,31 +1,27 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
-import type { HeldBack, Parked, Settleable } from '../core/settle-plan.js';
-import type { Bookable } from '../core/message-book.js';
-
-/** A message as `add()` hands it to the store: a snapshot, complete, and independent of the objects it was made from. */
-export interface NewMessage {
-  readonly messageId: string;
-  readonly type: string;
-  readonly key: string | null;
-  readonly exchange: string | null;
-  readonly routingKey: string | null;
-  readonly contentType: string | null;
-  /** JSON of a flat object; null when there are none. */
-  readonly headers: string | null;
-  /** Unix milliseconds. */
-  readonly occurredAt: number;
-  /** JSON text, or bytes that go out as they are. */
-  readonly payload: string | Uint8Array;
-}
-
-/** A message that the relay has read. `block` is its key, or something of its own when it has none. */
-export interface StoredMessage extends NewMessage, Bookable, Settleable {}
+import type { HeldBack, Parked } from '../core/settle-plan.js';
+import type {
+  NewMessage,
+  OutboxStatus,
+  ParkedFilter,
+  ParkedMessage,
+  PublishedFilter,
+  PublishedMessage,
+  StoredEntry,
+  StoredMessage,
+} from './messages.js';
 
 /** One slice of the outbox, and the proof that the holder is still the holder. */
 export interface HeldLane {
   readonly lane: number;
   /** Grows with every change of owner. */
   readonly token: number;
+}
+
+/** A lane that was just claimed. */
+export interface ClaimedLane extends HeldLane {
+  /** Whether its holder had neither renewed it nor given it back: it has died, or hangs. */
+  readonly takenOver: boolean;
 }
 
 /** What `readWaiting` found. */
@@ -43,14 +39,29 @@ export interface Tended {
   readonly renewed: readonly number[];
 }
 
+/** What `promote` did. */
+export interface Promoted {
+  readonly moved: number;
+  /** In how many milliseconds the next one is due; undefined when none waits. */
+  readonly nextInMs: number | undefined;
+}
+
+/** How messages enter the outbox; the same for all producers and relays. */
+export interface EntryRules {
+  /** Transactions that add messages of one key wait for one another, so that their order is that of the commits. */
+  readonly strictOrder: boolean;
+  /** Each message of a key gets the key's next number. Implies `strictOrder`. */
+  readonly sequence: boolean;
+}
+
 /**
  * Where messages are kept between the transaction that adds them and the broker's confirm.
  *
- * `insert` runs on the caller's transaction, from any number of processes. Everything else is the relay's, on connections of
- * the store's own, and one relay does one thing after the other. A lane has at most one owner; whatever changes messages is
- * fenced: it leaves the messages of lanes alone whose token is not current. Times are measured by the database's clock. A
- * rejection means that the database could not be asked or did not answer: the statement may or may not have been carried out,
- * and every one may be repeated.
+ * `insert` runs on the caller's transaction, from any number of processes. Everything else runs on connections of the store's
+ * own. One relay does one thing after the other; a lane has at most one owner, and whatever a relay changes is fenced: it
+ * leaves the messages of lanes alone whose token is not current. Times are measured by the database's clock. A rejection
+ * means that the database could not be asked or did not answer: the statement may or may not have been carried out, and
+ * every one may be repeated.
  */
 export abstract class OutboxStore {
   /**
@@ -64,17 +75,28 @@ export abstract class OutboxStore {
   /** Number of lanes; known after `prepare`. */
   abstract readonly lanes: number;
 
-  /** Writes the messages, in their order, in one statement. */
-  abstract insert(sql: SqlExecutor, messages: readonly NewMessage[]): Promise<void>;
+  /** Writes the messages, in their order, in one statement. Those that are due later wait where `promote` finds them. */
+  abstract insert(
+    sql: SqlExecutor,
+    messages: readonly NewMessage[],
+    rules: EntryRules,
+  ): Promise<void>;
+
+  /** Enters at most `limit` messages whose time has come, in the order of their times. Any number of relays may call it. */
+  abstract promote(limit: number, rules: EntryRules): Promise<Promoted>;
 
   /** Says that a relay lives, renews the leases of what it holds, and counts the others. */
   abstract tend(relay: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended>;
-  /** Takes at most `limit` lanes that nobody holds, or whose holder's lease has expired. `takenOver`: from a dead holder. */
+  /**
+   * Takes at most `limit` lanes that nobody holds, whose holder's lease has expired, or that this relay has without knowing:
+   * the answer to an earlier claim was lost.
+   */
   abstract claim(
     relay: string,
+    held: readonly HeldLane[],
     limit: number,
     leaseMs: number,
-  ): Promise<(HeldLane & { readonly takenOver: boolean })[]>;
+  ): Promise<ClaimedLane[]>;
   abstract release(held: readonly HeldLane[]): Promise<void>;
   /** Releases what it holds and forgets the relay. */
   abstract leave(relay: string): Promise<void>;
@@ -96,28 +118,67 @@ export abstract class OutboxStore {
     limit: number,
   ): Promise<WaitingRead>;
 
-  /** Removes published messages; returns how many were there and still ours. */
+  /** What a dead owner of these lanes can have had under way, in insertion order, at most `limit`; without reading it. */
+  abstract suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]>;
+  /**
+   * Remembers that this message is being tried, and no other one of the lanes held. Whoever takes the lane over from here on
+   * counts a death against it. Returns how many there were in a row; undefined when the lane is lost.
+   */
+  abstract accuse(suspect: StoredEntry, held: readonly HeldLane[]): Promise<number | undefined>;
+  /** No message of these lanes is being tried any more. */
+  abstract acquit(held: readonly HeldLane[]): Promise<void>;
+  /** One message; undefined when it is there no longer. */
+  abstract readOne(suspect: StoredEntry): Promise<StoredMessage | undefined>;
+
+  /** Removes published messages, or moves them to the kept ones; returns how many were there and still ours. */
   abstract remove(
-    place: StoredMessage['place'],
+    place: StoredEntry['place'],
     seqs: readonly number[],
     held: readonly HeldLane[],
+    keep: boolean,
   ): Promise<number>;
   /** Moves messages behind their blocked predecessors. */
-  abstract divert(messages: readonly StoredMessage[], held: readonly HeldLane[]): Promise<void>;
+  abstract divert(messages: readonly StoredEntry[], held: readonly HeldLane[]): Promise<void>;
   /** Records failures: the message waits, and its block with it, for `delayMs`. */
   abstract holdBack(
-    place: StoredMessage['place'],
-    entries: readonly HeldBack<StoredMessage>[],
+    place: StoredEntry['place'],
+    entries: readonly HeldBack<StoredEntry>[],
     held: readonly HeldLane[],
   ): Promise<void>;
-  /** Gives messages up: moves them to the parked ones. */
+  /** Gives messages up: moves them to the parked ones. `blockKey`: those behind one of them wait until it is redriven. */
   abstract park(
-    place: StoredMessage['place'],
-    entries: readonly Parked<StoredMessage>[],
+    place: StoredEntry['place'],
+    entries: readonly Parked<StoredEntry>[],
     held: readonly HeldLane[],
+    blockKey: boolean,
   ): Promise<void>;
   /** Ends the waiting of those blocks that have no message left; returns which. */
   abstract unblock(blocks: readonly string[], held: readonly HeldLane[]): Promise<string[]>;
+  /** Makes messages due that wait without a block: what an `unblock` leaves that crosses a `divert` or a `redrive`. */
+  abstract heal(lanes: readonly number[]): Promise<void>;
+
+  /** What people and programs do that look after the outbox. */
+  abstract readonly operations: OutboxOperations;
 }
 
-export type { HeldBack, Parked };
+/** Looks into the outbox and moves what is not the relay's: from any number of processes, while relays run. */
+export interface OutboxOperations {
+  /** What is in the outbox now. */
+  status(): Promise<OutboxStatus>;
+  /** Parked messages, the oldest first. */
+  parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]>;
+  /** Moves at most `limit` parked messages back to their places, to be published next, all failures forgiven; returns how many. */
+  redrive(filter: ParkedFilter, limit: number): Promise<number>;
+  /** Deletes at most `limit` parked messages, and lets go on what waits behind them; returns how many. */
+  discard(filter: ParkedFilter, limit: number): Promise<number>;
+  /** Kept messages after `afterSeq`, in insertion order. */
+  published(
+    filter: PublishedFilter,
+    afterSeq: number | undefined,
+    limit: number,
+  ): Promise<PublishedMessage[]>;
+  /** Adds messages, committed at once. */
+  add(messages: readonly NewMessage[], rules: EntryRules): Promise<void>;
+  /** Deletes at most `limit` kept messages that were published longer ago; returns how many. */
+  purge(olderThanMs: number, limit: number): Promise<number>;
+}

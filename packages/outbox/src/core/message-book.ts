@@ -21,7 +21,8 @@ interface Block<Row> {
  * when the process dies.
  */
 export class MessageBook<Row extends Bookable> {
-  readonly #known = new Map<number, Row>();
+  /** Whatever is not to be read again, also what is never handed out. */
+  readonly #known = new Map<number, Bookable>();
   readonly #blocks = new Map<string, Block<Row>>();
   /** Blocks that have a message to hand out, in order of arrival. May name blocks that have none any more. */
   #ready: string[] = [];
@@ -53,7 +54,7 @@ export class MessageBook<Row extends Bookable> {
     return [...this.#known.keys()];
   }
 
-  rows(): IterableIterator<Row> {
+  rows(): IterableIterator<Bookable> {
     return this.#known.values();
   }
 
@@ -69,7 +70,7 @@ export class MessageBook<Row extends Bookable> {
   }
 
   /** Enters a message that is only to be moved: it is left out when reading, and never handed out. */
-  setAside(row: Row): void {
+  setAside(row: Bookable): void {
     this.#known.set(row.seq, row);
   }
 
@@ -91,7 +92,7 @@ export class MessageBook<Row extends Bookable> {
   }
 
   /** The message has arrived: the next one of its block may go out. */
-  landed(row: Row): void {
+  landed(row: Bookable): void {
     if (!this.#flying.delete(row.seq)) return;
     const block = this.#blocks.get(row.block);
     if (!block) return;
@@ -101,7 +102,7 @@ export class MessageBook<Row extends Bookable> {
   }
 
   /** The message is done with, or to be read again: forgets it. */
-  forget(row: Row): void {
+  forget(row: Bookable): void {
     if (!this.#known.delete(row.seq)) return;
     this.#out.delete(row.seq);
     this.landed(row);

@@ -51,6 +51,14 @@ export class OptionsCheck {
     return fallback;
   }
 
+  flag(name: string, value: unknown): boolean {
+    if (value !== undefined && typeof value !== 'boolean') {
+      // "false" from the environment is true.
+      this.problems.push(`${name}: ${show(value)} is not a boolean. Give true or false.`);
+    }
+    return value === true;
+  }
+
   duration(name: string, value: unknown, fallback: Duration): number {
     const ms = parseDuration(value === undefined ? fallback : value);
     if (ms !== undefined && ms > 0) return ms;

@@ -29,7 +29,8 @@ export interface Verdict<Row> {
   readonly row: Row;
   /** Position in the order of publishing. */
   readonly index: number;
-  readonly result: 'confirmed' | 'failed' | 'unknown';
+  /** `hopeless`: not to be tried again, whatever its attempts. */
+  readonly result: 'confirmed' | 'failed' | 'unknown' | 'hopeless';
   readonly failure?: Failure | undefined;
 }
 
@@ -103,7 +104,8 @@ function planFailure<Row extends Settleable>(
   const attempts = row.attempts + (result === 'failed' ? 1 : 0);
   const tries = row.tries + 1;
   const history = [...row.history, { at: now.toISOString(), ...reason }].slice(-HISTORY_LENGTH);
-  if (attempts >= policy.attempts) plan.parked.push({ row, attempts, history, reason });
+  if (attempts >= policy.attempts || result === 'hopeless')
+    plan.parked.push({ row, attempts, history, reason });
   else {
     const delayMs = backoffMs(tries, policy, random());
     plan.heldBack.push({ row, attempts, tries, history, delayMs });

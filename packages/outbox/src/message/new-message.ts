@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import type { HeaderValue, OutboundMessage } from '@acme/nest-message-context';
-import type { NewMessage } from '../contracts/outbox-store.js';
+import type { HeaderValue } from '@acme/nest-message-context';
+import type { Due, NewMessage } from '../contracts/messages.js';
+import { parseDuration } from '../core/duration.js';
 import { OutboxMessageInvalidError } from '../outbox.errors.js';
 import { encodeHeaders } from './headers-codec.js';
+import type { OutboxMessage } from './outbox-message.js';
 
 /** AMQP carries names in at most so many bytes. Better refused here, with the caller's stack, than parked a day later. */
 const MAX_NAME_BYTES = 255;
@@ -14,7 +16,7 @@ const MAX_NAME_BYTES = 255;
  * @throws {OutboxMessageInvalidError} listing everything that could never be published
  */
 export function toNewMessages(
-  messages: readonly OutboundMessage[],
+  messages: readonly OutboxMessage[],
   inherited: Readonly<Record<string, HeaderValue>>,
 ): NewMessage[] {
   const problems: string[] = [];
@@ -31,7 +33,7 @@ export function toNewMessages(
 type Note = (problem: string) => void;
 
 function toNewMessage(
-  message: OutboundMessage,
+  message: OutboxMessage,
   inherited: Readonly<Record<string, HeaderValue>>,
   note: Note,
 ): NewMessage {
@@ -43,7 +45,7 @@ function toNewMessage(
   for (const [name, value] of Object.entries(optional)) {
     if (value !== undefined) checkName(name, value, note);
   }
-  if (timestamp !== undefined && !Number.isFinite(timestamp)) {
+  if (timestamp !== undefined && !(Math.abs(timestamp) <= MAX_TIME)) {
     note(`timestamp: ${String(timestamp)} is not a time. Give Unix milliseconds.`);
   }
   const headers = { ...inherited, ...message.headers };
@@ -58,8 +60,33 @@ function toNewMessage(
     headers: encodeHeaders(headers),
     occurredAt: timestamp ?? Date.now(),
     payload: snapshot(message.payload, note),
+    due: dueOf(message, note),
   };
 }
+
+function dueOf({ availableAt, delay }: OutboxMessage, note: Note): Due | null {
+  if (availableAt !== undefined && delay !== undefined) {
+    note('availableAt and delay: give one of them.');
+    return null;
+  }
+  if (delay !== undefined) {
+    const inMs = parseDuration(delay);
+    if (inMs === undefined) {
+      note(
+        `delay: ${describe(delay)} is not a duration. Give milliseconds, or '250ms', '30s', '15m'.`,
+      );
+    }
+    return inMs ? { inMs } : null;
+  }
+  if (availableAt === undefined) return null;
+  const atMs = availableAt instanceof Date ? availableAt.getTime() : availableAt;
+  if (Number.isFinite(atMs) && Math.abs(atMs) <= MAX_TIME) return { atMs };
+  note(`availableAt: ${describe(availableAt)} is not a time. Give a Date or Unix milliseconds.`);
+  return null;
+}
+
+/** What a `Date` can hold. */
+const MAX_TIME = 8.64e15;
 
 function checkName(name: string, value: unknown, note: Note): void {
   if (typeof value !== 'string') note(`${name}: ${typeof value} instead of a string.`);

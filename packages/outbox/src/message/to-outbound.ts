@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { HeaderNames, type HeaderValue, type OutboundMessage } from '@acme/nest-message-context';
-import type { StoredMessage } from '../contracts/outbox-store.js';
+import type { StoredMessage } from '../contracts/messages.js';
 import { decodeHeaders } from './headers-codec.js';
 
 /** A stored message as the publisher gets it: always bytes, so that what is sent is what was added, to the last digit. */
@@ -13,22 +13,24 @@ export function toOutbound(row: StoredMessage): OutboundMessage {
     routingKey: row.routingKey ?? undefined,
     key: row.key ?? undefined,
     messageId: row.messageId,
-    headers: withKey(decodeHeaders(row.headers), row.messageId),
+    headers: headersOf(row),
     contentType: row.contentType ?? (isText ? 'application/json' : undefined),
     timestamp: row.occurredAt,
   };
 }
 
 /**
- * Consumers recognise a copy of an event by this key. Given here and not with `add()`, so that rows written by others have it
- * too. A producer that sends several messages about one event gives them a common one.
+ * Consumers recognise a copy of an event by the idempotency key. Given here and not with `add()`, so that rows written by
+ * others have it too. A producer that sends several messages about one event gives them a common one.
  */
-function withKey(
-  headers: Record<string, HeaderValue>,
-  messageId: string,
-): Record<string, HeaderValue> {
+function headersOf({ headers: stored, messageId, sequence }: StoredMessage): Headers {
+  const headers = decodeHeaders(stored);
+  if (sequence !== null) headers[HeaderNames.sequence] = sequence;
   const isGiven = Object.keys(headers).some(
     (name) => name.toLowerCase() === HeaderNames.idempotencyKey,
   );
-  return isGiven ? headers : { ...headers, [HeaderNames.idempotencyKey]: messageId };
+  if (!isGiven) headers[HeaderNames.idempotencyKey] = messageId;
+  return headers;
 }
+
+type Headers = Record<string, HeaderValue>;

@@ -8,14 +8,14 @@ interface Lease {
   readonly token: number;
   /** From before the database was asked, so that the lease never ends later here than there. */
   since: Instant;
-  /** Whether it is known which of the lane's keys wait. */
+  /** Whether messages may be read and published. */
   isOpen: boolean;
 }
 
 /** What changed in the lanes that this relay holds. */
 export interface LaneChange {
-  /** How many of the gained ones belonged to a relay that has died. */
-  readonly takenOver: number;
+  /** Those of the gained ones that belonged to a relay that has died. */
+  readonly takenOver: readonly number[];
   readonly lost: readonly number[];
 }
 
@@ -53,12 +53,17 @@ export class LaneKeeper {
   }
 
   mayPublish(lane: number): boolean {
+    return this.#held.get(lane)?.isOpen === true && this.mayTry(lane);
+  }
+
+  /** The same for a lane that is not open. */
+  mayTry(lane: number): boolean {
     const lease = this.#held.get(lane);
-    if (!lease?.isOpen || this.#leaving.has(lane)) return false;
+    if (!lease || this.#leaving.has(lane)) return false;
     return elapsedMs(lease.since, this.clock()) < this.leaseMs;
   }
 
-  /** It is known now which keys of these lanes wait. */
+  /** It is known now which keys of these lanes wait, and that no message of theirs is suspected. */
   open(lanes: readonly number[]): void {
     for (const lane of lanes) {
       const lease = this.#held.get(lane);
@@ -94,7 +99,7 @@ export class LaneKeeper {
     for (const lane of renewed) this.#renew(lane, now);
     const share = fairShare(this.store.lanes, relays);
     const missing = takeMore ? share - this.#held.size : 0;
-    const takenOver = missing > 0 ? await this.#claim(missing) : 0;
+    const takenOver = missing > 0 ? await this.#claim(missing) : [];
     this.#giveUp(this.#held.size - this.#leaving.size - share);
     // Whoever lacks lanes looks often: they are a dead relay's, or one is about to hand them over.
     const pauseMs = this.#held.size < share ? this.leaseMs / 10 : this.leaseMs / 3;
@@ -115,12 +120,11 @@ export class LaneKeeper {
     this.#tended = undefined;
   }
 
-  /** Returns how many lanes belonged to a relay that has died. */
-  async #claim(limit: number): Promise<number> {
+  async #claim(limit: number): Promise<number[]> {
     const since = this.clock();
-    const claimed = await this.#db(this.store.claim(this.id, limit, this.leaseMs));
+    const claimed = await this.#db(this.store.claim(this.id, this.proofs(), limit, this.leaseMs));
     for (const { lane, token } of claimed) this.#held.set(lane, { token, since, isOpen: false });
-    return claimed.filter(({ takenOver }) => takenOver).length;
+    return claimed.filter(({ takenOver }) => takenOver).map(({ lane }) => lane);
   }
 
   #giveUp(tooMany: number): void {

@@ -1,9 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { Publisher } from '@acme/nest-message-context';
-import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
+import type { StoredEntry } from '../contracts/messages.js';
+import type { OutboxStore } from '../contracts/outbox-store.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
 import { OutboxConfigurationError, OutboxRelayRunningError } from '../outbox.errors.js';
-import { RelayEngine, type EngineEvents, type RelaySettings } from './relay-engine.js';
+import { RelayEngine, type EngineEvents } from './relay-engine.js';
+import type { RelaySettings } from './relay-settings.js';
 import { Signal } from './signal.js';
 
 /** What one run of the relay did. */
@@ -26,6 +28,7 @@ export class OutboxRelay {
   readonly #signal = new Signal();
   #running: Promise<void> | undefined;
   #stopBy = Infinity;
+  #engine: RelayEngine | undefined;
   #storeDown = false;
   #totals = { published: 0, heldBack: 0, parked: 0 };
 
@@ -40,8 +43,14 @@ export class OutboxRelay {
     return this.#running !== undefined;
   }
 
-  /** Looks for messages now, rather than with the next poll. Cheap; may be called from anywhere, at any time. */
-  readonly wake = (): void => this.#signal.raise();
+  /**
+   * Looks for messages now, rather than with the next poll; or in so many milliseconds, when one is due then. Cheap; may be
+   * called from anywhere, at any time.
+   */
+  readonly wake = (inMs = 0): void => {
+    if (inMs > 0) this.#engine?.dueIn(inMs);
+    this.#signal.raise();
+  };
 
   /** Starts publishing; does nothing while it runs. `OutboxModule` calls it when the application has started. */
   start(): void {
@@ -101,7 +110,12 @@ export class OutboxRelay {
     onFailure: (error: unknown) => void = (error) => this.#onStoreError(error),
   ): Promise<void> {
     this.#stopBy = Infinity;
-    const engine = new RelayEngine(this.store, publisher, this.settings, this.#events(onFailure));
+    const engine = (this.#engine = new RelayEngine(
+      this.store,
+      publisher,
+      this.settings,
+      this.#events(onFailure),
+    ));
     let draining = false;
     for (;;) {
       const stop = this.#stopBy < Infinity || isDone(engine);
@@ -114,7 +128,7 @@ export class OutboxRelay {
       await this.#signal.wait(Math.min(pause, this.#stopBy - performance.now(), 60_000));
     }
     await engine.close(Math.min(this.#stopBy - performance.now(), 5_000)).catch(onFailure);
-    this.#running = undefined;
+    this.#running = this.#engine = undefined;
   }
 
   #publisher(): Publisher {
@@ -160,7 +174,7 @@ export class OutboxRelay {
     };
   }
 
-  #onHeldBack({ row, attempts, delayMs, history }: HeldBack<StoredMessage>): void {
+  #onHeldBack({ row, attempts, delayMs, history }: HeldBack<StoredEntry>): void {
     this.#totals.heldBack += 1;
     const { code, message } = history.at(-1) ?? { code: '', message: '' };
     this.#logger.warn(
@@ -168,7 +182,7 @@ export class OutboxRelay {
     );
   }
 
-  #onParked({ row, attempts, reason }: Parked<StoredMessage>): void {
+  #onParked({ row, attempts, reason }: Parked<StoredEntry>): void {
     this.#totals.parked += 1;
     this.#logger.error(
       `${row.type} ${row.messageId} was parked after ${attempts} attempts (${reason.code}): see outbox_parked. ${reason.message}`,

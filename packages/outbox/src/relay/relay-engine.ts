@@ -1,22 +1,19 @@
-import { inspect } from 'node:util';
-import type { Publisher, PublishOutcome } from '@acme/nest-message-context';
-import type { OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
+import type { Publisher } from '@acme/nest-message-context';
+import type { StoredMessage } from '../contracts/messages.js';
+import type { OutboxStore } from '../contracts/outbox-store.js';
 import { Breaker } from '../core/breaker.js';
 import { MessageBook } from '../core/message-book.js';
-import { pickProbe, type Failure, type RetryPolicy, type Verdict } from '../core/settle-plan.js';
-import { toOutbound } from '../message/to-outbound.js';
-import { LaneKeeper } from './lane-keeper.js';
-import { Settler, type SettlerEvents } from './settler.js';
+import { pickProbe } from '../core/settle-plan.js';
 import { answerWithin } from './answer-within.js';
-
-/** @internal What a relay works with, in milliseconds. */
-export interface RelaySettings {
-  readonly batchSize: number;
-  readonly window: number;
-  readonly pollIntervalMs: number;
-  readonly leaseMs: number;
-  readonly retry: RetryPolicy;
-}
+import { Blocks } from './blocks.js';
+import { CrashTrial } from './crash-trial.js';
+import { Delays } from './delays.js';
+import { Dispatcher } from './dispatcher.js';
+import { LaneKeeper } from './lane-keeper.js';
+import { Reader } from './reader.js';
+import type { RelaySettings } from './relay-settings.js';
+import { Settler, type SettlerEvents } from './settler.js';
+import { Upkeep } from './upkeep.js';
 
 /** What the engine has to tell. */
 export interface EngineEvents extends Pick<SettlerEvents, 'heldBack' | 'parked' | 'failed'> {
@@ -28,63 +25,65 @@ export interface EngineEvents extends Pick<SettlerEvents, 'heldBack' | 'parked' 
   wake(): void;
 }
 
-/** `unpublishable`: thrown before the broker was asked, so it says nothing about the broker. */
-type Outcome = PublishOutcome | { readonly status: 'unpublishable'; readonly error: unknown };
-
 const BREAKER = { initialMs: 100, maxMs: 5_000 };
 const MIN_POLL_MS = 20;
-const WAITING_POLL_MS = 200;
-/** Blocks that are taken up at once. */
-const WAITING_BLOCKS = 50;
 
 /**
- * Reads, publishes and settles the messages of the lanes it holds.
- *
- * One loop calls `step()`; publishing and settling go on meanwhile. A read leaves out what is in memory and takes everything
- * else from the beginning, so that neither a late commit nor a message that was dropped can be passed by a later one of its
- * key. For the same reason the result of a read is thrown away when something was dropped while it was under way.
+ * Reads, publishes and settles the messages of the lanes it holds. One loop calls `step()`; publishing and settling go on
+ * meanwhile.
  */
 export class RelayEngine {
-  readonly lanes: LaneKeeper;
+  readonly #lanes: LaneKeeper;
   readonly #book: MessageBook<StoredMessage>;
-  /** Blocks that have failed and wait, and the lane of each. */
-  readonly #blocked = new Map<string, number>();
+  readonly #blocks: Blocks;
   readonly #settler: Settler;
   readonly #breaker = new Breaker(BREAKER, Math.random);
-  #index = 0;
-  #epoch = 0;
+  readonly #dispatcher: Dispatcher;
+  readonly #reader: Reader;
+  readonly #trial: CrashTrial;
+  readonly #delays: Delays;
+  readonly #upkeep: Upkeep;
+  /** Lanes taken over from a dead relay, whose messages are still to be tried one by one. */
+  readonly #untried = new Set<number>();
   #pollMs = MIN_POLL_MS;
-  #waitingReadAt = -Infinity;
   #caughtUp = false;
   #draining = false;
-  /** A message got no answer; whose fault that is shows when it is settled. */
-  #doubtful = false;
-  #lastError: Error | undefined;
 
   constructor(
     private readonly store: OutboxStore,
-    private readonly publisher: Publisher,
+    publisher: Publisher,
     private readonly settings: RelaySettings,
     private readonly events: EngineEvents,
   ) {
-    this.lanes = new LaneKeeper(store, settings.leaseMs);
-    this.#book = new MessageBook(settings.window);
-    this.#settler = new Settler(
+    const lanes = (this.#lanes = new LaneKeeper(store, settings.leaseMs));
+    const book = (this.#book = new MessageBook<StoredMessage>(settings.window));
+    const blocks = (this.#blocks = new Blocks(settings.pollIntervalMs));
+    const settler = (this.#settler = new Settler(
       store,
-      this.#book,
-      this.#blocked,
-      () => this.lanes.proofs(),
-      settings.retry,
-      settings.leaseMs,
+      book,
+      blocks,
+      () => lanes.proofs(),
+      settings,
       {
         heldBack: (entry) => events.heldBack(entry),
         parked: (entry) => events.parked(entry),
         failed: (error) => events.failed(error),
-        leaseLost: () => this.lanes.suspect(),
+        leaseLost: () => lanes.suspect(),
         outage: () => this.#outage(),
         settled: (confirmed) => this.#settled(confirmed),
       },
-    );
+    ));
+    const dispatcher = new Dispatcher(publisher, book, lanes, this.#breaker, settler, {
+      laneLost: (lane) => this.#drop(lane),
+      brokerUp: () => this.#brokerUp(),
+      answered: () => this.#answered(),
+      failed: (error) => events.failed(error),
+    });
+    this.#dispatcher = dispatcher;
+    this.#reader = new Reader(store, lanes, book, blocks, settings.leaseMs);
+    this.#trial = new CrashTrial({ store, lanes, book, blocks, dispatcher, settler, settings });
+    this.#delays = new Delays(store, settings);
+    this.#upkeep = new Upkeep(store, settings);
   }
 
   /** Whether nothing is in memory that is not in the database. */
@@ -94,23 +93,29 @@ export class RelayEngine {
 
   /** Whether the last look found nothing that could be published now. */
   get isCaughtUp(): boolean {
-    return this.#caughtUp && this.isIdle;
+    return this.#caughtUp && this.isIdle && this.#trial.isOver && this.#delays.isCaughtUp;
   }
 
   get isBrokerDown(): boolean {
     return this.#breaker.isOpen;
   }
 
+  /** A message was added that is due then. */
+  dueIn(ms: number): void {
+    this.#delays.dueIn(ms);
+  }
+
   /** From now on only finishes what is under way. */
   drain(): void {
     this.#draining = true;
+    this.#dispatcher.stop();
     this.#drop();
   }
 
   /** Gives the lanes back, within so many milliseconds; otherwise their leases expire. */
   async close(budgetMs: number): Promise<void> {
     this.#settler.cancel();
-    await answerWithin(Math.max(budgetMs, 100), this.lanes.leave());
+    await answerWithin(Math.max(budgetMs, 100), this.#lanes.leave());
   }
 
   /**
@@ -118,80 +123,45 @@ export class RelayEngine {
    * answer.
    */
   async step(): Promise<number> {
-    if (this.lanes.dueInMs <= 0) await this.#tend();
-    const tendIn = this.lanes.dueInMs;
+    if (this.#lanes.dueInMs <= 0) await this.#tend();
+    const tendIn = this.#lanes.dueInMs;
     if (this.#draining) return tendIn;
     await this.#openLanes();
     if (this.#breaker.isOpen) return Math.min(tendIn, await this.#probe());
-    this.#dispatch();
-    await this.#readWaiting();
+    this.#dispatcher.run();
+    const trialIn = await this.#trial.run();
+    const delayedIn = await this.#delays.step();
+    const waitingIn = await this.#readWaiting();
     const readIn = await this.#read();
-    this.#dispatch();
-    return Math.min(tendIn, readIn, this.#blocked.size > 0 ? WAITING_POLL_MS : Infinity);
+    this.#dispatcher.run();
+    const upkeepIn = await this.#upkeep.step(() => this.#lanes.usable());
+    return Math.min(tendIn, trialIn, delayedIn, waitingIn, readIn, upkeepIn);
   }
 
-  /** Publishes what may go out. Called whenever that may have changed. */
-  #dispatch(): void {
-    if (this.#draining || this.#doubtful || this.#breaker.isOpen) return;
-    for (let row = this.#book.take(); row; row = this.#book.take()) this.#publish(row);
+  #answered(): void {
+    if (!this.#wantsMore()) return;
+    if (!this.#caughtUp || this.#blocks.dueInMs <= 0) this.events.wake();
   }
 
-  #publish(row: StoredMessage): void {
-    if (!this.lanes.mayPublish(row.lane)) {
-      this.#book.forget(row);
-      return this.#drop(row.lane);
-    }
-    const index = ++this.#index;
-    this.#ask(row)
-      .then((outcome) => this.#onOutcome(row, index, outcome))
-      .catch((error: unknown) => this.events.failed(error));
-  }
-
-  async #ask(row: StoredMessage): Promise<Outcome> {
-    let asked: ReturnType<Publisher['publish']>;
-    try {
-      asked = this.publisher.publish([toOutbound(row)]);
-    } catch (error) {
-      return { status: 'unpublishable', error };
-    }
-    try {
-      const [outcome] = await asked;
-      return outcome ?? noOutcome();
-    } catch (error) {
-      return { status: 'unknown', error: error as Error };
-    }
-  }
-
-  #onOutcome(row: StoredMessage, index: number, outcome: Outcome): void {
-    if (outcome.status === 'unknown') {
-      this.#doubtful = true;
-      this.#lastError = outcome.error;
-    } else if (outcome.status !== 'unpublishable' && this.#breaker.close()) {
-      this.events.brokerUp();
-      this.events.wake();
-    }
-    if (outcome.status === 'confirmed') this.#book.landed(row);
-    this.#settler.add(toVerdict(row, index, outcome));
-    this.#dispatch();
-    if (!this.#caughtUp && this.#wantsMore()) this.events.wake();
+  #brokerUp(): void {
+    this.events.brokerUp();
+    this.events.wake();
   }
 
   #settled(confirmed: number): void {
-    this.#doubtful = false;
     if (confirmed > 0) this.events.confirmed(confirmed);
-    this.#dispatch();
+    this.#dispatcher.settled();
     this.events.wake();
   }
 
   #outage(): void {
     this.#drop();
-    if (this.#breaker.trip(performance.now())) this.events.brokerDown(this.#lastError);
+    if (this.#breaker.trip(performance.now())) this.events.brokerDown(this.#dispatcher.lastError);
   }
 
   /** Forgets what is queued: it is read again, in order. */
   #drop(lane?: number): void {
-    this.#book.dropQueued(lane);
-    this.#epoch += 1;
+    this.#reader.drop(lane);
     this.#caughtUp = false;
   }
 
@@ -200,34 +170,45 @@ export class RelayEngine {
   }
 
   async #tend(): Promise<void> {
-    const change = await this.lanes.tend(!this.#draining);
-    for (const lane of [...change.lost, ...this.lanes.leaving]) this.#drop(lane);
+    const change = await this.#lanes.tend(!this.#draining);
+    const gone = [...change.lost, ...this.#lanes.leaving];
+    for (const lane of gone) {
+      this.#drop(lane);
+      this.#untried.delete(lane);
+    }
+    this.#trial.drop(gone);
     this.#forgetBlocks(change.lost);
-    if (change.takenOver > 0) this.events.takenOver(change.takenOver);
-    const left = [...this.lanes.leaving].filter((lane) => !this.#hasLane(lane));
-    if (left.length > 0) await this.lanes.release(left);
+    for (const lane of change.takenOver) this.#untried.add(lane);
+    if (change.takenOver.length > 0) this.events.takenOver(change.takenOver.length);
+    const left = [...this.#lanes.leaving].filter((lane) => !this.#hasLane(lane));
+    if (left.length > 0) await this.#lanes.release(left);
   }
 
   /** Before anything of a lane is read: later messages of a key that waits must not pass it. */
   async #openLanes(): Promise<void> {
-    const lanes = this.lanes.unopened;
+    const lanes = this.#lanes.unopened.filter((lane) => !this.#trial.covers(lane));
     if (lanes.length === 0) return;
+    await this.#db(this.store.heal(lanes));
     const blocks = await this.#db(this.store.readBlocks(lanes));
     // What is left of an earlier holding is older than what somebody else may have done since.
     for (const lane of lanes) this.#drop(lane);
     this.#forgetBlocks(lanes);
-    for (const { block, lane } of blocks) this.#blocked.set(block, lane);
-    this.lanes.open(lanes);
+    for (const { block, lane } of blocks) this.#blocks.add(block, lane);
+    const untried = lanes.filter((lane) => this.#untried.has(lane));
+    if (untried.length > 0) await this.#trial.begin(untried);
+    for (const lane of untried) this.#untried.delete(lane);
+    this.#lanes.open(lanes.filter((lane) => !untried.includes(lane)));
+    this.#blocks.dueIn(0);
   }
 
   /** They are the next owner's. Those that a message in memory may still be held back in go with a later look. */
   #forgetBlocks(lost: readonly number[]): void {
     const inUse = new Set<string>();
     for (const { block } of this.#book.rows()) inUse.add(block);
-    for (const [block, lane] of this.#blocked) {
-      const isOurs = this.lanes.holds(lane) && !lost.includes(lane);
-      if (!isOurs && !inUse.has(block)) this.#blocked.delete(block);
-    }
+    this.#blocks.forget((block, lane) => {
+      const isOurs = this.#lanes.holds(lane) && !lost.includes(lane);
+      return !isOurs && !inUse.has(block);
+    });
   }
 
   #hasLane(lane: number): boolean {
@@ -239,50 +220,30 @@ export class RelayEngine {
   async #read(): Promise<number> {
     if (!this.#wantsMore()) return Infinity;
     const { batchSize, pollIntervalMs } = this.settings;
-    const rows = await this.#readPending(batchSize);
+    const rows = await this.#reader.pending(batchSize);
     if (!rows) return 0;
-    for (const row of rows) this.#enter(row);
+    for (const row of rows) {
+      if (this.#blocks.has(row.block)) this.#settler.divert(row);
+      else this.#book.add(row);
+    }
     this.#caughtUp = rows.length < batchSize;
     if (!this.#caughtUp) return this.#wantsMore() ? 0 : Infinity;
     this.#pollMs = rows.length > 0 ? MIN_POLL_MS : Math.min(pollIntervalMs, this.#pollMs * 2);
     return this.#pollMs;
   }
 
-  #enter(row: StoredMessage): void {
-    if (row.place === 'pending' && this.#blocked.has(row.block)) this.#settler.divert(row);
-    else this.#book.add(row);
-  }
-
-  /** Undefined when the result is worth nothing any more: that there was nothing must not be concluded from it. */
-  async #readPending(limit: number): Promise<StoredMessage[] | undefined> {
-    const usable = this.lanes.usable();
-    if (usable.length === 0) return [];
-    const epoch = this.#epoch;
-    const rows = await this.#db(this.store.readPending(usable, this.#book.seqs(), limit));
-    return epoch === this.#epoch ? rows : undefined;
-  }
-
-  async #readWaiting(): Promise<void> {
-    const now = performance.now();
-    // Also where none is known: what is in the database counts.
-    const pause = this.#blocked.size > 0 ? WAITING_POLL_MS : this.settings.pollIntervalMs;
-    if (now < this.#waitingReadAt + pause) return;
-    this.#waitingReadAt = now;
-    for (const row of await this.#readDue()) this.#book.add(row);
-  }
-
-  async #readDue(): Promise<StoredMessage[]> {
-    const usable = this.lanes.usable();
-    if (usable.length === 0) return [];
-    const busy = new Set<string>();
-    for (const row of this.#book.rows()) if (this.#blocked.has(row.block)) busy.add(row.block);
-    const epoch = this.#epoch;
-    const found = await this.#db(this.store.readWaiting(usable, [...busy], WAITING_BLOCKS));
-    if (epoch !== this.#epoch) return [];
-    if (found.empty.length > 0) await this.#settler.unblock(found.empty);
-    // A lane taken over a moment ago, by a relay that had them blocked.
-    for (const { block, lane } of found.messages) this.#blocked.set(block, lane);
-    return found.messages;
+  /** Returns in how many milliseconds to look again. */
+  async #readWaiting(): Promise<number> {
+    if (this.#blocks.dueInMs > 0) return this.#blocks.dueInMs;
+    if (!this.#wantsMore()) return Infinity;
+    this.#blocks.looked();
+    const found = await this.#reader.due();
+    if (!found || found.isFull) this.#blocks.dueIn(0);
+    if (found) {
+      for (const row of found.messages) this.#book.add(row);
+      if (found.empty.length > 0) await this.#settler.unblock(found.empty);
+    }
+    return Math.max(0, this.#blocks.dueInMs);
   }
 
   /** Asks the broker with one message whether the outage is over. */
@@ -290,47 +251,19 @@ export class RelayEngine {
     const wait = this.#breaker.retryAt - performance.now();
     if (wait > 0) return wait;
     if (!this.isIdle) return Infinity;
-    const pending = (await this.#readPending(this.settings.batchSize)) ?? [];
-    const due = await this.#readDue();
-    const free = pending.filter(({ block }) => !this.#blocked.has(block));
+    // By turns: one that can never be answered must not be the only one that asks.
+    if (!this.#trial.isOver && this.#breaker.failedProbes % 2 === 0) return this.#trial.run();
+    const pending = (await this.#reader.pending(this.settings.batchSize)) ?? [];
+    const due = (await this.#reader.due())?.messages ?? [];
+    const free = pending.filter(({ block }) => !this.#blocks.has(block));
     const probe = pickProbe([...free, ...due], this.#breaker.failedProbes);
-    if (!probe) return this.settings.pollIntervalMs;
+    if (!probe) return this.#trial.isOver ? this.settings.pollIntervalMs : this.#trial.run();
     this.#book.add(probe);
-    this.#doubtful = false;
-    const row = this.#book.take();
-    if (row) this.#publish(row);
+    this.#dispatcher.probe();
     return Infinity;
   }
 
   #db<T>(work: Promise<T>): Promise<T> {
     return answerWithin(this.settings.leaseMs, work);
   }
-}
-
-function toVerdict(row: StoredMessage, index: number, outcome: Outcome): Verdict<StoredMessage> {
-  switch (outcome.status) {
-    case 'confirmed':
-      return { row, index, result: 'confirmed' };
-    case 'unroutable': {
-      const { exchange, routingKey } = outcome;
-      const message = `No queue is bound to exchange "${exchange}" for routing key "${routingKey}".`;
-      return { row, index, result: 'failed', failure: { code: 'UNROUTABLE', message } };
-    }
-    case 'rejected':
-    case 'unpublishable':
-      return { row, index, result: 'failed', failure: failureOf(outcome.error, 'REJECTED') };
-    default:
-      return { row, index, result: 'unknown', failure: failureOf(outcome.error, 'NO_ANSWER') };
-  }
-}
-
-/** Of whatever a publisher has given or thrown. */
-function failureOf(error: unknown, code: string): Failure {
-  const reason = (error as { reason?: unknown } | null | undefined)?.reason;
-  const message = error instanceof Error ? error.message : inspect(error);
-  return { code: typeof reason === 'string' ? reason : code, message };
-}
-
-function noOutcome(): PublishOutcome {
-  return { status: 'unknown', error: new Error('The publisher told no outcome.') };
 }

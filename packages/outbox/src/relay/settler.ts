@@ -1,16 +1,18 @@
-import type { HeldLane, OutboxStore, StoredMessage } from '../contracts/outbox-store.js';
+import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
+import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
 import type { MessageBook } from '../core/message-book.js';
 import {
   planSettle,
   type HeldBack,
   type Parked,
-  type RetryPolicy,
   type SettlePlan,
   type Verdict,
 } from '../core/settle-plan.js';
 import { answerWithin } from './answer-within.js';
+import type { Blocks } from './blocks.js';
+import type { RelaySettings } from './relay-settings.js';
 
-type Row = StoredMessage;
+type Row = StoredEntry;
 type Place = Row['place'];
 
 /** A confirmed message is removed after so many milliseconds at the latest … */
@@ -49,12 +51,10 @@ export class Settler {
 
   constructor(
     private readonly store: OutboxStore,
-    private readonly book: MessageBook<Row>,
-    /** Blocks of our lanes that have failed and wait, and the lane of each. */
-    private readonly blocked: Map<string, number>,
+    private readonly book: MessageBook<StoredMessage>,
+    private readonly blocks: Blocks,
     private readonly proofs: () => HeldLane[],
-    private readonly policy: RetryPolicy,
-    private readonly timeoutMs: number,
+    private readonly settings: RelaySettings,
     private readonly events: SettlerEvents,
   ) {}
 
@@ -130,11 +130,12 @@ export class Settler {
     const plan = planSettle({
       verdicts,
       lastConfirmed: this.#lastConfirmed,
-      policy: this.policy,
+      policy: this.settings.retry,
       now: new Date(),
       random: Math.random,
     });
     for (const { row } of plan.heldBack) this.#block(row);
+    for (const { row } of plan.parked) if (this.#blocksKey(row)) this.#block(row);
     const diverts = this.#diverts.splice(0);
     for (const row of plan.unanswered) this.book.forget(row);
     if (plan.unanswered.length > 0) this.events.outage();
@@ -143,11 +144,16 @@ export class Settler {
 
   /** What was read of this block must not pass the one that failed. */
   #block({ block, lane }: Row): void {
-    this.blocked.set(block, lane);
+    this.blocks.add(block, lane);
     for (const row of this.book.withdraw(block)) {
       if (row.place === 'pending') this.#diverts.push(row);
       else this.book.forget(row);
     }
+  }
+
+  /** Blocks of keys start with another character than those of messages without one. */
+  #blocksKey({ block }: Row): boolean {
+    return this.settings.blockKeyOnPark && block.startsWith('=');
   }
 
   async #holdBack(entries: readonly HeldBack<Row>[], held: HeldLane[]): Promise<void> {
@@ -158,33 +164,40 @@ export class Settler {
 
   async #park(entries: readonly Parked<Row>[], held: HeldLane[]): Promise<void> {
     for (const [place, some] of byPlace(entries)) {
-      await this.#db(this.store.park(place, some, held));
+      const { blockKeyOnPark } = this.settings;
+      await this.#db(this.store.park(place, some, held, blockKeyOnPark));
     }
   }
 
   async #remove(place: Place, confirmed: readonly Row[], held: HeldLane[]): Promise<void> {
     const seqs = confirmed.filter((row) => row.place === place).map(({ seq }) => seq);
     if (seqs.length === 0) return;
-    const removed = await this.#db(this.store.remove(place, seqs, held));
+    const keep = this.settings.retentionMs !== undefined;
+    const removed = await this.#db(this.store.remove(place, seqs, held, keep));
     if (removed < seqs.length) this.events.leaseLost();
   }
 
   async #unblock(done: readonly Row[], held: HeldLane[]): Promise<void> {
     const blocks = new Set(done.filter((row) => row.place === 'waiting').map(({ block }) => block));
-    if (blocks.size > 0) await this.unblock([...blocks], held);
+    if (blocks.size === 0) return;
+    await this.unblock([...blocks], held);
+    // Those with more messages than were read go on at once.
+    for (const block of blocks) if (this.blocks.has(block)) this.blocks.dueIn(0);
   }
 
   /** Ends the waiting of blocks that have no message left. */
   async unblock(blocks: readonly string[], held = this.proofs()): Promise<void> {
     const free = await this.#db(this.store.unblock(blocks, held));
     const pending = new Set(this.#diverts.map(({ block }) => block));
-    for (const block of free) if (!pending.has(block)) this.blocked.delete(block);
+    for (const block of free) if (!pending.has(block)) this.blocks.delete(block);
   }
 
   #finish({ plan, diverts }: Work): void {
     for (const row of [...plan.confirmed, ...diverts]) this.book.forget(row);
+    if (diverts.length > 0) this.blocks.dueIn(0);
     for (const entry of plan.heldBack) {
       this.book.forget(entry.row);
+      this.blocks.dueIn(entry.delayMs);
       this.events.heldBack(entry);
     }
     for (const entry of plan.parked) {
@@ -195,7 +208,7 @@ export class Settler {
   }
 
   #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.timeoutMs, work);
+    return answerWithin(this.settings.leaseMs, work);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredMessage } from '../../src/contracts/outbox-store.js';
+import type { StoredMessage } from '../../src/contracts/messages.js';
 import { toOutbound } from '../../src/message/to-outbound.js';
 
 const stored = (headers: string | null): StoredMessage => ({
@@ -15,6 +15,7 @@ const stored = (headers: string | null): StoredMessage => ({
   contentType: null,
   headers,
   occurredAt: 0,
+  sequence: null,
   payload: '{}',
   attempts: 0,
   tries: 0,

@@ -1,97 +1,80 @@
 import 'reflect-metadata';
 import { Publisher, type PublishOutcome } from '@acme/nest-message-context';
-import { Logger } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OutboxStore } from '../../src/contracts/outbox-store.js';
-import { OutboxRelay } from '../../src/relay/outbox-relay.js';
+import {
+  relayOf as relayWith,
+  stored,
+  withoutTimeAndLog,
+} from '../support/relay-parts.internal.js';
 
 class ConfirmingPublisher extends Publisher {
   publish = async (): Promise<PublishOutcome[]> => [{ status: 'confirmed' }];
 }
 
+class RefusingPublisher extends Publisher {
+  publish = async (): Promise<PublishOutcome[]> => [{ status: 'rejected', error: new Error('no') }];
+}
+
 const relayOf = (store: Partial<OutboxStore>) =>
-  new OutboxRelay(store as OutboxStore, new ConfirmingPublisher(), {
-    batchSize: 10,
-    window: 10,
-    pollIntervalMs: 60_000,
-    leaseMs: 30_000,
-    stopTimeoutMs: 1_000,
-    retry: { attempts: 1, initialMs: 1, maxMs: 1 },
-  });
+  relayWith(store, new ConfirmingPublisher(), { pollIntervalMs: POLL, leaseMs: 30_000 });
+
+const POLL = 60_000;
 
 describe('blocks that wait', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-    for (const level of ['log', 'warn', 'error'] as const) {
-      vi.spyOn(Logger.prototype, level).mockImplementation(() => {});
-    }
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-  });
+  withoutTimeAndLog();
 
-  /** One lane with one block, whose time has not come. */
+  /** Lane 0, lane 1, and in lane 1 a key that waits. */
   const storeWithBlock = () => {
-    let mine = false;
     const readWaiting = vi.fn<OutboxStore['readWaiting']>(async () => ({
       messages: [],
       empty: [],
     }));
     const store = {
       lanes: 2,
-      tend: async (_relay, held) => ({
-        relays: 1,
-        renewed: held.map(({ lane }) => lane).filter((lane) => lane === 0 || mine),
-      }),
-      claim: async (_relay, limit) => {
-        if (limit === 2) return [0, 1].map((lane) => ({ lane, token: 1, takenOver: false }));
-        return [];
-      },
+      tend: async (_relay, held) => ({ relays: 1, renewed: held.map(({ lane }) => lane) }),
+      claim: async (_relay, _held, limit) =>
+        Array.from({ length: limit }, (_, lane) => ({ lane, token: 1, takenOver: false })),
       release: async () => {},
       leave: async () => {},
       readPending: async () => [],
       readBlocks: async () => [{ block: '=k', lane: 1 }],
       readWaiting,
     } satisfies Partial<OutboxStore>;
-    return { store, readWaiting, keep: () => (mine = true) };
+    return { store, readWaiting };
   };
-  const looksPerMinute = async (readWaiting: { mock: { calls: unknown[] } }) => {
+  const looksIn = async (ms: number, readWaiting: { mock: { calls: unknown[] } }) => {
     const before = readWaiting.mock.calls.length;
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(ms);
     return readWaiting.mock.calls.length - before;
   };
 
-  it('are looked at often while their lane is ours', async () => {
-    const { store, readWaiting, keep } = storeWithBlock();
-    keep();
-    const relay = relayOf(store);
-    relay.start();
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(await looksPerMinute(readWaiting)).toBeGreaterThan(250);
-    await relay.stop();
-  });
-
-  it('are forgotten with their lane', async () => {
+  it('are looked for once per pollInterval while nothing is due', async () => {
     const { store, readWaiting } = storeWithBlock();
     const relay = relayOf(store);
     relay.start();
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(await looksPerMinute(readWaiting)).toBeLessThanOrEqual(1);
+    await vi.advanceTimersByTimeAsync(POLL);
+    expect(await looksIn(10 * POLL, readWaiting)).toBeLessThanOrEqual(11);
+    expect(await looksIn(10 * POLL, readWaiting)).toBeGreaterThanOrEqual(9);
     await relay.stop();
   });
 
-  it('are looked for once per pollInterval where none is known', async () => {
-    const { store, readWaiting, keep } = storeWithBlock();
-    keep();
-    const relay = relayOf({ ...store, readBlocks: async () => [] });
+  it('are looked at when the pause after a failure is over, long before the next poll', async () => {
+    const { store, readWaiting } = storeWithBlock();
+    const failing = stored(1, { place: 'waiting', lane: 1, block: '=k', key: 'k', attempts: 0 });
+    readWaiting.mockResolvedValueOnce({ messages: [failing], empty: [] });
+    const holdBack = vi.fn<OutboxStore['holdBack']>(async () => {});
+    const relay = relayWith({ ...store, holdBack }, new RefusingPublisher(), {
+      pollIntervalMs: POLL,
+      leaseMs: 30_000,
+      attempts: 2,
+      backoffMs: 3_000,
+    });
     relay.start();
-    await vi.advanceTimersByTimeAsync(10 * 60_000);
-    const before = readWaiting.mock.calls.length;
-    await vi.advanceTimersByTimeAsync(10 * 60_000);
-    const looks = readWaiting.mock.calls.length - before;
-    expect(looks).toBeGreaterThanOrEqual(5);
-    expect(looks).toBeLessThanOrEqual(11);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(holdBack).toHaveBeenCalledTimes(1);
+    expect(await looksIn(1_000, readWaiting)).toBe(0);
+    expect(await looksIn(2_000, readWaiting)).toBe(1);
     await relay.stop();
   });
 });

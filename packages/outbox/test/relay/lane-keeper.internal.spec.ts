@@ -13,7 +13,7 @@ function storeOfTwoLanes() {
       relays: 1,
       renewed: held.map(({ lane }) => lane),
     })),
-    claim: vi.fn<OutboxStore['claim']>(async (_relay, limit) =>
+    claim: vi.fn<OutboxStore['claim']>(async (_relay, _held, limit) =>
       Array.from({ length: limit }, (_, lane) => ({ lane, token: ++token, takenOver: false })),
     ),
     release: vi.fn<OutboxStore['release']>(async () => {}),

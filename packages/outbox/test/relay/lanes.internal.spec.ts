@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { describe, expect, it, vi } from 'vitest';
-import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
+import type { StoredMessage } from '../../src/contracts/messages.js';
+import type { OutboxStore } from '../../src/contracts/outbox-store.js';
 import { relayOf, stored, withoutTimeAndLog } from '../support/relay-parts.internal.js';
 
 const message = (seq: number): StoredMessage => stored(seq, { key: 'k', block: '=k' });

@@ -2,7 +2,8 @@ import 'reflect-metadata';
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
+import type { StoredMessage } from '../../src/contracts/messages.js';
+import type { OutboxStore } from '../../src/contracts/outbox-store.js';
 import { relayOf, stored } from '../support/relay-parts.internal.js';
 
 /** Holds pending messages; what is parked is gone, and noted. */
@@ -73,11 +74,14 @@ describe('a message that cannot be handed to the publisher', () => {
       parked: 3,
       brokerDown: false,
     });
-    expect(parked).toEqual([
-      { id: 'm1', code: 'REJECTED', message: 'no codec' },
-      { id: 'm2', code: 'REJECTED', message: expect.stringContaining('JSON') },
-      { id: 'm3', code: 'REJECTED', message: 'null' },
-    ]);
+    expect(parked).toHaveLength(3);
+    expect(parked).toEqual(
+      expect.arrayContaining([
+        { id: 'm1', code: 'REJECTED', message: 'no codec' },
+        { id: 'm2', code: 'REJECTED', message: expect.stringContaining('JSON') },
+        { id: 'm3', code: 'REJECTED', message: 'null' },
+      ]),
+    );
   });
 
   it('is parked too when it was rejected without an error', async () => {

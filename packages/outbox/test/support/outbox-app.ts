@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { openContext, type TestBroker, type TestDatabase } from '@acme/internal-testing';
 import {
   Outbox,
+  OutboxAdmin,
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
@@ -41,6 +42,7 @@ export async function openOutboxApp(
     ...opened,
     outbox: opened.app.get(Outbox),
     relay: opened.app.get(OutboxRelay),
+    admin: opened.app.get(OutboxAdmin),
     transactions: opened.app.get<Transactions<PoolClient>>(Transactions),
   };
 }

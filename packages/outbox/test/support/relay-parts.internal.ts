@@ -1,7 +1,8 @@
 import type { Publisher } from '@acme/nest-message-context';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, vi } from 'vitest';
-import type { OutboxStore, StoredMessage } from '../../src/contracts/outbox-store.js';
+import type { StoredMessage } from '../../src/contracts/messages.js';
+import type { OutboxStore } from '../../src/contracts/outbox-store.js';
 import { OutboxRelay } from '../../src/relay/outbox-relay.js';
 
 /** A message as a store gives it to the relay, without a key. */
@@ -18,6 +19,7 @@ export const stored = (seq: number, more: Partial<StoredMessage> = {}): StoredMe
   contentType: null,
   headers: null,
   occurredAt: 0,
+  sequence: null,
   payload: '1',
   attempts: 0,
   tries: 0,
@@ -49,19 +51,28 @@ export function storeOf(
   return store as OutboxStore;
 }
 
+const NOTHING_TO_DO: Partial<OutboxStore> = {
+  heal: async () => {},
+  promote: async () => ({ moved: 0, nextInMs: undefined }),
+};
+
 /** A relay that parks what fails once. */
 export const relayOf = (
   store: Partial<OutboxStore>,
   publisher: Publisher,
-  { window = 10, leaseMs = 9_000 } = {},
+  { window = 10, leaseMs = 9_000, pollIntervalMs = 100, attempts = 1, backoffMs = 1 } = {},
 ): OutboxRelay =>
-  new OutboxRelay(store as OutboxStore, publisher, {
+  new OutboxRelay({ ...NOTHING_TO_DO, ...store } as OutboxStore, publisher, {
     batchSize: 10,
     window,
-    pollIntervalMs: 100,
+    pollIntervalMs,
     leaseMs,
     stopTimeoutMs: 1_000,
-    retry: { attempts: 1, initialMs: 1, maxMs: 1 },
+    retry: { attempts, initialMs: backoffMs, maxMs: backoffMs },
+    crashes: 3,
+    blockKeyOnPark: false,
+    retentionMs: undefined,
+    rules: { strictOrder: false, sequence: false },
   });
 
 /** For every test of the file: timers that the test moves, and a silent log. */

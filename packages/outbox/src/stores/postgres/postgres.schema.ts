@@ -4,6 +4,7 @@ const LOCK = 0x6f75_7462; // "outb"
 const COLUMNS = `
     created_at timestamptz not null default clock_timestamp(),
     occurred_at timestamptz not null,
+    sequence bigint,
     lane integer not null,
     message_id text not null,
     type text not null,
@@ -76,6 +77,13 @@ const version1 = (t: (name: string) => string): string => `
     ) with (fillfactor = 50, ${CHURN});
     create index outbox_blocks_due on ${t('outbox_blocks')} (available_at);
 
+    -- Messages whose time has not come. They get their place in the order when it has.
+    create table ${t('outbox_delayed')} (
+      seq bigint generated always as identity primary key,${COLUMNS},
+      available_at timestamptz not null
+    ) with (${CHURN});
+    create index outbox_delayed_due on ${t('outbox_delayed')} (available_at, seq);
+
     create table ${t('outbox_parked')} (
       seq bigint primary key,${COLUMNS},
       attempts integer not null,
@@ -85,12 +93,28 @@ const version1 = (t: (name: string) => string): string => `
       parked_at timestamptz not null default clock_timestamp()
     );
 
+    -- Only where published messages are kept.
+    create table ${t('outbox_published')} (
+      seq bigint primary key,${COLUMNS},
+      published_at timestamptz not null default clock_timestamp()
+    );
+    create index outbox_published_at on ${t('outbox_published')} (published_at);
+
+    -- Only where the messages of a key are numbered.
+    create table ${t('outbox_sequences')} (
+      key text primary key,
+      value bigint not null
+    ) with (fillfactor = 50, ${CHURN});
+
     -- Updated all the time and tiny: space for the new versions on the same page.
     create table ${t('outbox_lanes')} (
       lane integer primary key,
       owner text,
       token bigint not null default 0,
-      lease_until timestamptz
+      lease_until timestamptz,
+      trying bigint,
+      accused bigint,
+      deaths integer not null default 0
     ) with (fillfactor = 10, ${CHURN});
 
     create table ${t('outbox_relays')} (

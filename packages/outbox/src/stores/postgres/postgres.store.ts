@@ -1,19 +1,27 @@
 import { sqlOf, type SqlExecutor } from '@acme/nest-transaction';
+import type { NewMessage, StoredEntry, StoredMessage } from '../../contracts/messages.js';
 import {
   OutboxStore,
+  type OutboxOperations,
+  type ClaimedLane,
+  type EntryRules,
   type HeldLane,
-  type NewMessage,
-  type StoredMessage,
+  type Promoted,
   type Tended,
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
-import { laneOf } from '../../core/lane.js';
+import { gapsBetween } from '../../core/gaps.js';
 import { OptionsCheck } from '../../core/options-check.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
 import { OutboxConfigurationError, OutboxSchemaError } from '../../outbox.errors.js';
-import { fromRow, type MessageRow } from '../sql/message-row.js';
+import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
+import { dueColumns, messageColumns } from '../sql/message-columns.js';
+import type { TableName } from './postgres.columns.js';
+import * as entry from './postgres.entry.sql.js';
+import * as lane from './postgres.lanes.sql.js';
+import * as relay from './postgres.relay.sql.js';
+import { PostgresOutboxOperations } from './postgres.operations.js';
 import { migrationSql } from './postgres.schema.js';
-import * as sql from './postgres.sql.js';
 
 /** Options of `PostgresOutboxStore`. */
 export interface PostgresOutboxStoreOptions {
@@ -40,10 +48,10 @@ const DEFAULT_LANES = 16;
 /** The outbox in PostgreSQL 12 or later. */
 export class PostgresOutboxStore extends OutboxStore {
   readonly #db: SqlExecutor;
-  readonly #t: sql.TableName;
+  readonly #t: TableName;
   readonly #migrate: boolean;
   readonly #insertOne: string;
-  readonly #insertMany: string;
+  readonly operations: OutboxOperations;
   #lanes = 0;
 
   /** @throws {OutboxConfigurationError} when the options make no store */
@@ -67,8 +75,10 @@ export class PostgresOutboxStore extends OutboxStore {
     }
     this.#t = (name) => (schema === undefined ? name : `"${schema}".${name}`);
     this.#migrate = migrate;
-    this.#insertOne = sql.insertMessage(this.#t);
-    this.#insertMany = sql.insertMessages(this.#t);
+    this.operations = new PostgresOutboxOperations(this.#db, this.#t, (messages, rules) =>
+      this.insert(this.#db, messages, rules),
+    );
+    this.#insertOne = entry.insertMessage(this.#t);
   }
 
   get lanes(): number {
@@ -92,31 +102,48 @@ export class PostgresOutboxStore extends OutboxStore {
     this.#lanes = count;
   }
 
-  async insert(executor: SqlExecutor, messages: readonly NewMessage[]): Promise<void> {
-    const columns = COLUMNS.map((column) =>
-      messages.map((message) => column(message, this.#lanes)),
-    );
-    if (messages.length === 1) await executor.query(this.#insertOne, columns.flat());
-    else await executor.query(this.#insertMany, columns);
+  async insert(
+    executor: SqlExecutor,
+    messages: readonly NewMessage[],
+    rules: EntryRules,
+  ): Promise<void> {
+    const columns = messageColumns(messages, this.#lanes);
+    const delayed = messages.some(({ due }) => due !== null);
+    if (messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence) {
+      await executor.query(this.#insertOne, columns.flat());
+      return;
+    }
+    const statement = entry.insertMessages(this.#t, rules, delayed);
+    await executor.query(statement, [...columns, ...dueColumns(messages)]);
   }
 
-  async tend(relay: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended> {
+  async promote(limit: number, rules: EntryRules): Promise<Promoted> {
+    const { rows } = await this.#db.query<{ moved: number; next_in_ms: number | null }>(
+      entry.promoteDelayed(this.#t, rules),
+      [limit],
+    );
+    const { moved = 0, next_in_ms } = rows[0] ?? {};
+    return { moved, nextInMs: next_in_ms ?? undefined };
+  }
+
+  async tend(owner: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended> {
     const { rows } = await this.#db.query<{ relays: number; renewed: string | null }>(
-      sql.tendLanes(this.#t),
-      [relay, leaseMs, ...lanesAndTokens(held)],
+      lane.tendLanes(this.#t),
+      [owner, leaseMs, ...lanesAndTokens(held)],
     );
     const { relays = 1, renewed } = rows[0] ?? {};
     return { relays, renewed: renewed ? renewed.split(',').map(Number) : [] };
   }
 
   async claim(
-    relay: string,
+    owner: string,
+    held: readonly HeldLane[],
     limit: number,
     leaseMs: number,
-  ): Promise<(HeldLane & { takenOver: boolean })[]> {
+  ): Promise<ClaimedLane[]> {
     const { rows } = await this.#db.query<{ lane: number; token: string; taken_over: boolean }>(
-      sql.claimLanes(this.#t),
-      [relay, limit, leaseMs],
+      lane.claimLanes(this.#t),
+      [owner, limit, leaseMs, held.map((one) => one.lane)],
     );
     return rows.map((row) => ({
       lane: row.lane,
@@ -126,11 +153,11 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async release(held: readonly HeldLane[]): Promise<void> {
-    await this.#db.query(sql.releaseLanes(this.#t), lanesAndTokens(held));
+    await this.#db.query(lane.releaseLanes(this.#t), lanesAndTokens(held));
   }
 
-  async leave(relay: string): Promise<void> {
-    await this.#db.query(sql.leave(this.#t), [relay]);
+  async leave(owner: string): Promise<void> {
+    await this.#db.query(lane.leave(this.#t), [owner]);
   }
 
   async readPending(
@@ -138,9 +165,11 @@ export class PostgresOutboxStore extends OutboxStore {
     except: readonly number[],
     limit: number,
   ): Promise<StoredMessage[]> {
-    const { rows } = await this.#db.query<MessageRow>(sql.readPending(this.#t), [
+    const { after, before } = gapsBetween(except);
+    const { rows } = await this.#db.query<MessageRow>(relay.readPending(this.#t), [
       lanes,
-      except,
+      after,
+      before,
       limit,
     ]);
     return rows.map((row) => fromRow(row, 'pending'));
@@ -148,7 +177,7 @@ export class PostgresOutboxStore extends OutboxStore {
 
   async readBlocks(lanes: readonly number[]): Promise<{ block: string; lane: number }[]> {
     const { rows } = await this.#db.query<{ block: string; lane: number }>(
-      sql.readBlocks(this.#t),
+      relay.readBlocks(this.#t),
       [lanes],
     );
     return rows.map(({ block, lane }) => ({ block, lane }));
@@ -160,7 +189,7 @@ export class PostgresOutboxStore extends OutboxStore {
     limit: number,
   ): Promise<WaitingRead> {
     const { rows } = await this.#db.query<MessageRow & { block: string }>(
-      sql.readWaiting(this.#t),
+      relay.readWaiting(this.#t),
       [lanes, except, limit],
     );
     return {
@@ -169,18 +198,50 @@ export class PostgresOutboxStore extends OutboxStore {
     };
   }
 
+  async suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]> {
+    const pending = await this.#db.query<EntryRow>(relay.suspectsPending(this.#t), [lanes, limit]);
+    const waiting = await this.#db.query<EntryRow>(relay.suspectsWaiting(this.#t), [lanes, limit]);
+    return [
+      ...pending.rows.map((row) => entryOf(row, 'pending')),
+      ...waiting.rows.map((row) => entryOf(row, 'waiting')),
+    ].sort((one, other) => one.seq - other.seq);
+  }
+
+  async accuse(suspect: StoredEntry, held: readonly HeldLane[]): Promise<number | undefined> {
+    const { rows } = await this.#db.query<{ lane: number; deaths: number }>(lane.accuse(this.#t), [
+      suspect.lane,
+      suspect.seq,
+      ...lanesAndTokens(held),
+    ]);
+    return rows.find((row) => row.lane === suspect.lane)?.deaths;
+  }
+
+  async acquit(held: readonly HeldLane[]): Promise<void> {
+    await this.#db.query(lane.acquit(this.#t), lanesAndTokens(held));
+  }
+
+  async readOne({ place, seq }: StoredEntry): Promise<StoredMessage | undefined> {
+    const statement = place === 'waiting' ? relay.readOneWaiting : relay.readOnePending;
+    const { rows } = await this.#db.query<MessageRow>(statement(this.#t), [seq]);
+    return rows[0] && fromRow(rows[0], place);
+  }
+
   async remove(
-    place: StoredMessage['place'],
+    place: Place,
     seqs: readonly number[],
     held: readonly HeldLane[],
+    keep: boolean,
   ): Promise<number> {
-    const statement = sql.removeMessages(this.#t, TABLES[place]);
-    const { rowCount } = await this.#db.query(statement, [seqs, ...lanesAndTokens(held)]);
+    const statement = keep ? relay.keepMessages : relay.removeMessages;
+    const { rowCount } = await this.#db.query(statement(this.#t, TABLES[place]), [
+      seqs,
+      ...lanesAndTokens(held),
+    ]);
     return rowCount;
   }
 
-  async divert(messages: readonly StoredMessage[], held: readonly HeldLane[]): Promise<void> {
-    await this.#db.query(sql.divertMessages(this.#t), [
+  async divert(messages: readonly StoredEntry[], held: readonly HeldLane[]): Promise<void> {
+    await this.#db.query(relay.divertMessages(this.#t), [
       messages.map(({ seq }) => seq),
       messages.map(({ block }) => block),
       ...lanesAndTokens(held),
@@ -188,11 +249,11 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async holdBack(
-    place: StoredMessage['place'],
-    entries: readonly HeldBack<StoredMessage>[],
+    place: Place,
+    entries: readonly HeldBack<StoredEntry>[],
     held: readonly HeldLane[],
   ): Promise<void> {
-    const statement = place === 'waiting' ? sql.holdWaiting(this.#t) : sql.holdPending(this.#t);
+    const statement = place === 'waiting' ? relay.holdWaiting(this.#t) : relay.holdPending(this.#t);
     await this.#db.query(statement, [
       entries.map(({ row }) => row.seq),
       entries.map(({ row }) => row.block),
@@ -205,11 +266,12 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async park(
-    place: StoredMessage['place'],
-    entries: readonly Parked<StoredMessage>[],
+    place: Place,
+    entries: readonly Parked<StoredEntry>[],
     held: readonly HeldLane[],
+    blockKey: boolean,
   ): Promise<void> {
-    await this.#db.query(sql.parkMessages(this.#t, TABLES[place]), [
+    await this.#db.query(relay.parkMessages(this.#t, TABLES[place], blockKey), [
       entries.map(({ row }) => row.seq),
       entries.map(({ attempts }) => attempts),
       entries.map(({ reason }) => reason.code),
@@ -220,16 +282,20 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async unblock(blocks: readonly string[], held: readonly HeldLane[]): Promise<string[]> {
-    const { rows } = await this.#db.query<{ block: string }>(sql.unblock(this.#t), [
+    const { rows } = await this.#db.query<{ block: string }>(relay.unblock(this.#t), [
       blocks,
       ...lanesAndTokens(held),
     ]);
     return rows.map(({ block }) => block);
   }
 
+  async heal(lanes: readonly number[]): Promise<void> {
+    await this.#db.query(relay.heal(this.#t), [lanes]);
+  }
+
   async #countLanes(): Promise<number> {
     const found = await this.#db
-      .query<{ lanes: number }>(sql.countLanes(this.#t))
+      .query<{ lanes: number }>(lane.countLanes(this.#t))
       .catch((error: unknown) => {
         if ((error as { code?: unknown } | null)?.code !== UNDEFINED_TABLE) throw error;
         throw this.#missing(error);
@@ -247,20 +313,7 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 }
 
-/** In the order of the parameters of both insert statements. */
-const COLUMNS: readonly ((message: NewMessage, lanes: number) => unknown)[] = [
-  ({ key, messageId }, lanes) => laneOf(key ?? messageId, lanes),
-  ({ messageId }) => messageId,
-  ({ type }) => type,
-  ({ key }) => key,
-  ({ exchange }) => exchange,
-  ({ routingKey }) => routingKey,
-  ({ contentType }) => contentType,
-  ({ headers }) => headers,
-  ({ occurredAt }) => occurredAt,
-  ({ payload }) => (typeof payload === 'string' ? payload : null),
-  ({ payload }) => (typeof payload === 'string' ? null : payload),
-];
+type Place = StoredEntry['place'];
 
 const TABLES = { pending: 'outbox_messages', waiting: 'outbox_waiting' } as const;
 const UNDEFINED_TABLE = '42P01';

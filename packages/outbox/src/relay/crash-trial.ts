@@ -1,0 +1,163 @@
+import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
+import type { OutboxStore } from '../contracts/outbox-store.js';
+import type { MessageBook } from '../core/message-book.js';
+import { answerWithin } from './answer-within.js';
+import type { Blocks } from './blocks.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { LaneKeeper } from './lane-keeper.js';
+import type { RelaySettings } from './relay-settings.js';
+import type { Settler } from './settler.js';
+
+/** After so many milliseconds the relay's other lanes get their turn. */
+const SLICE_MS = 50;
+
+/** What the trial works on. */
+export interface TrialParts {
+  readonly store: OutboxStore;
+  readonly lanes: LaneKeeper;
+  readonly book: MessageBook<StoredMessage>;
+  readonly blocks: Blocks;
+  readonly dispatcher: Dispatcher;
+  readonly settler: Settler;
+  readonly settings: RelaySettings;
+}
+
+/**
+ * Finds the message of which relays die.
+ *
+ * A dead relay had some of the first messages of its lanes under way. Each of them is tried alone, and the database is told
+ * before it is even read: when this process dies as well, the next one knows of which. Until all of them have been tried,
+ * nothing else of these lanes is published.
+ */
+export class CrashTrial {
+  /** In insertion order within each block. */
+  #suspects: StoredEntry[] = [];
+  readonly #lanes = new Set<number>();
+  /** Of messages that got no answer: their first place in the order of publishing. */
+  readonly #firstIndex = new Map<number, number>();
+  #mustSettle = false;
+
+  constructor(private readonly parts: TrialParts) {}
+
+  get isOver(): boolean {
+    return this.#lanes.size === 0;
+  }
+
+  covers(lane: number): boolean {
+    return this.#lanes.has(lane);
+  }
+
+  /** The holder of these lanes has died. Their blocks must be known. */
+  async begin(lanes: readonly number[]): Promise<void> {
+    const { store, settings } = this.parts;
+    // What a relay has in memory: the window, and what it reads ahead.
+    const limit = settings.window + 2 * settings.batchSize;
+    const found = await this.#db(store.suspects(lanes, limit));
+    this.drop(lanes);
+    for (const lane of lanes) this.#lanes.add(lane);
+    this.#suspects.push(...found);
+  }
+
+  /** These lanes are no longer ours. */
+  drop(lanes: readonly number[]): void {
+    for (const lane of lanes) this.#lanes.delete(lane);
+    this.#suspects = this.#suspects.filter(({ lane }) => !lanes.includes(lane));
+  }
+
+  /** Tries some. Returns in how many milliseconds to go on: Infinity where something else will wake the relay. */
+  async run(): Promise<number> {
+    const until = performance.now() + SLICE_MS;
+    while (!this.isOver && performance.now() < until) {
+      if (this.#mustSettle && !this.parts.settler.isIdle) return Infinity;
+      this.#mustSettle = false;
+      const [suspect] = this.#suspects;
+      if (suspect) await this.#try(suspect);
+      else await this.#end();
+    }
+    return this.isOver ? Infinity : 0;
+  }
+
+  async #try(suspect: StoredEntry): Promise<void> {
+    const { store, lanes, blocks, settler, settings } = this.parts;
+    if (!lanes.mayTry(suspect.lane)) return this.drop([suspect.lane]);
+    if (suspect.place === 'pending' && blocks.has(suspect.block)) {
+      settler.divert(suspect);
+      return this.#done(suspect);
+    }
+    const deaths = await this.#db(store.accuse(suspect, lanes.proofs()));
+    if (deaths === undefined) {
+      lanes.suspect();
+      return this.drop([suspect.lane]);
+    }
+    if (deaths >= settings.crashes) return this.#park(suspect, deaths);
+    const row = await this.#db(store.readOne(suspect));
+    if (row) await this.#publish(suspect, row);
+    else this.#done(suspect);
+  }
+
+  async #publish(suspect: StoredEntry, row: StoredMessage): Promise<void> {
+    const { book, dispatcher } = this.parts;
+    const index = this.#firstIndex.get(row.seq) ?? dispatcher.nextIndex();
+    book.setAside(row);
+    const outcome = await dispatcher.ask(row);
+    this.#mustSettle ||= outcome.status !== 'confirmed';
+    if (outcome.status === 'unknown') {
+      // The database stops counting: a process that is killed while the broker is down has not died of it.
+      await this.#db(this.parts.store.acquit(this.parts.lanes.proofs()));
+      this.#firstIndex.set(row.seq, index);
+      this.#putLast(suspect);
+    } else {
+      this.#done(suspect);
+      if (outcome.status !== 'confirmed') this.#leaveWaiting(suspect);
+    }
+    dispatcher.conclude(row, index, outcome);
+  }
+
+  /** Others show whether the broker is well, and then it is this message that is not. */
+  #putLast({ block }: StoredEntry): void {
+    const isSame = (other: StoredEntry): boolean => other.block === block;
+    const rest = this.#suspects.filter((other) => !isSame(other));
+    this.#suspects = [...rest, ...this.#suspects.filter(isSame)];
+  }
+
+  #park(suspect: StoredEntry, deaths: number): void {
+    const { book, dispatcher, settler } = this.parts;
+    book.setAside(suspect);
+    settler.add({
+      row: suspect,
+      index: dispatcher.nextIndex(),
+      result: 'hopeless',
+      failure: {
+        code: 'CRASHED',
+        message: `The process died ${deaths} times in a row while it read or published this message.`,
+      },
+    });
+    this.#mustSettle = true;
+    this.#done(suspect);
+    this.#leaveWaiting(suspect);
+  }
+
+  /** What waits behind a message that has failed is not due any more. */
+  #leaveWaiting({ block, place }: StoredEntry): void {
+    if (place === 'pending') return;
+    this.#suspects = this.#suspects.filter(
+      (other) => other.place === 'pending' || other.block !== block,
+    );
+  }
+
+  #done(suspect: StoredEntry): void {
+    this.#firstIndex.delete(suspect.seq);
+    this.#suspects = this.#suspects.filter((other) => other !== suspect);
+  }
+
+  async #end(): Promise<void> {
+    const { store, lanes } = this.parts;
+    await this.#db(store.acquit(lanes.proofs()));
+    lanes.open([...this.#lanes]);
+    this.#lanes.clear();
+  }
+
+  #db<T>(work: Promise<T>): Promise<T> {
+    return answerWithin(this.parts.settings.leaseMs, work);
+  }
+}

@@ -1,0 +1,36 @@
+import { inspect } from 'node:util';
+import type { PublishOutcome } from '@acme/nest-message-context';
+import type { Failure, Verdict } from '../core/settle-plan.js';
+
+/** `unpublishable`: thrown before the broker was asked, so it says nothing about the broker. */
+export type Outcome =
+  PublishOutcome | { readonly status: 'unpublishable'; readonly error: unknown };
+
+export function toVerdict<Row>(row: Row, index: number, outcome: Outcome): Verdict<Row> {
+  switch (outcome.status) {
+    case 'confirmed':
+      return { row, index, result: 'confirmed' };
+    case 'unroutable': {
+      const { exchange, routingKey } = outcome;
+      const message = `No queue is bound to exchange "${exchange}" for routing key "${routingKey}".`;
+      return { row, index, result: 'failed', failure: { code: 'UNROUTABLE', message } };
+    }
+    case 'rejected':
+    case 'unpublishable':
+      return { row, index, result: 'failed', failure: failureOf(outcome.error, 'REJECTED') };
+    default:
+      return { row, index, result: 'unknown', failure: failureOf(outcome.error, 'NO_ANSWER') };
+  }
+}
+
+/** Of whatever a publisher has given or thrown. */
+function failureOf(error: unknown, code: string): Failure {
+  const reason = (error as { reason?: unknown } | null | undefined)?.reason;
+  const message = error instanceof Error ? error.message : inspect(error);
+  return { code: typeof reason === 'string' ? reason : code, message };
+}
+
+/** Of a publisher that resolves with nothing. */
+export function noOutcome(): PublishOutcome {
+  return { status: 'unknown', error: new Error('The publisher told no outcome.') };
+}

@@ -1,0 +1,18 @@
+import type { EntryRules } from '../contracts/outbox-store.js';
+import type { RetryPolicy } from '../core/settle-plan.js';
+
+/** @internal What a relay works with; times in milliseconds. */
+export interface RelaySettings {
+  readonly batchSize: number;
+  readonly window: number;
+  readonly pollIntervalMs: number;
+  readonly leaseMs: number;
+  readonly retry: RetryPolicy;
+  /** So many deaths of the process while a message was tried, and it is parked. */
+  readonly crashes: number;
+  /** Whether what follows a parked message of its key waits until that one is redriven. */
+  readonly blockKeyOnPark: boolean;
+  /** How long published messages are kept; undefined: not at all. */
+  readonly retentionMs: number | undefined;
+  readonly rules: EntryRules;
+}

@@ -1,0 +1,77 @@
+import type { SqlExecutor } from '@acme/nest-transaction';
+import type {
+  OutboxStatus,
+  ParkedFilter,
+  ParkedMessage,
+  PublishedFilter,
+  PublishedMessage,
+} from '../../contracts/messages.js';
+import type { OutboxOperations } from '../../contracts/outbox-store.js';
+import {
+  parkedFromRow,
+  publishedFromRow,
+  type MessageRow,
+  type ParkedRow,
+} from '../sql/message-row.js';
+import { statusFromRow, type StatusRow } from '../sql/status-row.js';
+import * as statements from './postgres.operations.sql.js';
+import type { TableName } from './postgres.columns.js';
+
+export class PostgresOutboxOperations implements OutboxOperations {
+  constructor(
+    private readonly sql: SqlExecutor,
+    private readonly t: TableName,
+    readonly add: OutboxOperations['add'],
+  ) {}
+
+  async purge(olderThanMs: number, limit: number): Promise<number> {
+    const { rowCount } = await this.sql.query(statements.purge(this.t), [olderThanMs, limit]);
+    return rowCount;
+  }
+
+  async status(): Promise<OutboxStatus> {
+    const { rows } = await this.sql.query<StatusRow>(statements.status(this.t));
+    return statusFromRow(rows[0] as StatusRow);
+  }
+
+  async parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]> {
+    const { rows } = await this.sql.query<ParkedRow>(statements.parked(this.t), [
+      ...chosen(filter),
+      limit,
+    ]);
+    return rows.map(parkedFromRow);
+  }
+
+  async redrive(filter: ParkedFilter, limit: number): Promise<number> {
+    return this.counted(statements.redrive(this.t), [...chosen(filter), limit]);
+  }
+
+  async discard(filter: ParkedFilter, limit: number): Promise<number> {
+    return this.counted(statements.discard(this.t), [...chosen(filter), limit]);
+  }
+
+  async published(
+    { type, key, from, to }: PublishedFilter,
+    afterSeq: number | undefined,
+    limit: number,
+  ): Promise<PublishedMessage[]> {
+    const { rows } = await this.sql.query<MessageRow>(statements.readPublished(this.t), [
+      type,
+      key,
+      from,
+      to,
+      afterSeq,
+      limit,
+    ]);
+    return rows.map(publishedFromRow);
+  }
+
+  private async counted(statement: string, params: readonly unknown[]): Promise<number> {
+    const { rows } = await this.sql.query<{ count: number }>(statement, params);
+    return rows[0]?.count ?? 0;
+  }
+}
+
+function chosen({ messageIds, type, key, reason }: ParkedFilter): unknown[] {
+  return [messageIds, type, key, reason];
+}

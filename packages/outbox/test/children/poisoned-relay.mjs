@@ -1,0 +1,59 @@
+// A relay alone in a process that dies when it reads, or publishes, a message whose type is "poison".
+import 'reflect-metadata';
+import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connect } from 'amqplib';
+import pg from 'pg';
+
+const { TEST_DATABASE, TEST_BROKER, DIES_AT } = process.env;
+
+const pool = new pg.Pool({ connectionString: TEST_DATABASE });
+pool.on('error', () => {});
+const store = new PostgresOutboxStore({ database: pool });
+const publisher = new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) });
+
+const dieOf = (types) => {
+  if (!types.includes('poison')) return undefined;
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise(() => {});
+};
+if (DIES_AT === 'reading') {
+  for (const method of ['readPending', 'readOne']) {
+    const original = store[method].bind(store);
+    store[method] = async (...args) => {
+      const found = await original(...args);
+      await dieOf([found ?? []].flat().map(({ type }) => type));
+      return found;
+    };
+  }
+} else {
+  const original = publisher.publish.bind(publisher);
+  publisher.publishEach = undefined;
+  publisher.publish = async (messages) => {
+    await dieOf(messages.map(({ type }) => type));
+    return original(messages);
+  };
+}
+
+class AppModule {}
+Module({
+  imports: [
+    OutboxModule.forRoot({
+      transactions: false,
+      store,
+      publisher,
+      relay: { lease: '1s', pollInterval: 100 },
+      retry: { crashes: 2 },
+    }),
+  ],
+})(AppModule);
+
+const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+const leave = async () => {
+  await app.close();
+  await pool.end();
+  process.disconnect();
+};
+process.on('SIGTERM', () => void leave());
+process.send('started');
