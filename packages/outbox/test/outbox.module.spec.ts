@@ -249,6 +249,7 @@ describe('OutboxModule', () => {
     expect(Object.keys(outboxPackage).sort()).toMatchInlineSnapshot(`
       [
         "Outbox",
+        "OutboxAdmin",
         "OutboxConfigurationError",
         "OutboxError",
         "OutboxMessageInvalidError",

@@ -1,3 +1,5 @@
+import type { TableName } from './postgres.columns.js';
+
 /** Any two processes that migrate the same schema take the same lock. */
 const LOCK = 0x6f75_7462; // "outb"
 
@@ -33,7 +35,7 @@ const CHURN = `
  *
  * `t` names a table within the configured schema.
  */
-export function migrationSql(t: (name: string) => string, newLanes: number): string {
+export function migrationSql(t: TableName, newLanes: number): string {
   return `do $outbox$
 begin
   perform pg_advisory_xact_lock(${LOCK}, hashtext('${t('outbox_schema')}'));
@@ -52,7 +54,10 @@ begin
 end $outbox$`;
 }
 
-const version1 = (t: (name: string) => string): string => `
+const version1 = (t: TableName): string =>
+  [messages, records, lanes].map((tables) => tables(t)).join('\n');
+
+const messages = (t: TableName): string => `
     -- Runnable messages only. Inserted and deleted, never updated, and no second index: each would cost every producer.
     create table ${t('outbox_messages')} (
       seq bigint generated always as identity primary key,${COLUMNS},
@@ -83,7 +88,9 @@ const version1 = (t: (name: string) => string): string => `
       available_at timestamptz not null
     ) with (${CHURN});
     create index outbox_delayed_due on ${t('outbox_delayed')} (available_at, seq);
+`;
 
+const records = (t: TableName): string => `
     create table ${t('outbox_parked')} (
       seq bigint primary key,${COLUMNS},
       attempts integer not null,
@@ -105,7 +112,9 @@ const version1 = (t: (name: string) => string): string => `
       key text primary key,
       value bigint not null
     ) with (fillfactor = 50, ${CHURN});
+`;
 
+const lanes = (t: TableName): string => `
     -- Updated all the time and tiny: space for the new versions on the same page.
     create table ${t('outbox_lanes')} (
       lane integer primary key,
