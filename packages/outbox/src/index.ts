@@ -2,6 +2,15 @@ export { Outbox, type AddOptions } from './outbox.js';
 export { OutboxAdmin, type ReplayOptions } from './admin/outbox-admin.js';
 export type { OutboxMessage } from './message/outbox-message.js';
 export { OutboxModule } from './outbox.module.js';
+export {
+  DEFAULT_OUTBOX,
+  getOutboxAdminToken,
+  getOutboxRelayToken,
+  getOutboxToken,
+  InjectOutbox,
+  InjectOutboxAdmin,
+  InjectOutboxRelay,
+} from './outbox.tokens.js';
 export type {
   OutboxModuleExtras,
   OutboxModuleOptions,
@@ -14,6 +23,7 @@ export {
   PostgresOutboxStore,
   type PostgresOutboxStoreOptions,
 } from './stores/postgres/postgres.store.js';
+export type { PgListenerFactory, PgListenerLike } from './wakeup/pg-listener-like.js';
 export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
@@ -50,3 +60,4 @@ export type {
   StoredMessage,
 } from './contracts/messages.js';
 export type { Failure, FailureRecord, HeldBack, Parked } from './core/settle-plan.js';
+export type { WakeUpEvents, WakeUpListener, WakeUps } from './contracts/wake-ups.js';

@@ -3,6 +3,7 @@ const BRAND = Symbol.for('@acme/nest-outbox:error');
 /** Stable codes of everything this package throws by itself. */
 export type OutboxErrorCode =
   | 'OUTBOX_TRANSACTION_REQUIRED'
+  | 'OUTBOX_WORKER_ONLY'
   | 'OUTBOX_MESSAGE_INVALID'
   | 'OUTBOX_CONFIGURATION'
   | 'OUTBOX_SCHEMA'
@@ -34,6 +35,11 @@ export class OutboxTransactionRequiredError extends OutboxError {
   readonly code = 'OUTBOX_TRANSACTION_REQUIRED';
 }
 
+/** `add()` was called in a process that only publishes (`relay.mode: 'worker'`). Nothing was written. */
+export class OutboxWorkerOnlyError extends OutboxError {
+  readonly code = 'OUTBOX_WORKER_ONLY';
+}
+
 /** A message given to `add()` can never be published. Nothing was written; every wrong message is listed. */
 export class OutboxMessageInvalidError extends OutboxError {
   readonly code = 'OUTBOX_MESSAGE_INVALID';
@@ -50,8 +56,11 @@ export class OutboxMessageInvalidError extends OutboxError {
 export class OutboxConfigurationError extends OutboxError {
   readonly code = 'OUTBOX_CONFIGURATION';
 
-  constructor(readonly problems: readonly string[]) {
-    super(`OutboxModule is not configured correctly:\n- ${problems.join('\n- ')}`);
+  constructor(
+    readonly problems: readonly string[],
+    where = 'OutboxModule',
+  ) {
+    super(`${where} is not configured correctly:\n- ${problems.join('\n- ')}`);
   }
 }
 

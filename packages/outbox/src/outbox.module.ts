@@ -1,112 +1,48 @@
 import {
   ConfigurableModuleBuilder,
-  Inject,
   Module,
+  type ConfigurableModuleAsyncOptions,
   type DynamicModule,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-  type OnModuleInit,
 } from '@nestjs/common';
-import { EventSink, MessageContextCoreModule } from '@acme/nest-message-context';
-import {
-  DEFAULT_TRANSACTIONS,
-  getTransactionsToken,
-  type Transactions,
-} from '@acme/nest-transaction';
-import { OutboxAdmin } from './admin/outbox-admin.js';
-import { Outbox } from './outbox.js';
-import {
-  resolveOptions,
-  type OutboxModuleExtras,
-  type OutboxModuleOptions,
-  type OutboxSettings,
-} from './outbox.options.js';
-import { OUTBOX_OPTIONS, OUTBOX_SETTINGS } from './outbox.tokens.js';
-import { OutboxRelay } from './relay/outbox-relay.js';
+import { MessageContextCoreModule } from '@acme/nest-message-context';
+import { provideOutbox } from './module/outbox-providers.js';
+import type { OutboxModuleExtras, OutboxModuleOptions } from './outbox.options.js';
+import { DEFAULT_OUTBOX, OUTBOX_OPTIONS } from './outbox.tokens.js';
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<OutboxModuleOptions>({
-  optionsInjectionToken: OUTBOX_OPTIONS,
-})
-  .setClassMethodName('forRoot')
-  .setExtras<OutboxModuleExtras>({ transactions: 'default', isGlobal: true }, provide)
-  .build();
+/** Of `forRoot()`, or of the feature of that name. */
+const configurable = (feature?: string) =>
+  new ConfigurableModuleBuilder<OutboxModuleOptions>({ optionsInjectionToken: OUTBOX_OPTIONS })
+    .setClassMethodName('forRoot')
+    .setExtras<OutboxModuleExtras>(
+      { transactions: feature ?? DEFAULT_OUTBOX, isGlobal: true },
+      (definition, extras) => provideOutbox(feature, definition, extras),
+    )
+    .build().ConfigurableModuleClass;
 
-/** Provides `Outbox` (also as `EventSink`), `OutboxRelay` and `OutboxAdmin`. */
+/** Provides `Outbox` (also as `EventSink`) and `OutboxRelay`: `forRoot()` one, and `forFeature()` each further one by its name. */
 @Module({ imports: [MessageContextCoreModule] })
-export class OutboxModule
-  extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
-{
-  constructor(
-    @Inject(OUTBOX_SETTINGS) private readonly settings: OutboxSettings,
-    @Inject(Outbox) private readonly outbox: Outbox,
-    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
-  ) {
-    super();
+export class OutboxModule extends configurable() {
+  static override forRoot(options: OutboxModuleOptions & OutboxModuleExtras): DynamicModule {
+    // Code without types may give none.
+    return super.forRoot(options ?? {});
   }
 
-  async onModuleInit(): Promise<void> {
-    await this.outbox.prepare();
+  /**
+   * One more outbox, for another database or another tenant: with a store, a publisher and a relay of its own. Inject it with
+   * `@InjectOutbox(name)` and `@InjectOutboxRelay(name)`. Import it once; like `forRoot()`, it can be injected everywhere.
+   */
+  static forFeature(
+    name: string,
+    options: OutboxModuleOptions & OutboxModuleExtras,
+  ): DynamicModule {
+    return { ...configurable(name ?? '').forRoot(options ?? {}), module: OutboxModule };
   }
 
-  onApplicationBootstrap(): void {
-    if (this.settings.embedded) this.relay.start();
+  /** `forFeature()` whose options come from a factory. */
+  static forFeatureAsync(
+    name: string,
+    options: ConfigurableModuleAsyncOptions<OutboxModuleOptions> & OutboxModuleExtras,
+  ): DynamicModule {
+    return { ...configurable(name ?? '').forRootAsync(options), module: OutboxModule };
   }
-
-  /** Before the application closes the pool or the broker's connection. */
-  async onModuleDestroy(): Promise<void> {
-    await this.relay.stop();
-    await this.settings.publisher?.close?.();
-  }
-}
-
-function provide(definition: DynamicModule, extras: OutboxModuleExtras): DynamicModule {
-  const { transactions = DEFAULT_TRANSACTIONS } = extras;
-  // Optional only for the sake of the error: Nest's own would not say what to write.
-  const open =
-    transactions === false ? [] : [{ token: getTransactionsToken(transactions), optional: true }];
-  return {
-    ...definition,
-    global: extras.isGlobal ?? true,
-    providers: [
-      ...(definition.providers ?? []),
-      {
-        provide: OUTBOX_SETTINGS,
-        inject: [OUTBOX_OPTIONS, ...open],
-        useFactory: (options: OutboxModuleOptions | undefined, found?: Transactions) =>
-          resolveOptions(options, transactions === false || found ? [] : [missing(transactions)]),
-      },
-      {
-        provide: OutboxRelay,
-        inject: [OUTBOX_SETTINGS],
-        useFactory: ({ store, publisher, relay }: OutboxSettings) =>
-          new OutboxRelay(store, publisher, relay),
-      },
-      {
-        provide: Outbox,
-        inject: [OUTBOX_SETTINGS, OutboxRelay, ...open],
-        useFactory: (
-          { store, lanes, rules }: OutboxSettings,
-          relay: OutboxRelay,
-          found?: Transactions,
-        ) => new Outbox(store, found, lanes, rules, relay.wake),
-      },
-      { provide: EventSink, useExisting: Outbox },
-      {
-        provide: OutboxAdmin,
-        inject: [OUTBOX_SETTINGS, OutboxRelay],
-        useFactory: ({ store }: OutboxSettings, relay: OutboxRelay) =>
-          new OutboxAdmin(store.operations, relay.wake),
-      },
-    ],
-    exports: [...(definition.exports ?? []), Outbox, EventSink, OutboxRelay, OutboxAdmin],
-  };
-}
-
-function missing(name: string): string {
-  const options = name === DEFAULT_TRANSACTIONS ? '{ adapter }' : `{ adapter, name: '${name}' }`;
-  return (
-    `transactions: there are none of the name '${name}'. Import TransactionModule.forRoot(${options}) of @acme/nest-transaction ` +
-    '(with isGlobal: false also here, through forRootAsync({ imports })), or give transactions: false where add() is always given { tx } or never called.'
-  );
 }

@@ -3,16 +3,19 @@ import type { EntryRules, OutboxStore } from './contracts/outbox-store.js';
 import { OptionsCheck, show } from './core/options-check.js';
 import type { Duration } from './core/duration.js';
 import type { RelaySettings } from './relay/relay-settings.js';
+import { problemsAround, type OutboxSurroundings } from './module/surroundings.js';
 import { OutboxConfigurationError } from './outbox.errors.js';
+import { moduleCall } from './outbox.tokens.js';
 
 /** How the relay works. */
 export interface RelayOptions {
   /**
-   * `'embedded'` publishes from this process, as soon as the application has started. `'off'` only adds: another process
+   * What this process does. `'embedded'` adds, and publishes as soon as the application has started. `'worker'` only
+   * publishes: it needs no `Transactions`, and `add()` throws `OUTBOX_WORKER_ONLY`. `'off'` only adds: another process
    * publishes, or `runOnce()` is called.
    * @default 'embedded'
    */
-  readonly mode?: 'embedded' | 'off' | undefined;
+  readonly mode?: 'embedded' | 'worker' | 'off' | undefined;
   /**
    * Number of lanes, hence of relays that can share the work. Fixed when the tables are created; another number than the
    * database has is an error at boot.
@@ -30,7 +33,9 @@ export interface RelayOptions {
    */
   readonly window?: number | undefined;
   /**
-   * The longest pause between two looks while nothing comes. After a commit in this process the relay looks at once.
+   * The longest pause between two looks while nothing comes. After a commit in this process the relay looks at once; after one
+   * in another process as well, where the store can tell (`listen` of `PostgresOutboxStore`). It looks whenever it renews its
+   * leases, too.
    * @default '1s'
    */
   readonly pollInterval?: Duration | undefined;
@@ -106,9 +111,9 @@ export interface OutboxModuleOptions {
 /** Options that must be known before any factory runs. */
 export interface OutboxModuleExtras {
   /**
-   * Name of the `Transactions` that `add()` joins. `false` where there are none: in a process that only publishes, or where
-   * `add()` is always given `{ tx }`.
-   * @default 'default'
+   * Name of the `Transactions` that `add()` joins. `false` where there are none and `add()` is always given `{ tx }`. Not used
+   * with `relay: { mode: 'worker' }`.
+   * @default the name of the outbox: 'default' for `forRoot()`, that of the feature for `forFeature()`
    */
   readonly transactions?: string | false;
   /**
@@ -122,22 +127,18 @@ export interface OutboxModuleExtras {
 export interface OutboxSettings {
   readonly store: OutboxStore;
   readonly publisher: OutboxModuleOptions['publisher'];
-  readonly embedded: boolean;
+  readonly mode: NonNullable<RelayOptions['mode']>;
   readonly lanes: number | undefined;
   readonly rules: EntryRules;
   readonly relay: RelaySettings & { readonly stopTimeoutMs: number };
 }
 
-/**
- * @param problems that were found elsewhere, to be reported with the rest
- * @throws {OutboxConfigurationError} listing everything that is wrong, each with its remedy
- */
+/** @throws {OutboxConfigurationError} listing everything that is wrong, each with its remedy */
 export function resolveOptions(
   options: OutboxModuleOptions | undefined,
-  problems: readonly string[] = [],
+  surroundings: OutboxSurroundings,
 ): OutboxSettings {
   const check = new OptionsCheck();
-  check.problems.push(...problems);
   check.elsewhere(
     options,
     ['transactions', 'isGlobal'],
@@ -147,9 +148,11 @@ export function resolveOptions(
   const relay = check.object<RelayOptions>('relay', given.relay, RELAY_OPTIONS);
   const retry = check.object<RetryOptions>('retry', given.retry, RETRY_OPTIONS);
   const mode = relay.mode ?? 'embedded';
-  if (mode !== 'embedded' && mode !== 'off') {
-    check.problems.push(`relay.mode: ${show(mode)} is unknown. Give 'embedded' or 'off'.`);
-  }
+  if (!MODES.includes(mode))
+    check.problems.push(
+      `relay.mode: ${show(mode)} is unknown. Give 'embedded', 'worker' or 'off'.`,
+    );
+  check.problems.push(...problemsAround(surroundings, mode));
   check.methods(
     'store',
     given.store,
@@ -171,11 +174,12 @@ export function resolveOptions(
   const settings = resolveRelay(check, relay, retry, given.retention, rules);
   const lanes =
     relay.lanes === undefined ? undefined : check.count('relay.lanes', relay.lanes, 16, 1_024);
-  if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
+  if (check.problems.length > 0)
+    throw new OutboxConfigurationError(check.problems, moduleCall(surroundings.feature));
   return {
     store: given.store,
     publisher: given.publisher,
-    embedded: mode === 'embedded',
+    mode,
     lanes,
     rules,
     relay: settings,
@@ -212,6 +216,8 @@ function resolveRelay(
     rules,
   };
 }
+
+const MODES: readonly string[] = ['embedded', 'worker', 'off'];
 
 const MODULE_OPTIONS = [
   'store',

@@ -7,58 +7,28 @@ import {
   OutboxModule,
   OutboxRelay,
   OutboxRelayRunningError,
-  OutboxStore,
   PostgresOutboxStore,
   RabbitMqPublisher,
   type OutboxModuleExtras,
   type OutboxModuleOptions,
 } from '@acme/nest-outbox';
-import { EventSink, Publisher } from '@acme/nest-message-context';
-import { TransactionModule, type TransactionAdapter } from '@acme/nest-transaction';
+import { EventSink } from '@acme/nest-message-context';
+import { TransactionModule } from '@acme/nest-transaction';
 import { openContext } from '@acme/internal-testing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { describe, expect, it, vi } from 'vitest';
+import { emptyStore, noAdapter as adapter, NullPublisher } from './support/parts.js';
 
-/** A store with empty tables. */
-function emptyStore(): OutboxStore {
-  const store: Partial<OutboxStore> = {
-    lanes: 1,
-    prepare: async () => {},
-    insert: async () => {},
-    tend: async (_relay, held) => ({ relays: 1, renewed: held.map(({ lane }) => lane) }),
-    claim: async () => [{ lane: 0, token: 1, takenOver: false }],
-    release: async () => {},
-    leave: async () => {},
-    heal: async () => {},
-    promote: async () => ({ moved: 0, nextInMs: undefined }),
-    readPending: async () => [],
-    readBlocks: async () => [],
-    readWaiting: async () => ({ messages: [], empty: [] }),
-    remove: async () => 0,
-    divert: async () => {},
-    holdBack: async () => {},
-    park: async () => {},
-    unblock: async () => [],
-  };
-  return store as OutboxStore;
-}
-
-class NullPublisher extends Publisher {
-  readonly close = vi.fn<() => Promise<void>>(async () => {});
-  publish = async () => [];
-}
+const moduleOf = (...imports: DynamicModule[]) => {
+  @Module({ imports })
+  class AppModule {}
+  return AppModule;
+};
 
 const open = (options: OutboxModuleOptions & OutboxModuleExtras) => {
   @Module({ imports: [OutboxModule.forRoot({ transactions: false, ...options })] })
   class AppModule {}
   return openContext(AppModule);
-};
-
-const adapter: TransactionAdapter = {
-  library: 'none',
-  dialect: 'postgres',
-  transaction: (work) => work({}),
-  sql: () => ({ dialect: 'postgres', query: async () => ({ rows: [], rowCount: 0 }) }),
 };
 
 describe('OutboxModule', () => {
@@ -116,6 +86,27 @@ describe('OutboxModule', () => {
     expect(isOutboxError(error, 'OUTBOX_SCHEMA')).toBe(false);
     expect((error as Error).message).toMatch(/import TransactionModule/);
     await close();
+  });
+
+  it('only publishes as a worker: it needs no transactions, and adds nothing', async () => {
+    const insert = vi.fn<() => Promise<void>>(async () => {});
+    const worker = OutboxModule.forRoot({
+      store: emptyStore({ insert }),
+      publisher: new NullPublisher(),
+      relay: { mode: 'worker' },
+    });
+    const { app, close } = await openContext(moduleOf(worker));
+    expect(app.get(OutboxRelay).isRunning).toBe(true);
+    const message = { type: 'a', payload: 1 };
+    for (const adding of [app.get(EventSink).add(message), app.get(Outbox).add([], { tx: {} })]) {
+      const error = await adding.catch((refused: unknown) => refused);
+      expect(isOutboxError(error, 'OUTBOX_WORKER_ONLY')).toBe(true);
+      expect((error as Error).message).toMatch(/'embedded'.*'off'/);
+    }
+    expect(insert).not.toHaveBeenCalled();
+    await close();
+    const publisherless = { store: emptyStore(), relay: { mode: 'worker' as const } };
+    await expect(open(publisherless)).rejects.toThrow(/publisher: missing/);
   });
 
   describe('whose transactions', () => {
@@ -192,7 +183,7 @@ describe('OutboxModule', () => {
     const wrong = {
       store: {},
       relay: {
-        mode: 'worker',
+        mode: 'workers',
         lanes: 0,
         batchSize: '10',
         window: 1.5,
@@ -233,6 +224,9 @@ describe('OutboxModule', () => {
     expect(make({ database: { dialect: 'mysql', query } })).toThrow(OutboxConfigurationError);
     expect(make({ database: { dialect: 'postgres', query }, schema: 'a"b' })).toThrow(/schema/);
     expect(make({ database: {} })).toThrow(/not a database handle/);
+    expect(make({ database: { dialect: 'postgres', query }, listen: 'postgres://' })).toThrow(
+      /store\.listen: "postgres:\/\/" is no function.*new pg\.Client/,
+    );
     expect(make({ databse: {}, shcema: 'a' } as never)).toThrow(
       /store\.databse: .*store\.shcema: .*store\.database: missing/s,
     );
@@ -248,6 +242,10 @@ describe('OutboxModule', () => {
   it('exports what it says and nothing else', () => {
     expect(Object.keys(outboxPackage).sort()).toMatchInlineSnapshot(`
       [
+        "DEFAULT_OUTBOX",
+        "InjectOutbox",
+        "InjectOutboxAdmin",
+        "InjectOutboxRelay",
         "Outbox",
         "OutboxAdmin",
         "OutboxConfigurationError",
@@ -260,11 +258,15 @@ describe('OutboxModule', () => {
         "OutboxStore",
         "OutboxStoreTimeoutError",
         "OutboxTransactionRequiredError",
+        "OutboxWorkerOnlyError",
         "PostgresOutboxStore",
         "PublishError",
         "PublisherClosedError",
         "PublisherConfigurationError",
         "RabbitMqPublisher",
+        "getOutboxAdminToken",
+        "getOutboxRelayToken",
+        "getOutboxToken",
         "isOutboxError",
       ]
     `);

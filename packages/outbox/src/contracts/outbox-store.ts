@@ -10,6 +10,7 @@ import type {
   StoredEntry,
   StoredMessage,
 } from './messages.js';
+import type { WakeUps } from './wake-ups.js';
 
 /** One slice of the outbox, and the proof that the holder is still the holder. */
 export interface HeldLane {
@@ -74,6 +75,15 @@ export abstract class OutboxStore {
 
   /** Number of lanes; known after `prepare`. */
   abstract readonly lanes: number;
+
+  /** How processes tell one another that something was added, where they can. Used after `prepare` only. */
+  wakeUps?(): WakeUps | undefined;
+
+  /**
+   * Text that is the same for two stores on the same tables, whatever their handles are, and for no others. Undefined where
+   * it cannot be told. Called after `prepare`, where an application has several outboxes.
+   */
+  whereabouts?(): Promise<string | undefined>;
 
   /** Writes the messages, in their order, in one statement. Those that are due later wait where `promote` finds them. */
   abstract insert(

@@ -24,7 +24,7 @@ const STORE_RETRY_MS = 500;
 
 /** Publishes what was added and committed. One in each process is enough; those of all processes share the lanes. */
 export class OutboxRelay {
-  readonly #logger = new Logger('OutboxRelay');
+  readonly #logger: Logger;
   readonly #signal = new Signal();
   #running: Promise<void> | undefined;
   #stopBy = Infinity;
@@ -37,7 +37,10 @@ export class OutboxRelay {
     private readonly store: OutboxStore,
     private readonly publisher: Publisher | undefined,
     private readonly settings: RelaySettings & { readonly stopTimeoutMs: number },
-  ) {}
+    feature?: string,
+  ) {
+    this.#logger = new Logger(feature === undefined ? 'OutboxRelay' : `OutboxRelay ${feature}`);
+  }
 
   get isRunning(): boolean {
     return this.#running !== undefined;

@@ -1,5 +1,4 @@
-/** Names a table within the configured schema. */
-export type TableName = (name: string) => string;
+import type { TableName } from '../sql/tables.js';
 
 /** What a message is made of, as every table that holds messages has it. */
 export const CONTENT = `lane, message_id, type, key, exchange, routing_key, content_type, headers, occurred_at, payload, payload_bytes`;

@@ -1,5 +1,6 @@
 import type { EntryRules } from '../../contracts/outbox-store.js';
-import { CONTENT, type TableName } from './postgres.columns.js';
+import { CONTENT } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 /** One message that leaves at once, by far the most frequent case: `unnest` of arrays of one takes 1.7 times as long. */
 export const insertMessage = (t: TableName): string => `

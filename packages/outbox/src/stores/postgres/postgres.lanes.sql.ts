@@ -1,4 +1,4 @@
-import type { TableName } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 /** Skips rows that another relay is tending: waiting for each other in different orders would be a deadlock. */
 export const tendLanes = (t: TableName): string => `
@@ -86,3 +86,14 @@ update ${t('outbox_lanes')} l
 set trying = null
 from unnest($1::integer[], $2::bigint[]) as h(lane, token)
 where l.lane = h.lane and l.token = h.token and l.trying is not null`;
+
+/** The server (no two have started in the same microsecond), the database, and the schema that the search path led to. */
+export const whereabouts = (t: TableName): string => `
+select extract(epoch from pg_postmaster_start_time())::text as server,
+  current_database()::text as database,
+  (
+    select nspname::text
+    from pg_class
+    join pg_namespace on pg_namespace.oid = relnamespace
+    where pg_class.oid = '${t('outbox_messages')}'::regclass
+  ) as schema`;

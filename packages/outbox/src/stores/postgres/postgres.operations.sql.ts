@@ -1,5 +1,6 @@
 import { COUNT_LIMIT } from '../../contracts/messages.js';
-import { BLOCK, MESSAGE, MOVED, type TableName } from './postgres.columns.js';
+import { BLOCK, MESSAGE, MOVED } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 const counted = (t: TableName, table: string): string =>
   `(select count(*) from (select from ${t(table)} limit ${COUNT_LIMIT}) x)::integer`;

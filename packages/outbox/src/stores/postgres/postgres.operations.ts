@@ -15,7 +15,7 @@ import {
 } from '../sql/message-row.js';
 import { statusFromRow, type StatusRow } from '../sql/status-row.js';
 import * as statements from './postgres.operations.sql.js';
-import type { TableName } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 export class PostgresOutboxOperations implements OutboxOperations {
   constructor(

@@ -1,4 +1,5 @@
-import { BLOCK, held, MESSAGE, MOVED, type TableName } from './postgres.columns.js';
+import { BLOCK, held, MESSAGE, MOVED } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 /**
  * Walks the primary key, from its beginning and around what the relay has in memory: $2 and $3 are the ends of the gaps. There

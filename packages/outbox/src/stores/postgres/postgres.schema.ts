@@ -1,4 +1,4 @@
-import type { TableName } from './postgres.columns.js';
+import type { TableName } from '../sql/tables.js';
 
 /** Any two processes that migrate the same schema take the same lock. */
 const LOCK = 0x6f75_7462; // "outb"

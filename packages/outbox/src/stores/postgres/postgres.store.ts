@@ -1,4 +1,4 @@
-import { sqlOf, type SqlExecutor } from '@acme/nest-transaction';
+import type { SqlExecutor } from '@acme/nest-transaction';
 import type { NewMessage, StoredEntry, StoredMessage } from '../../contracts/messages.js';
 import {
   OutboxStore,
@@ -11,12 +11,17 @@ import {
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
 import { gapsBetween } from '../../core/gaps.js';
-import { OptionsCheck } from '../../core/options-check.js';
+import { OptionsCheck, show } from '../../core/options-check.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
-import { OutboxConfigurationError, OutboxSchemaError } from '../../outbox.errors.js';
+import type { OutboxSchemaError } from '../../outbox.errors.js';
+import type { WakeUps } from '../../contracts/wake-ups.js';
+import type { PgListenerFactory } from '../../wakeup/pg-listener-like.js';
+import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
 import { dueColumns, messageColumns } from '../sql/message-columns.js';
-import type { TableName } from './postgres.columns.js';
+import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
+import { executorOf, type SqlStoreKind } from '../sql/sql-store-options.js';
+import { TABLES, type TableName } from '../sql/tables.js';
 import * as entry from './postgres.entry.sql.js';
 import * as lane from './postgres.lanes.sql.js';
 import * as relay from './postgres.relay.sql.js';
@@ -41,6 +46,14 @@ export interface PostgresOutboxStoreOptions {
    * @default true
    */
   readonly migrate?: boolean | undefined;
+  /**
+   * Opens a connection on which the relay hears at once what other processes have committed:
+   * `async () => { const client = new pg.Client(url); await client.connect(); return client; }`. Not through PgBouncer in
+   * transaction mode, which cannot listen. Every process of the service needs it, since those that have it also tell: after a
+   * commit, at most every 25 ms, in a statement of its own on `database`. It is opened where the relay runs, and closed with
+   * the application. Without it the relays of other processes find a message when they poll.
+   */
+  readonly listen?: PgListenerFactory | undefined;
 }
 
 const DEFAULT_LANES = 16;
@@ -51,34 +64,22 @@ export class PostgresOutboxStore extends OutboxStore {
   readonly #t: TableName;
   readonly #migrate: boolean;
   readonly #insertOne: string;
+  readonly #wakeUps: WakeUps | undefined;
   readonly operations: OutboxOperations;
   #lanes = 0;
 
   /** @throws {OutboxConfigurationError} when the options make no store */
   constructor(options: PostgresOutboxStoreOptions) {
     super();
-    const { schema, migrate = true, database } = options;
-    const check = new OptionsCheck();
-    check.known('store.', options, ['database', 'schema', 'migrate']);
-    if (database === undefined || database === null)
-      check.problems.push('store.database: missing. Give your pool or data source.');
-    if (schema !== undefined && !/^[A-Za-z_][\w$]*$/.test(schema))
-      check.problems.push(
-        `store.schema: ${JSON.stringify(schema)} is not a plain SQL name. Give letters, digits and underscores.`,
-      );
-    if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
-    this.#db = isExecutor(database) ? database : sqlOf(database);
-    if (this.#db.dialect !== 'postgres') {
-      throw new OutboxConfigurationError([
-        `store.database: speaks ${this.#db.dialect}. PostgresOutboxStore needs PostgreSQL.`,
-      ]);
-    }
+    const { schema, migrate = true, listen } = options;
+    this.#db = executorOf(options, KIND, checked(options));
     this.#t = (name) => (schema === undefined ? name : `"${schema}".${name}`);
     this.#migrate = migrate;
     this.operations = new PostgresOutboxOperations(this.#db, this.#t, (messages, rules) =>
       this.insert(this.#db, messages, rules),
     );
     this.#insertOne = entry.insertMessage(this.#t);
+    this.#wakeUps = listen && new PostgresWakeUps(this.#db, () => this.#schema(), listen);
   }
 
   get lanes(): number {
@@ -93,13 +94,18 @@ export class PostgresOutboxStore extends OutboxStore {
   async prepare(lanes: number | undefined): Promise<void> {
     if (this.#migrate) await this.migrate(lanes);
     const count = await this.#countLanes();
-    if (lanes !== undefined && lanes !== count) {
-      throw new OutboxSchemaError(
-        `relay.lanes is ${lanes}, but the outbox in the database has ${count} lanes, and messages are stored by them. ` +
-          `Configure ${count} or leave the option out; to change the number, stop all producers, let the outbox run empty and replace the rows of ${this.#t('outbox_lanes')}.`,
-      );
-    }
+    if (lanes !== undefined && lanes !== count)
+      throw lanesDiffer(lanes, count, this.#t('outbox_lanes'));
     this.#lanes = count;
+  }
+
+  override wakeUps(): WakeUps | undefined {
+    return this.#wakeUps;
+  }
+
+  override async whereabouts(): Promise<string> {
+    const { rows } = await this.#db.query(lane.whereabouts(this.#t));
+    return JSON.stringify(rows[0]);
   }
 
   async insert(
@@ -293,6 +299,12 @@ export class PostgresOutboxStore extends OutboxStore {
     await this.#db.query(relay.heal(this.#t), [lanes]);
   }
 
+  /** Where the search path has led to. */
+  async #schema(): Promise<string> {
+    const { rows } = await this.#db.query<{ schema: string }>(lane.whereabouts(this.#t));
+    return (rows[0] as { schema: string }).schema;
+  }
+
   async #countLanes(): Promise<number> {
     const found = await this.#db
       .query<{ lanes: number }>(lane.countLanes(this.#t))
@@ -306,27 +318,31 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   #missing(cause: unknown): OutboxSchemaError {
-    return new OutboxSchemaError(
-      `The outbox has no tables yet (${this.#t('outbox_lanes')}). Call store.migrate() in a deployment step, or leave migrate: true.`,
-      { cause },
-    );
+    return tablesMissing(this.#t('outbox_lanes'), cause);
   }
+}
+
+const KIND: SqlStoreKind = {
+  store: 'PostgresOutboxStore',
+  needs: 'PostgreSQL',
+  dialect: 'postgres',
+  schema: /^[A-Za-z_][\w$]*$/,
+  options: ['listen'],
+};
+
+function checked({ listen }: PostgresOutboxStoreOptions): OptionsCheck {
+  const check = new OptionsCheck();
+  if (listen !== undefined && typeof listen !== 'function')
+    check.problems.push(
+      `store.listen: ${show(listen)} is no function. Give one that opens a connection of its own: async () => { const client = new pg.Client(url); await client.connect(); return client; }`,
+    );
+  return check;
 }
 
 type Place = StoredEntry['place'];
 
-const TABLES = { pending: 'outbox_messages', waiting: 'outbox_waiting' } as const;
 const UNDEFINED_TABLE = '42P01';
 
 function lanesAndTokens(held: readonly HeldLane[]): [number[], number[]] {
   return [held.map(({ lane }) => lane), held.map(({ token }) => token)];
-}
-
-function isExecutor(value: unknown): value is SqlExecutor {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'dialect' in value &&
-    typeof (value as Partial<SqlExecutor>).query === 'function'
-  );
 }

@@ -1,0 +1,34 @@
+// A worker that nothing but its relay keeps alive. With HANG its broker never answers.
+import 'reflect-metadata';
+import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connect } from 'amqplib';
+import pg from 'pg';
+
+const { TEST_DATABASE, TEST_BROKER, HANG, STOP_TIMEOUT } = process.env;
+
+const pool = new pg.Pool({ connectionString: TEST_DATABASE, allowExitOnIdle: true });
+const hanging = {
+  publish: () => {
+    console.log('published to nobody');
+    return new Promise(() => {});
+  },
+};
+
+class AppModule {}
+Module({
+  imports: [
+    OutboxModule.forRoot({
+      store: new PostgresOutboxStore({ database: pool }),
+      publisher: HANG ? hanging : new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) }),
+      relay: { mode: 'worker', stopTimeout: STOP_TIMEOUT, pollInterval: '300ms' },
+    }),
+  ],
+})(AppModule);
+
+const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
+app.enableShutdownHooks();
+process.send('started');
+// A channel to the parent would keep the process alive, too.
+process.disconnect();
