@@ -1,6 +1,12 @@
 export { Outbox, type AddOptions } from './outbox.js';
 export { OutboxAdmin, type ReplayOptions } from './admin/outbox-admin.js';
 export type { OutboxMessage } from './message/outbox-message.js';
+export {
+  OutboxEvent,
+  type OutboxEventAmongMessages,
+  type OutboxEventInstance,
+  type OutboxEventOptions,
+} from './message/outbox-event.js';
 export { OutboxModule } from './outbox.module.js';
 export {
   DEFAULT_OUTBOX,
@@ -14,6 +20,7 @@ export {
 export type {
   OutboxModuleExtras,
   OutboxModuleOptions,
+  OutboxPublisher,
   RelayOptions,
   RetryOptions,
 } from './outbox.options.js';
@@ -28,12 +35,35 @@ export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
 } from './publishers/rabbitmq/rabbitmq-publisher.js';
+export {
+  GolevelupPublisher,
+  type GolevelupConnectionLike,
+  type GolevelupPublisherOptions,
+} from './publishers/golevelup/golevelup-publisher.js';
+export {
+  ClientProxyPublisher,
+  type ClientProxyPublisherOptions,
+} from './publishers/client-proxy/client-proxy-publisher.js';
+export type { ClientProxyLike } from './publishers/client-proxy/client-like.js';
 export type {
   AmqpChannelLike,
   AmqpConfirmChannelLike,
   AmqpConnectionLike,
+  AmqpConnectionManagerLike,
   AmqpPublishOptions,
-} from './publishers/rabbitmq/amqp-like.js';
+  AmqpSharedConnectionLike,
+} from './publishers/amqp/amqp-like.js';
+export type { AmqpPublishingOptions } from './publishers/amqp/amqp-publisher.js';
+export {
+  OutboxClientProxy,
+  provideOutboxClientProxy,
+  type OutboxClientProxyOptions,
+} from './drop-in/outbox-client-proxy.js';
+export {
+  OutboxAmqpConnection,
+  provideOutboxAmqpConnection,
+  type OutboxAmqpConnectionOptions,
+} from './drop-in/outbox-amqp-connection.js';
 export * from './outbox.errors.js';
 
 // For whoever writes another store

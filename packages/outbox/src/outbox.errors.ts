@@ -9,6 +9,7 @@ export type OutboxErrorCode =
   | 'OUTBOX_SCHEMA'
   | 'OUTBOX_RELAY_RUNNING'
   | 'OUTBOX_STORE_TIMEOUT'
+  | 'OUTBOX_UNSUPPORTED'
   | 'PUBLISHER_CLOSED'
   | 'PUBLISHER_CONFIGURATION'
   | 'PUBLISH_FAILED';
@@ -52,7 +53,7 @@ export class OutboxMessageInvalidError extends OutboxError {
   }
 }
 
-/** `OutboxModule` was configured wrongly. The message lists every problem with its remedy. */
+/** `OutboxModule`, or a decorator, was configured wrongly. The message lists every problem with its remedy. */
 export class OutboxConfigurationError extends OutboxError {
   readonly code = 'OUTBOX_CONFIGURATION';
 
@@ -77,6 +78,11 @@ export class OutboxRelayRunningError extends OutboxError {
 /** The database did not answer a statement of the relay; it is treated as down. */
 export class OutboxStoreTimeoutError extends OutboxError {
   readonly code = 'OUTBOX_STORE_TIMEOUT';
+}
+
+/** A stand-in (`OutboxClientProxy`, `OutboxAmqpConnection`) was asked for what no outbox can do, such as a request. */
+export class OutboxUnsupportedError extends OutboxError {
+  readonly code = 'OUTBOX_UNSUPPORTED';
 }
 
 /** `publish()` was called after `close()`. */

@@ -81,12 +81,20 @@ export interface RetryOptions {
   readonly onPark?: 'continue' | 'block-key' | undefined;
 }
 
+/** A `Publisher` with what the module calls besides, where it is there. */
+export type OutboxPublisher = Publisher & {
+  /** At boot, before anything is published. Rejects when the publisher could never keep its promise. */
+  prepare?(): Promise<void>;
+  /** When the application shuts down, after the relay has stopped. */
+  close?(): Promise<void>;
+};
+
 /** Options of `OutboxModule.forRoot()`; what the factory of `forRootAsync()` returns. */
 export interface OutboxModuleOptions {
   /** Where messages are kept: `new PostgresOutboxStore({ database: pool })`. */
   readonly store: OutboxStore;
   /** Who publishes them: `new RabbitMqPublisher({ connect })`. Not needed with `relay: { mode: 'off' }`. Closed with the module when it has a `close()`. */
-  readonly publisher?: (Publisher & { close?(): Promise<void> }) | undefined;
+  readonly publisher?: OutboxPublisher | undefined;
   readonly relay?: RelayOptions | undefined;
   readonly retry?: RetryOptions | undefined;
   /**

@@ -9,6 +9,7 @@ import type { Due, NewMessage } from './contracts/messages.js';
 import type { EntryRules, OutboxStore } from './contracts/outbox-store.js';
 import { contextHeaders } from './message/context-headers.js';
 import { toNewMessages } from './message/new-message.js';
+import type { OutboxEventAmongMessages, OutboxEventInstance } from './message/outbox-event.js';
 import type { OutboxMessage } from './message/outbox-message.js';
 import { OutboxTransactionRequiredError } from './outbox.errors.js';
 
@@ -45,20 +46,47 @@ export class Outbox extends EventSink {
    * @throws {OutboxTransactionRequiredError} outside a transaction
    * @throws {OutboxMessageInvalidError} when a message could never be published
    */
-  async add(
-    messages: OutboxMessage | readonly OutboxMessage[],
-    options: AddOptions = {},
-  ): Promise<void> {
-    const list = Array.isArray(messages) ? messages : [messages as OutboxMessage];
+  add(messages: OutboxMessage | readonly OutboxMessage[], options?: AddOptions): Promise<void>;
+  /** Of instances of classes with `@OutboxEvent()`. */
+  add(
+    events: OutboxEventInstance | readonly OutboxEventInstance[],
+    options?: AddOptions,
+  ): Promise<void>;
+  /** Of both, in their order. */
+  add(
+    mixed: readonly (OutboxMessage | OutboxEventAmongMessages)[],
+    options?: AddOptions,
+  ): Promise<void>;
+  async add(messages: object, options: AddOptions = {}): Promise<void> {
+    await this.take(messages, options);
+  }
+
+  /**
+   * @internal As `add()`, but a refusal is thrown at once, for callers whose callers may not look at the promise: that one
+   * may be left alone.
+   */
+  take(messages: object, options: AddOptions = {}): Promise<true> {
+    const list: readonly unknown[] = Array.isArray(messages) ? messages : [messages];
     const made = toNewMessages(list, contextHeaders());
     const { executor, ambient } = this.#executor(options.tx);
-    if (made.length === 0) return;
-    await this.prepare();
-    await this.store.insert(executor, made, this.rules).catch((error: unknown) => {
-      // Of a handle whose state only the server knows.
-      throw isTransactionError(error, 'TRANSACTION_REQUIRED') ? required(options.tx, error) : error;
-    });
-    if (ambient) this.#wakeAfterCommit(ambient, made);
+    if (made.length === 0) return Promise.resolve(true);
+    const write = async (): Promise<true> => {
+      await this.prepare();
+      await this.store.insert(executor, made, this.rules).catch((error: unknown) => {
+        // Of a handle whose state only the server knows.
+        throw isTransactionError(error, 'TRANSACTION_REQUIRED')
+          ? required(options.tx, error)
+          : error;
+      });
+      if (ambient) this.#wakeAfterCommit(ambient, made);
+      return true;
+    };
+    if (!ambient) return write();
+    // Joined, so that the transaction does not commit while this is under way, nor after it has failed, awaited or not.
+    const { isOwner } = ambient;
+    const written = ambient.run(write);
+    if (isOwner) written.catch(() => {});
+    return written;
   }
 
   /** @internal Prepares the store, once; a failure may be repeated. */

@@ -242,14 +242,19 @@ describe('OutboxModule', () => {
   it('exports what it says and nothing else', () => {
     expect(Object.keys(outboxPackage).sort()).toMatchInlineSnapshot(`
       [
+        "ClientProxyPublisher",
         "DEFAULT_OUTBOX",
+        "GolevelupPublisher",
         "InjectOutbox",
         "InjectOutboxAdmin",
         "InjectOutboxRelay",
         "Outbox",
         "OutboxAdmin",
+        "OutboxAmqpConnection",
+        "OutboxClientProxy",
         "OutboxConfigurationError",
         "OutboxError",
+        "OutboxEvent",
         "OutboxMessageInvalidError",
         "OutboxModule",
         "OutboxRelay",
@@ -258,6 +263,7 @@ describe('OutboxModule', () => {
         "OutboxStore",
         "OutboxStoreTimeoutError",
         "OutboxTransactionRequiredError",
+        "OutboxUnsupportedError",
         "OutboxWorkerOnlyError",
         "PostgresOutboxStore",
         "PublishError",
@@ -268,6 +274,8 @@ describe('OutboxModule', () => {
         "getOutboxRelayToken",
         "getOutboxToken",
         "isOutboxError",
+        "provideOutboxAmqpConnection",
+        "provideOutboxClientProxy",
       ]
     `);
   });

@@ -5,26 +5,28 @@ import type { Due, NewMessage } from '../contracts/messages.js';
 import { parseDuration } from '../core/duration.js';
 import { OutboxMessageInvalidError } from '../outbox.errors.js';
 import { encodeHeaders } from './headers-codec.js';
+import { toMessage } from './outbox-event.js';
 import type { OutboxMessage } from './outbox-message.js';
 
 /** AMQP carries names in at most so many bytes. Better refused here, with the caller's stack, than parked a day later. */
 const MAX_NAME_BYTES = 255;
 
 /**
- * The messages as they are stored: complete snapshots, which later changes of the given objects do not reach.
+ * The messages and events as they are stored: complete snapshots, which later changes of the given objects do not reach.
  *
  * @throws {OutboxMessageInvalidError} listing everything that could never be published
  */
 export function toNewMessages(
-  messages: readonly OutboxMessage[],
+  messages: readonly unknown[],
   inherited: Readonly<Record<string, HeaderValue>>,
 ): NewMessage[] {
   const problems: string[] = [];
-  const made = messages.map((message, index) => {
+  const made = messages.flatMap((given, index) => {
     const note = (problem: string): void => {
       problems.push(messages.length === 1 ? problem : `message ${index}: ${problem}`);
     };
-    return toNewMessage(message, inherited, note);
+    const message = toMessage(given, note);
+    return message ? [toNewMessage(message, inherited, note)] : [];
   });
   if (problems.length > 0) throw new OutboxMessageInvalidError(problems);
   return made;

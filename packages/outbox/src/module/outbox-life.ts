@@ -28,6 +28,7 @@ export class OutboxLife
     await this.outbox.prepare();
     this.isPrepared = true;
     await assertOwnTables(this, this.modules);
+    await this.settings.publisher?.prepare?.();
   }
 
   onApplicationBootstrap(): void {

@@ -5,12 +5,16 @@ import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
 import { ExchangeCheck } from './exchange-check.js';
 
-interface InFlight {
-  readonly frame: AmqpFrame;
-  readonly deadline: number;
-  readonly settle: (outcome: PublishOutcome) => void;
+/** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
+class InFlight {
   /** The broker has given it back; the confirm that follows confirms nothing. */
-  returned: boolean;
+  returned = false;
+
+  constructor(
+    readonly frame: AmqpFrame,
+    readonly deadline: number,
+    readonly told: (outcome: PublishOutcome) => void,
+  ) {}
 }
 
 interface Waiter {
@@ -107,27 +111,19 @@ export class ConfirmLink {
     );
   }
 
-  send(frame: AmqpFrame): Promise<PublishOutcome> {
-    if (this.#failure) return Promise.resolve(unknown(this.#failure));
-    return new Promise((done) => {
-      const entry: InFlight = {
-        frame,
-        deadline: performance.now() + this.settings.timeoutMs,
-        returned: false,
-        settle: (outcome) => {
-          if (!this.#inFlight.delete(entry)) return;
-          this.#wakeOne();
-          if (this.#inFlight.size === 0) {
-            this.#stopTimer();
-            this.#onIdle?.();
-          }
-          done(outcome);
-        },
-      };
-      this.#inFlight.add(entry);
-      this.#timer ??= setTimeout(() => this.#expire(), this.settings.timeoutMs);
-      this.#write(entry);
-    });
+  /** Whether the exchange is known to be there. */
+  hasExchange(name: string): boolean {
+    return this.#exchanges.isPresent(name);
+  }
+
+  /** Sends one message and tells its outcome, once. */
+  send(frame: AmqpFrame, told: (outcome: PublishOutcome) => void): void {
+    if (this.#failure) return told(unknown(this.#failure));
+    const { timeoutMs } = this.settings;
+    const entry = new InFlight(frame, performance.now() + timeoutMs, told);
+    this.#inFlight.add(entry);
+    this.#timer ??= setTimeout(() => this.#expire(), timeoutMs);
+    this.#write(entry);
   }
 
   /** Waits for what is under way, then closes channel and connection. */
@@ -144,16 +140,27 @@ export class ConfirmLink {
     await within(timeoutMs, this.connection.close(), () => new Error('no answer')).catch(() => {});
   }
 
+  #settle(entry: InFlight, outcome: PublishOutcome): void {
+    if (!this.#inFlight.delete(entry)) return;
+    this.#wakeOne();
+    if (this.#inFlight.size === 0) {
+      this.#stopTimer();
+      this.#onIdle?.();
+    }
+    entry.told(outcome);
+  }
+
   #write(entry: InFlight): void {
     const { exchange, routingKey, content, options } = entry.frame;
     try {
       const more = this.channel.publish(exchange, routingKey, content, options, (error) =>
-        entry.settle(this.#outcomeOf(entry, error)),
+        this.#settle(entry, this.#outcomeOf(entry, error)),
       );
       if (!more) this.#bufferFull = true;
     } catch (cause) {
       const closed = (cause as Error | null)?.name === 'IllegalOperationError';
-      entry.settle(
+      this.#settle(
+        entry,
         closed
           ? unknown(lost('The channel was closed.', cause))
           : rejected(
@@ -202,7 +209,7 @@ export class ConfirmLink {
     if (exchange !== undefined) this.#exchanges.remember(exchange, problem);
     const alone = this.#inFlight.size === 1;
     for (const entry of this.#inFlight) {
-      if (alone || entry.frame.exchange === exchange) entry.settle(rejected(problem));
+      if (alone || entry.frame.exchange === exchange) this.#settle(entry, rejected(problem));
     }
     this.#die(`The broker closed the channel: ${text(error)}`, error);
   }
@@ -211,7 +218,7 @@ export class ConfirmLink {
     if (this.#failure) return;
     this.#failure = lost(message, cause);
     this.#stopTimer();
-    for (const entry of this.#inFlight) entry.settle(unknown(this.#failure));
+    for (const entry of this.#inFlight) this.#settle(entry, unknown(this.#failure));
     for (const waiter of this.#waiters) waiter.go();
     this.settings.onDead();
   }
@@ -224,7 +231,8 @@ export class ConfirmLink {
         this.#timer = setTimeout(() => this.#expire(), entry.deadline - now);
         return;
       }
-      entry.settle(
+      this.#settle(
+        entry,
         unknown(new PublishError('TIMEOUT', `No confirm within ${this.settings.timeoutMs} ms.`)),
       );
     }

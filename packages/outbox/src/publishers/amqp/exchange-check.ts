@@ -15,6 +15,11 @@ export class ExchangeCheck {
 
   constructor(private readonly connection: AmqpConnectionLike) {}
 
+  /** Whether the broker has said that it is there. */
+  isPresent(exchange: string): boolean {
+    return this.#present.has(exchange);
+  }
+
   /** Undefined when messages may go there. */
   problem(exchange: string): PublishError | undefined | Promise<PublishError | undefined> {
     if (this.#present.has(exchange)) return undefined;

@@ -6,6 +6,19 @@ export interface AmqpConnectionLike {
   close(): Promise<unknown>;
 }
 
+/** A connection that belongs to somebody else, who closes it. */
+export interface AmqpSharedConnectionLike extends Omit<AmqpConnectionLike, 'close'> {
+  removeListener(event: string, listener: (detail: unknown) => void): unknown;
+}
+
+/** The part of a connection manager of `amqp-connection-manager` that is used. */
+export interface AmqpConnectionManagerLike {
+  /** Undefined while there is none. */
+  readonly connection: AmqpSharedConnectionLike | undefined;
+  on(event: string, listener: (detail: unknown) => void): unknown;
+  removeListener(event: string, listener: (detail: unknown) => void): unknown;
+}
+
 /** The part of a channel that is used. */
 export interface AmqpChannelLike {
   checkExchange(exchange: string): Promise<unknown>;
@@ -29,7 +42,7 @@ export interface AmqpPublishOptions {
   readonly persistent: boolean;
   readonly mandatory: boolean;
   readonly messageId: string;
-  readonly type: string;
+  readonly type?: string;
   readonly contentType: string;
   /** Seconds. */
   readonly timestamp: number;

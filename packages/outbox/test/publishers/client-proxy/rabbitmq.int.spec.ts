@@ -1,0 +1,178 @@
+import { tcpProxy, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import { ClientProxyPublisher, type ClientProxyPublisherOptions } from '@acme/nest-outbox';
+import { publisherContract } from '@acme/nest-outbox/testing';
+import { Logger } from '@nestjs/common';
+import {
+  ClientProxyFactory,
+  Transport,
+  type ClientProxy,
+  type RmqOptions,
+} from '@nestjs/microservices';
+import { firstValueFrom } from 'rxjs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { itPasses } from '../../support/it-passes.js';
+import { openNestConsumer } from '../../support/nest-consumer.js';
+import { publisherFixture } from '../../support/publisher-fixture.js';
+import { declareQueue } from '../../support/queues.js';
+
+let broker: TestBroker;
+beforeAll(async () => {
+  Logger.overrideLogger(false);
+  broker = await testBroker();
+});
+
+const clientTo = (url: string, options: RmqOptions['options']): ClientProxy =>
+  ClientProxyFactory.create({
+    transport: Transport.RMQ,
+    options: { urls: [url], socketOptions: { reconnectTimeInSeconds: 0.1 }, ...options },
+  });
+
+describe('ClientProxyPublisher over RabbitMQ keeps the publisher contract: it', () => {
+  itPasses(
+    publisherContract(() =>
+      publisherFixture(broker, async (url) => {
+        const client = clientTo(url, { queue: broker.name('of-the-client') });
+        return {
+          publisher: new ClientProxyPublisher({ client, envelope: 'plain', publishTimeout: '1s' }),
+          dispose: () => client.close(),
+        };
+      }),
+    ),
+  );
+});
+
+describe('ClientProxyPublisher over RabbitMQ', () => {
+  const closing: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+  const open = (
+    client: ClientProxy,
+    options: Omit<ClientProxyPublisherOptions, 'client'> = {},
+  ): ClientProxyPublisher => {
+    const publisher = new ClientProxyPublisher({ client, publishTimeout: '2s', ...options });
+    closing.push(
+      () => client.close(),
+      () => publisher.close(),
+    );
+    return publisher;
+  };
+
+  it('sends what emit() sends where it sends it, and persistent, with an id', async () => {
+    const queue = broker.name('as-emit');
+    const headers = { 'x-from': 'client' };
+    const client = clientTo(broker.url, { queue, headers });
+    const data = { id: 1, list: ['a', null] };
+    await firstValueFrom(client.emit('order.placed', data), { defaultValue: null });
+    const publisher = open(client);
+    const outcomes = await publisher.publish([
+      { type: 'order.placed', payload: data, messageId: 'id-1', headers: { 'x-more': 1 } },
+    ]);
+    expect(outcomes).toEqual([{ status: 'confirmed' }]);
+    const [theirs, ours] = await broker.take(queue);
+    expect(ours?.content.toString()).toBe(theirs?.content.toString());
+    expect(theirs?.properties.headers).toEqual(headers);
+    expect(ours?.properties).toMatchObject({
+      messageId: 'id-1',
+      deliveryMode: 2,
+      contentType: 'application/json',
+      headers: { 'x-from': 'client', 'x-more': 1 },
+    });
+    // Consumers that read plain JSON, too, would take the packet for the payload.
+    expect(ours?.properties.type).toBeUndefined();
+  });
+
+  it('is understood by a stock consumer', async () => {
+    const options = { urls: [broker.url], queue: broker.name('stock'), noAck: false };
+    const { handled, app } = await openNestConsumer('order.placed', {
+      transport: Transport.RMQ,
+      options,
+    });
+    closing.push(() => app.close());
+    const text = Buffer.from('{"id":1}');
+    const publisher = open(clientTo(broker.url, { queue: options.queue }));
+    await publisher.publish([
+      { type: 'order.placed', payload: text, contentType: 'application/json' },
+      { type: 'order.placed', payload: 'text' },
+    ]);
+    await waitFor(() => handled.length === 2);
+    expect(handled.map(({ data }) => data)).toEqual([{ id: 1 }, 'text']);
+  });
+
+  it.each([
+    ['wildcards', { wildcards: true }],
+    ['a fanout exchange', { exchangeType: 'fanout' as const }],
+  ])('sends to the exchange of a client with %s', async (name, options) => {
+    const exchange = broker.name(`exchange-${name.replaceAll(' ', '-')}`);
+    const queue = await declareQueue(broker, `queue-${name.replaceAll(' ', '-')}`);
+    const publisher = open(clientTo(broker.url, { queue: 'unused', exchange, ...options }));
+    await publisher.prepare();
+    const admin = await broker.channel();
+    await waitFor(async () => {
+      const [outcome] = await publisher.publish([{ type: 'order.placed', payload: 1 }]);
+      return outcome?.status === 'unroutable';
+    });
+    await admin.bindQueue(queue, exchange, 'order.*');
+    const outcomes = await publisher.publish([{ type: 'order.placed', payload: 1 }]);
+    expect(outcomes).toEqual([{ status: 'confirmed' }]);
+    const [arrived] = await broker.take(queue);
+    expect(arrived?.fields).toMatchObject({ exchange, routingKey: 'order.placed' });
+    expect(arrived?.content.toString()).toBe('{"pattern":"order.placed","data":1}');
+  });
+
+  it('tells that the queue is gone, which emit() does not', async () => {
+    const queue = broker.name('gone');
+    const client = clientTo(broker.url, { queue });
+    const publisher = open(client);
+    await publisher.publish([{ type: 'a', payload: 1 }]);
+    await (await broker.channel()).deleteQueue(queue);
+    await firstValueFrom(client.emit('a', 1), { defaultValue: null });
+    await expect(publisher.publish([{ type: 'a', payload: 1 }])).resolves.toEqual([
+      { status: 'unroutable', exchange: '', routingKey: queue },
+    ]);
+  });
+
+  it('lets a message go elsewhere that says so, or all of them', async () => {
+    const [named, byType] = [await declareQueue(broker, 'named'), broker.name('by-type')];
+    const client = clientTo(broker.url, { queue: broker.name('not-this') });
+    await (await broker.channel()).assertQueue(byType, { durable: true });
+    await open(client).publish([{ type: 'a', payload: 1, routingKey: named }]);
+    await open(client, { exchange: '' }).publish([{ type: byType, payload: 1 }]);
+    await expect(broker.take(named)).resolves.toHaveLength(1);
+    await expect(broker.take(byType)).resolves.toHaveLength(1);
+  });
+
+  it('rejects bytes, which the envelope of Nest cannot carry', async () => {
+    const publisher = open(clientTo(broker.url, { queue: broker.name('bytes') }));
+    const outcomes = await publisher.publish([{ type: 'a', payload: Uint8Array.of(1) }]);
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', error: { message: expect.stringContaining("envelope: 'plain'") } },
+    ]);
+  });
+
+  it('starts without a broker, publishes when there is one, and leaves the client open', async () => {
+    const queue = await declareQueue(broker, 'later');
+    const proxy = await tcpProxy(broker.url);
+    proxy.down();
+    const client = clientTo(proxy.url, { queue });
+    const publisher = new ClientProxyPublisher({ client, publishTimeout: '1s' });
+    await publisher.prepare();
+    const message = { type: 'a', payload: 1 };
+    await expect(publisher.publish([message])).resolves.toMatchObject([{ status: 'unknown' }]);
+    proxy.restore();
+    await waitFor(async () => (await publisher.publish([message]))[0]?.status === 'confirmed');
+    await publisher.close();
+    await firstValueFrom(client.emit('a', 2), { defaultValue: null });
+    await expect(broker.take(queue)).resolves.toHaveLength(2);
+    await client.close();
+    await proxy.close();
+  });
+
+  it('refuses a client whose serializer decides what is sent', () => {
+    const serializer = { serialize: (value: unknown) => value };
+    const client = clientTo(broker.url, { queue: 'q', serializer });
+    expect(() => new ClientProxyPublisher({ client })).toThrow(/ClientProxyPublisher.*serializer/s);
+    expect(() => new ClientProxyPublisher({ client, toData: () => 1 })).toThrow(/toData/);
+    expect(() => new ClientProxyPublisher({ client, envelope: 'plain' })).not.toThrow();
+  });
+});
