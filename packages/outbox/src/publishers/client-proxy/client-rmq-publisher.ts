@@ -52,11 +52,33 @@ function managerOf(client: ClientRmqLike): AmqpConnectionManagerLike | undefined
   }
 }
 
-function problemsOf({ options }: ClientRmqLike, { envelope = 'nest' }: AmqpPublishingOptions) {
-  if (!options?.serializer || envelope !== 'nest') return [];
-  return [
-    "client: has a serializer of its own, so what it sends is not the envelope of Nest, and a message that is bytes already cannot be given to it. Leave the serializer out, or give envelope: 'plain'.",
-  ];
+function problemsOf(client: ClientRmqLike, { envelope = 'nest' }: AmqpPublishingOptions): string[] {
+  const problems: string[] = [];
+  if (client.options?.serializer && envelope === 'nest') {
+    problems.push(
+      "client: has a serializer of its own, so what it sends is not the envelope of Nest, and a message that is bytes already cannot be given to it. Leave the serializer out, or give envelope: 'plain'.",
+    );
+  }
+  const own = ownWayOf(client);
+  if (own) {
+    problems.push(
+      `client: ${own} is not that of Nest's ClientRMQ, and messages are not sent through it here. Publish with RabbitMqPublisher, and say there where to.`,
+    );
+  }
+  return problems;
+}
+
+/** Where a subclass sends in a way of its own, which would be passed over without a word. */
+function ownWayOf(client: ClientRmqLike): string | undefined {
+  let prototype = Object.getPrototypeOf(client) as object | null;
+  while (prototype && prototype.constructor.name !== 'ClientRMQ') {
+    const { name } = prototype.constructor;
+    for (const method of ['emit', 'dispatchEvent']) {
+      if (Object.hasOwn(prototype, method)) return `${name}.${method}()`;
+    }
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return undefined;
 }
 
 function defaultsOf(

@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { openNestConsumer } from '../../support/nest-consumer.js';
 
 const open = (
-  emit: (pattern: string, data: unknown) => Observable<unknown>,
+  emit: (pattern: unknown, data: unknown) => Observable<unknown>,
   options: Partial<ClientProxyPublisherOptions> = {},
 ) =>
   new ClientProxyPublisher({
@@ -67,6 +67,15 @@ describe('ClientProxyPublisher over another transport', () => {
     });
     await publisher.publish([{ type: 'a', payload: 1, key: 'k', messageId: 'm' }]);
     expect(sent).toEqual([['a', { messageId: 'm', key: 'k', payload: 1 }]]);
+  });
+
+  it('unpacks what was added as a packet of Nest', async () => {
+    const sent: unknown[] = [];
+    const publisher = open((pattern, data) => (sent.push([pattern, data]), of(undefined)));
+    const payload = Buffer.from('{"pattern":{"cmd":"pay"},"data":{"id":1}}');
+    const contentType = 'application/vnd.nestjs.packet+json';
+    await publisher.publish([{ type: '{"cmd":"pay"}', payload, contentType }]);
+    expect(sent).toEqual([[{ cmd: 'pay' }, { id: 1 }]]);
   });
 
   it('tells each message what became of it', async () => {

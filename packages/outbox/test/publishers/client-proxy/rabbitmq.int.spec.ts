@@ -4,6 +4,7 @@ import { publisherContract } from '@acme/nest-outbox/testing';
 import { Logger } from '@nestjs/common';
 import {
   ClientProxyFactory,
+  ClientRMQ,
   Transport,
   type ClientProxy,
   type RmqOptions,
@@ -174,5 +175,21 @@ describe('ClientProxyPublisher over RabbitMQ', () => {
     expect(() => new ClientProxyPublisher({ client })).toThrow(/ClientProxyPublisher.*serializer/s);
     expect(() => new ClientProxyPublisher({ client, toData: () => 1 })).toThrow(/toData/);
     expect(() => new ClientProxyPublisher({ client, envelope: 'plain' })).not.toThrow();
+  });
+
+  it('refuses a client whose class sends in a way of its own, and no other subclass', () => {
+    class Harmless extends ClientRMQ {
+      readonly more = 1;
+    }
+    class Own extends Harmless {
+      protected override dispatchEvent(): Promise<never> {
+        return Promise.reject(new Error('not sent'));
+      }
+    }
+    const options = { urls: [broker.url], queue: 'q' };
+    expect(() => new ClientProxyPublisher({ client: new Harmless(options) })).not.toThrow();
+    expect(() => new ClientProxyPublisher({ client: new Own(options) })).toThrow(
+      /Own\.dispatchEvent\(\).*RabbitMqPublisher/,
+    );
   });
 });

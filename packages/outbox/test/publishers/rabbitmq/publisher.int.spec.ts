@@ -69,6 +69,24 @@ describe('RabbitMqPublisher', () => {
     });
   });
 
+  it('writes what stock consumers of Nest expect where it is told to, to the last digit', async () => {
+    const queue = await declareQueue(broker, 'envelope');
+    const payload = Buffer.from('{"n":12345678901234567890.10}');
+    const contentType = 'application/vnd.order+json';
+    await publisherTo(broker.url, { envelope: 'nest' }).publish([
+      message(queue),
+      message(queue, { payload, contentType, type: 'a "quoted" one' }),
+    ]);
+    const arrived = await broker.take(queue);
+    expect(arrived.map(({ content }) => content.toString())).toEqual([
+      '{"pattern":"order.placed.v1","data":{"id":1}}',
+      String.raw`{"pattern":"a \"quoted\" one","data":{"n":12345678901234567890.10}}`,
+    ]);
+    for (const { properties } of arrived) {
+      expect(properties).toMatchObject({ contentType: 'application/json', type: undefined });
+    }
+  });
+
   it('sends bytes as they are', async () => {
     const queue = await declareQueue(broker, 'bytes');
     const payload = Buffer.from('..abc..').subarray(2, 5);
@@ -289,11 +307,12 @@ describe('RabbitMqPublisher', () => {
       new RabbitMqPublisher({
         connect: 'amqp://localhost' as never,
         exchange: 1 as never,
+        envelope: 'cloudevents' as never,
         publishTimeout: '10 sec' as never,
         window: 0,
         maxMessageBytes: 1.5,
       });
     expect(make).toThrow(PublisherConfigurationError);
-    expect(make).toThrow(/connect.*exchange.*publishTimeout.*window.*maxMessageBytes/s);
+    expect(make).toThrow(/connect.*exchange.*envelope.*publishTimeout.*window.*maxMessageBytes/s);
   });
 });
