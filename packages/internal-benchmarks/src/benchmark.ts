@@ -4,7 +4,8 @@ import type { ServiceName } from '@acme/internal-testing/services';
 export type Cell = string | number | null;
 
 /** What a figure must keep to; it is judged after every run, quick or not. */
-export type Bar = { readonly atMost: number } | { readonly below: number };
+export type Bar =
+  { readonly atMost: number } | { readonly below: number } | { readonly atLeast: number };
 
 /** One scenario, run against a peer and against us: what each of them did. */
 export interface Comparison {

@@ -72,8 +72,10 @@ function judge(
   return judged;
 }
 
-const keepsTo = (bar: Bar, figure: number): boolean =>
-  'atMost' in bar ? figure <= bar.atMost : figure < bar.below;
+function keepsTo(bar: Bar, figure: number): boolean {
+  if ('atLeast' in bar) return figure >= bar.atLeast;
+  return 'atMost' in bar ? figure <= bar.atMost : figure < bar.below;
+}
 
 /** What of a result is not as it should be, a line each. */
 export function shortcomings({ figures, bars, correctness }: Result): string[] {
@@ -87,8 +89,10 @@ export function shortcomings({ figures, bars, correctness }: Result): string[] {
   ];
 }
 
-/** `≤ 1.25` or `< 1`. */
-export const shownBar = (bar: Bar): string =>
-  'atMost' in bar ? `≤ ${bar.atMost}` : `< ${bar.below}`;
+/** `≤ 1.25`, `< 1` or `≥ 6`. */
+export function shownBar(bar: Bar): string {
+  if ('atLeast' in bar) return `≥ ${bar.atLeast}`;
+  return 'atMost' in bar ? `≤ ${bar.atMost}` : `< ${bar.below}`;
+}
 
 const broken = ({ name }: Benchmark, what: string) => new Error(`Benchmark "${name}" ${what}.`);

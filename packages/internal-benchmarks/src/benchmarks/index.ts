@@ -4,4 +4,5 @@ import type { Benchmark } from '../benchmark.js';
 export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   context: async () => (await import('./context.js')).context,
   idempotency: async () => (await import('./idempotency.js')).idempotency,
+  outbox: async () => (await import('./outbox.js')).outbox,
 };

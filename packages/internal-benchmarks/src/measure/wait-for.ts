@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Resolves as soon as the condition holds, and rejects after ten seconds. */
-export async function waitFor(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited ten seconds for ${what}.`);
+/** Resolves as soon as the condition holds, and rejects when the time is up: ten seconds, unless told otherwise. */
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline)
+      throw new Error(`Waited ${timeoutMs / 1_000} seconds for ${what}.`);
     await pause(2);
   }
 }

@@ -3,6 +3,7 @@ import { createClient } from '@redis/client';
 import type { NodeRedisLike } from '@acme/nest-idempotency';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { withSearchPath } from '../../with-search-path.js';
 
 /** What every part of the benchmark stands on: a piece of Redis and of PostgreSQL of this run's own. */
 export interface Ground {
@@ -62,14 +63,6 @@ create table ${schema}.processed_event (
   id text primary key,
   processed_at timestamptz not null default now()
 )`;
-
-/** What a URL says about options wins over what a pool is told. */
-function withSearchPath(server: string, schema: string): string {
-  const url = new URL(server);
-  const options = [url.searchParams.get('options'), `-c search_path=${schema}`];
-  url.searchParams.set('options', options.filter(Boolean).join(' '));
-  return url.href;
-}
 
 async function forget(redis: Redis, mark: string): Promise<void> {
   for await (const keys of redis.scanStream({ match: `*${mark}*`, count: 1_000 })) {

@@ -1,0 +1,36 @@
+// One subject in a process of its own: `program.js <subject> <place as JSON>`; answers its parent call by call.
+import 'reflect-metadata';
+import { perSecond } from '../../measure/cost.js';
+import type { Call, Reply } from './child.js';
+import type { OpenSubject, Place } from './subject.js';
+
+const [name = '', place = '{}'] = process.argv.slice(2);
+
+const { open } = (await import(`./subjects/${name}.js`)) as { open: OpenSubject };
+const subject = await open(JSON.parse(place) as Place);
+
+async function answer({ command, count }: Call): Promise<Reply> {
+  try {
+    switch (command) {
+      case 'fill':
+        await subject.fill(count);
+        return { value: count };
+      case 'drain':
+        return { value: await perSecond(count, () => subject.drain(count)) };
+      case 'close':
+        await subject.close();
+        return { value: 0 };
+    }
+  } catch (error) {
+    return { error: String((error as Error).stack) };
+  }
+}
+
+process.on('message', (call: Call) => {
+  void answer(call).then((reply) => {
+    process.send?.(reply);
+    if (call.command === 'close') process.disconnect();
+  });
+});
+process.on('disconnect', () => process.exit());
+process.send?.({ value: 0 });
