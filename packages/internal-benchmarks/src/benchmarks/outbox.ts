@@ -1,7 +1,10 @@
 import { defineBenchmark } from '../benchmark.js';
+import { blocked } from './outbox/blocked.js';
 import { drain } from './outbox/drain.js';
-import { onGround } from './outbox/ground.js';
-import { figures, type Key } from './outbox/report.js';
+import { enqueue } from './outbox/enqueue.js';
+import { onGround, type Ground } from './outbox/ground.js';
+import { latency } from './outbox/latency.js';
+import { figures, type Key, type Run } from './outbox/report.js';
 
 /** How fast events leave, beside the raw limit and the peers, and whether all of them arrive in their order. */
 export const outbox = defineBenchmark<Key>({
@@ -13,13 +16,27 @@ export const outbox = defineBenchmark<Key>({
   bars: {
     relayVsRawConfirms: { atLeast: 0.75 },
     relayVsOfficialShape: { atLeast: 6 },
+    enqueueExtraStatements: { atMost: 1 },
+    addVsHandInsert: { atMost: 1.15 },
+    latencyP50Ms: { atMost: 10 },
+    latencyP99Ms: { atMost: 50 },
+    emptyPollMsBlocked100k: { atMost: 5 },
     orderViolations: { atMost: 0 },
     lost: { atMost: 0 },
   },
   versionsOf: ['@acme/nest-outbox', '@nestjs/core', 'pg', 'amqplib'],
   run: (run) =>
     onGround(run.env, async (ground) => {
-      run.progress('drain');
-      await drain(run, ground);
+      const step = async (
+        what: string,
+        measure: (run: Run, ground: Ground) => Promise<void>,
+      ): Promise<void> => {
+        run.progress(what);
+        await measure(run, ground);
+      };
+      await step('what add() costs', enqueue);
+      await step('commit to confirm', latency);
+      await step('a blocked backlog', blocked);
+      await step('drain', drain);
     }),
 });

@@ -6,7 +6,7 @@ import type { Place } from './subject.js';
 
 /** What the parent asks for; one thing at a time. */
 export interface Call {
-  readonly command: 'fill' | 'drain' | 'close';
+  readonly command: 'fill' | 'drain' | 'start' | 'stop' | 'close';
   readonly count: number;
 }
 
@@ -17,6 +17,8 @@ export interface Child {
   fill(count: number): Promise<void>;
   /** Messages per second. */
   drain(count: number): Promise<number>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,8 @@ export async function startChild(name: string, place: Place): Promise<Child> {
   return {
     fill: async (count) => void (await ask('fill', count)),
     drain: (count) => ask('drain', count),
+    start: async () => void (await ask('start')),
+    stop: async () => void (await ask('stop')),
     close: async () => {
       if (child.exitCode !== null || !child.connected) return;
       const exited = once(child, 'exit');

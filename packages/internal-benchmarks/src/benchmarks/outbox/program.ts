@@ -17,8 +17,10 @@ async function answer({ command, count }: Call): Promise<Reply> {
         return { value: count };
       case 'drain':
         return { value: await perSecond(count, () => subject.drain(count)) };
+      case 'start':
+      case 'stop':
       case 'close':
-        await subject.close();
+        await subject[command]?.();
         return { value: 0 };
     }
   } catch (error) {

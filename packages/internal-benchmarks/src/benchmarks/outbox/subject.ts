@@ -16,6 +16,9 @@ export interface Subject {
   fill(count: number): Promise<void>;
   /** Publishes so many: resolves when all are confirmed and the database knows it. */
   drain(count: number): Promise<void>;
+  /** Publishes from now on whatever comes. */
+  start?(): Promise<void>;
+  stop?(): Promise<void>;
   close(): Promise<void>;
 }
 
