@@ -16,6 +16,7 @@ export const outbox = defineBenchmark<Key>({
   bars: {
     relayVsRawConfirms: { atLeast: 0.75 },
     relayVsOfficialShape: { atLeast: 6 },
+    relayVsBestPeer: { atLeast: 2 },
     enqueueExtraStatements: { atMost: 1 },
     addVsHandInsert: { atMost: 1.15 },
     latencyP50Ms: { atMost: 10 },
@@ -24,7 +25,17 @@ export const outbox = defineBenchmark<Key>({
     orderViolations: { atMost: 0 },
     lost: { atMost: 0 },
   },
-  versionsOf: ['@acme/nest-outbox', '@nestjs/core', 'pg', 'amqplib'],
+  versionsOf: [
+    '@acme/nest-outbox',
+    '@nestjs/core',
+    'pg',
+    'amqplib',
+    'pg-boss',
+    'graphile-worker',
+    'pg-transactional-outbox',
+    '@fullstackhouse/nestjs-outbox',
+    'typeorm',
+  ],
   run: (run) =>
     onGround(run.env, async (ground) => {
       const step = async (

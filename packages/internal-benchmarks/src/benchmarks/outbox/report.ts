@@ -6,6 +6,7 @@ export const figures = {
     'rate of one relay over that of a publisher without a database; both in a process of their own, with the same window',
   relayVsOfficialShape:
     'rate of one relay over that of claim 100, then publish, confirm and delete each, 10 keys in flight',
+  relayVsBestPeer: 'rate of one relay over that of the fastest peer',
   enqueueExtraStatements:
     'statements that add() sends beyond what the business transaction sends, however many messages',
   addVsHandInsert:
