@@ -3,8 +3,10 @@ import { blocked } from './outbox/blocked.js';
 import { drain } from './outbox/drain.js';
 import { enqueue } from './outbox/enqueue.js';
 import { onGround, type Ground } from './outbox/ground.js';
+import { largeBacklog } from './outbox/large-backlog.js';
 import { latency } from './outbox/latency.js';
 import { figures, type Key, type Run } from './outbox/report.js';
+import { twoRelays } from './outbox/two-relays.js';
 
 /** How fast events leave, beside the raw limit and the peers, and whether all of them arrive in their order. */
 export const outbox = defineBenchmark<Key>({
@@ -17,6 +19,7 @@ export const outbox = defineBenchmark<Key>({
     relayVsRawConfirms: { atLeast: 0.75 },
     relayVsOfficialShape: { atLeast: 6 },
     relayVsBestPeer: { atLeast: 2 },
+    drainAt1MVs50k: { atLeast: 0.8 },
     enqueueExtraStatements: { atMost: 1 },
     addVsHandInsert: { atMost: 1.15 },
     latencyP50Ms: { atMost: 10 },
@@ -49,5 +52,7 @@ export const outbox = defineBenchmark<Key>({
       await step('commit to confirm', latency);
       await step('a blocked backlog', blocked);
       await step('drain', drain);
+      await step('two relays', twoRelays);
+      await step('a large backlog', largeBacklog);
     }),
 });

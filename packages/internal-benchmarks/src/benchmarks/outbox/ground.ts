@@ -16,6 +16,8 @@ export interface Ground {
   child(name: string, place: Place): Promise<Child>;
   /** Leaves every subject's tables as a database has them that was not filled a second ago. */
   settle(): Promise<void>;
+  /** Messages that are ready in the queue. */
+  depth(queue: string): Promise<number>;
   /** Empties the queue and looks at everything in it. */
   arrivals(queue: string, expected: number): Promise<Arrivals>;
 }
@@ -53,6 +55,7 @@ export async function onGround<T>(
         return child;
       },
       settle: () => settle(admin, mark),
+      depth: async (queue) => (await channel.checkQueue(queue)).messageCount,
       arrivals: (queue, expected) => takeArrivals(channel, queue, expected),
     });
   } finally {

@@ -33,7 +33,7 @@ export interface OurSetup extends Pick<OutboxModuleOptions, 'retry'> {
 class Root {}
 
 export async function openOurs(place: Place, setup: OurSetup = {}): Promise<OurApp> {
-  const { databaseUrl, amqpUrl, window } = place;
+  const { databaseUrl, amqpUrl, window, pollInterval } = place;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
   const { relay, retry, connect: open = connect } = setup;
   const app = await NestFactory.createApplicationContext(
@@ -44,7 +44,7 @@ export async function openOurs(place: Place, setup: OurSetup = {}): Promise<OurA
         OutboxModule.forRoot({
           store: new PostgresOutboxStore({ database: pool }),
           publisher: new RabbitMqPublisher({ connect: () => open(amqpUrl) }),
-          relay: { mode: 'off', window, ...relay },
+          relay: { mode: 'off', window, pollInterval, ...relay },
           retry,
         }),
       ],

@@ -7,6 +7,8 @@ export const figures = {
   relayVsOfficialShape:
     'rate of one relay over that of claim 100, then publish, confirm and delete each, 10 keys in flight',
   relayVsBestPeer: 'rate of one relay over that of the fastest peer',
+  twoRelaysVsOne: 'rate of two relays, each in a process of its own, over that of one',
+  drainAt1MVs50k: 'rate of one relay with a backlog of 1,000,000 over that with 50,000',
   enqueueExtraStatements:
     'statements that add() sends beyond what the business transaction sends, however many messages',
   addVsHandInsert:

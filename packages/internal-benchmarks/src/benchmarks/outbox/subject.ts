@@ -8,6 +8,8 @@ export interface Place {
   readonly queue: string;
   /** Messages on their way to the broker at once, for those who can choose. */
   readonly window: number;
+  /** Ours only: milliseconds; the default when left out. */
+  readonly pollInterval?: number;
 }
 
 /** Somebody who brings a backlog from the database to the broker, in a process of its own. */
