@@ -1,17 +1,21 @@
 import { median } from '../../measure/statistics.js';
 import { waitFor } from '../../measure/wait-for.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import { bodyOf, TYPE } from './message.js';
 import { openOurs } from './our-app.js';
 import type { Run } from './report.js';
 import { recordStatements } from './statements.js';
 
 const KEYS = 100;
-const MESSAGES_PER_KEY = 1_000;
 const POLLS = 20;
 
 /** What a look costs when the first message of every key was refused and waits: 100 keys, 1,000 messages each. */
-export async function blocked(run: Run, ground: Ground): Promise<void> {
+export async function blocked(
+  run: Run,
+  ground: Ground,
+  { messagesPerBlockedKey }: Loads,
+): Promise<void> {
   const place = await ground.place('blocked');
   const app = await openOurs(place, {
     relay: { pollInterval: 50 },
@@ -19,7 +23,7 @@ export async function blocked(run: Run, ground: Ground): Promise<void> {
   });
   const { transactions, outbox, relay, pool } = app;
   try {
-    for (let n = 0; n < MESSAGES_PER_KEY; n += 10) {
+    for (let n = 0; n < messagesPerBlockedKey; n += 10) {
       const messages = Array.from({ length: KEYS * 10 }, (_, i) => ({
         type: TYPE,
         key: `order-${i % KEYS}`,
@@ -52,7 +56,7 @@ export async function blocked(run: Run, ground: Ground): Promise<void> {
     const repeated = [...reads()].filter(([, { length }]) => length >= POLLS);
     for (const [text, times] of repeated) {
       run.row(`blocked backlog, read of ${/outbox_\w+/.exec(text)?.[0] ?? 'nothing'}`, {
-        messages: KEYS * MESSAGES_PER_KEY,
+        messages: KEYS * messagesPerBlockedKey,
         p50Micros: Math.round(median(times) * 1_000),
         settings: `${KEYS} keys, every head waiting`,
       });

@@ -3,11 +3,12 @@ import { median } from '../../measure/statistics.js';
 import type { Arrivals } from './arrivals.js';
 import { entrants, type EntrantName } from './entrants.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import type { Run } from './report.js';
 
 /** How fast a backlog gets to the broker, each subject in a process of its own, and what arrived. */
-export async function drain(run: Run, ground: Ground): Promise<void> {
-  const [backlog, rounds] = run.quick ? [20_000, 3] : [50_000, 5];
+export async function drain(run: Run, ground: Ground, loads: Loads): Promise<void> {
+  const { backlog, rounds, warmupRounds } = loads;
   const arrivals = {} as Record<EntrantName, Arrivals[]>;
   const subjects = {} as Record<EntrantName, () => Promise<number>>;
   for (const [name, { module, share }] of entrants) {
@@ -24,7 +25,7 @@ export async function drain(run: Run, ground: Ground): Promise<void> {
       return rate;
     };
   }
-  const rates = await interleave(subjects, { rounds, warmup: 1 });
+  const rates = await interleave(subjects, { rounds, warmup: warmupRounds });
   const rate = (name: EntrantName): number => median(rates[name]);
   for (const [name, { subject, settings, share }] of entrants) {
     run.row(subject, {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { alternate } from '../../measure/alternate.js';
 import { median, percentile } from '../../measure/statistics.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import { bodyOf, TYPE } from './message.js';
 import { openOurs, type OurApp } from './our-app.js';
 import type { Run } from './report.js';
@@ -16,17 +17,17 @@ insert into by_hand (lane, message_id, type, key, exchange, routing_key, occurre
 values ($1, $2, $3, $4, $5, $6, $7, $8)`;
 
 /** What `add()` costs the producer: beside the business transaction alone, and with an insert written by hand. */
-export async function enqueue(run: Run, ground: Ground): Promise<void> {
+export async function enqueue(run: Run, ground: Ground, loads: Loads): Promise<void> {
   const place = await ground.place('enqueue');
   const app = await openOurs(place);
   try {
     await app.pool.query(TABLES);
     await countStatements(run, app);
     const samples = await alternate(callsOf(app), {
-      rounds: run.quick ? 1_000 : 4_000,
+      rounds: loads.transactions,
       turn: 1,
       concurrent: 1,
-      warmup: run.quick ? 500 : 2_000,
+      warmup: loads.warmup,
     });
     const added = (who: keyof typeof samples): number =>
       median(samples[who]) - median(samples.bare);

@@ -1,15 +1,14 @@
 import { median } from '../../measure/statistics.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import type { Run } from './report.js';
 
-const SMALL = 50_000;
-const LARGE = 1_000_000;
 const ROUNDS = 3;
 
 /** Whether a relay gets slower when it is far behind: a million messages, between backlogs of 50,000. */
-export async function largeBacklog(run: Run, ground: Ground): Promise<void> {
-  // Nothing smaller says the same, and a million takes minutes.
-  if (run.quick) return run.figure('drainAt1MVs50k', null);
+export async function largeBacklog(run: Run, ground: Ground, loads: Loads): Promise<void> {
+  const { backlog, largeBacklog: many } = loads;
+  if (many === null) return run.figure('drainAt1MVs50k', null);
   const place = await ground.place('large-backlog');
   const child = await ground.child('ours', place);
   const drain = async (count: number): Promise<number> => {
@@ -24,19 +23,22 @@ export async function largeBacklog(run: Run, ground: Ground): Promise<void> {
   };
   const small = async (): Promise<number[]> => {
     const rates: number[] = [];
-    while (rates.length < ROUNDS) rates.push(await drain(SMALL));
+    while (rates.length < ROUNDS) rates.push(await drain(backlog));
     return rates;
   };
-  await drain(SMALL);
+  await drain(backlog);
   const before = await small();
-  const large = await drain(LARGE);
-  const rates = { [SMALL]: median([...before, ...(await small())]), [LARGE]: large };
-  for (const [count, rate] of Object.entries(rates)) {
+  const large = await drain(many);
+  const usual = median([...before, ...(await small())]);
+  for (const [count, rate] of [
+    [backlog, usual],
+    [many, large],
+  ] as const) {
     run.row('ours, one relay, by backlog', {
-      messages: Number(count),
+      messages: count,
       perSecond: Math.round(rate),
       settings: 'same process, same table',
     });
   }
-  run.figure('drainAt1MVs50k', large / (rates[SMALL] ?? NaN));
+  run.figure('drainAt1MVs50k', large / usual);
 }

@@ -5,6 +5,7 @@ import { connect } from 'amqplib';
 import { percentile } from '../../measure/statistics.js';
 import { waitFor } from '../../measure/wait-for.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import { bodyOf, TYPE } from './message.js';
 import { openOurs } from './our-app.js';
 import type { Run } from './report.js';
@@ -12,8 +13,7 @@ import type { Run } from './report.js';
 const PER_SECOND = 500;
 
 /** From the commit to the broker's confirm, at a steady rate; the relay is embedded in the process that commits. */
-export async function latency(run: Run, ground: Ground): Promise<void> {
-  const seconds = run.quick ? 4 : 20;
+export async function latency(run: Run, ground: Ground, { seconds }: Loads): Promise<void> {
   const place = await ground.place('latency');
   const confirmedAt = new Map<string, number>();
   const committedAt = new Map<string, number>();

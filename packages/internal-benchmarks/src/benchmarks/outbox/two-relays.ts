@@ -3,13 +3,14 @@ import { median } from '../../measure/statistics.js';
 import { waitFor } from '../../measure/wait-for.js';
 import type { Child } from './child.js';
 import type { Ground } from './ground.js';
+import type { Loads } from './loads.js';
 import { addAll, openOurs } from './our-app.js';
 import type { Run } from './report.js';
 import type { Place } from './subject.js';
 
 /** What a second relay, in a process of its own, adds to the rate of the first. */
-export async function twoRelays(run: Run, ground: Ground): Promise<void> {
-  const [backlog, rounds] = run.quick ? [20_000, 2] : [50_000, 5];
+export async function twoRelays(run: Run, ground: Ground, loads: Loads): Promise<void> {
+  const { backlog, twoRelaysRounds: rounds, warmupRounds: warmup } = loads;
   // They do not see the commit, which is another process's: what is measured begins when they do.
   const place = { ...(await ground.place('two-relays')), pollInterval: 20 };
   const producer = await openOurs(place);
@@ -32,7 +33,7 @@ export async function twoRelays(run: Run, ground: Ground): Promise<void> {
     };
     const rates = await interleave(
       { one: rateOf(relays.slice(0, 1)), two: rateOf(relays) },
-      { rounds, warmup: 1 },
+      { rounds, warmup },
     );
     for (const [who, samples] of Object.entries(rates)) {
       run.row(`ours, ${who} relay(s), running when the backlog comes`, {
