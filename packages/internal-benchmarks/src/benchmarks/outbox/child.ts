@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Place } from './subject.js';
+import type { SubjectName } from './subjects.js';
 
 /** What the parent asks for; one thing at a time. */
 export interface Call {
@@ -28,8 +29,8 @@ const PROGRAM = join(
   'dist/benchmarks/outbox/program.js',
 );
 
-/** Starts a subject, a module of `subjects/`, in a process of its own, as an application's relay has one. */
-export async function startChild(name: string, place: Place): Promise<Child> {
+/** Starts a subject in a process of its own, as an application's relay has one. */
+export async function startChild(name: SubjectName, place: Place): Promise<Child> {
   const child = fork(PROGRAM, [name, JSON.stringify(place)], {
     // Standard output is the result's.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],

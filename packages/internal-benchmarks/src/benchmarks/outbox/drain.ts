@@ -9,12 +9,16 @@ import type { Run } from './report.js';
 /** How fast a backlog gets to the broker, each subject in a process of its own, and what arrived. */
 export async function drain(run: Run, ground: Ground, loads: Loads): Promise<void> {
   const { backlog, rounds, warmupRounds } = loads;
+  const opened = await Promise.all(
+    entrants.map(async ([name, { module, share }]) => {
+      const place = await ground.place(module);
+      const child = await ground.child(module, place);
+      return { name, module, place, child, count: Math.round(backlog * share) };
+    }),
+  );
   const arrivals = {} as Record<EntrantName, Arrivals[]>;
   const subjects = {} as Record<EntrantName, () => Promise<number>>;
-  for (const [name, { module, share }] of entrants) {
-    const place = await ground.place(module);
-    const child = await ground.child(module, place);
-    const count = backlog * share;
+  for (const { name, module, place, child, count } of opened) {
     arrivals[name] = [];
     subjects[name] = async () => {
       await child.fill(count);
@@ -29,7 +33,7 @@ export async function drain(run: Run, ground: Ground, loads: Loads): Promise<voi
   const rate = (name: EntrantName): number => median(rates[name]);
   for (const [name, { subject, settings, share }] of entrants) {
     run.row(subject, {
-      messages: backlog * share,
+      messages: Math.round(backlog * share),
       perSecond: Math.round(rate(name)),
       ...totals(arrivals[name]),
       settings,

@@ -1,9 +1,9 @@
 import { WINDOW } from './ground.js';
+import type { SubjectName } from './subjects.js';
 
 /** Who takes part in the drain. */
 export interface Entrant {
-  /** The module of `subjects/`. */
-  readonly module: string;
+  readonly module: SubjectName;
   readonly subject: string;
   readonly settings: string;
   /** How much of the backlog it gets. A smaller one is no disadvantage: it makes nobody slower. */
@@ -11,7 +11,7 @@ export interface Entrant {
   readonly isPeer?: boolean;
 }
 
-export const ENTRANTS = {
+const ENTRANTS = {
   raw: {
     module: 'raw',
     subject: 'raw confirms, no database (the limit)',

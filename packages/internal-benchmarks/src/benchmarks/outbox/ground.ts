@@ -5,6 +5,7 @@ import { withSearchPath } from '../../with-search-path.js';
 import { takeArrivals, type Arrivals } from './arrivals.js';
 import { startChild, type Child } from './child.js';
 import type { Place } from './subject.js';
+import type { SubjectName } from './subjects.js';
 
 /** What every part of the benchmark stands on: pieces of PostgreSQL and of RabbitMQ of this run's own. */
 export interface Ground {
@@ -13,7 +14,7 @@ export interface Ground {
   /** Makes a schema and a quorum queue for a subject. */
   place(name: string): Promise<Place>;
   /** Starts a subject in its process. It is closed with the ground if not before. */
-  child(name: string, place: Place): Promise<Child>;
+  child(name: SubjectName, place: Place): Promise<Child>;
   /** Leaves every subject's tables as a database has them that was not filled a second ago. */
   settle(): Promise<void>;
   /** Messages that are ready in the queue. */

@@ -7,7 +7,7 @@ export interface Body {
 }
 
 /** How many keys the messages are spread over. */
-export const KEYS = 1_000;
+const KEYS = 1_000;
 
 export const TYPE = 'order.placed.v1';
 

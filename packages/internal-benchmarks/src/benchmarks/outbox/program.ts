@@ -2,11 +2,12 @@
 import 'reflect-metadata';
 import { perSecond } from '../../measure/cost.js';
 import type { Call, Reply } from './child.js';
-import type { OpenSubject, Place } from './subject.js';
+import type { Place } from './subject.js';
+import { subjects, type SubjectName } from './subjects.js';
 
 const [name = '', place = '{}'] = process.argv.slice(2);
 
-const { open } = (await import(`./subjects/${name}.js`)) as { open: OpenSubject };
+const { open } = await subjects[name as SubjectName]();
 const subject = await open(JSON.parse(place) as Place);
 
 async function answer({ command, count }: Call): Promise<Reply> {

@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /** Somebody who brings a backlog from the database to the broker, in a process of its own. */
-export interface Subject {
+interface Subject {
   /** Stores this many messages, `bodyOf(0)` and so on, in this order, for the subject to find. */
   fill(count: number): Promise<void>;
   /** Publishes so many: resolves when all are confirmed and the database knows it. */

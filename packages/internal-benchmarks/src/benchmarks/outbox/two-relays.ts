@@ -15,7 +15,7 @@ export async function twoRelays(run: Run, ground: Ground, loads: Loads): Promise
   const place = { ...(await ground.place('two-relays')), pollInterval: 20 };
   const producer = await openOurs(place);
   try {
-    const relays = [await ground.child('ours', place), await ground.child('ours', place)];
+    const relays = await Promise.all([0, 1].map(() => ground.child('ours', place)));
     const rateOf = (some: readonly Child[]) => async (): Promise<number> => {
       await start(ground, place, some);
       // All become visible at once.
