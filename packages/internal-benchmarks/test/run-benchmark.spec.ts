@@ -102,6 +102,24 @@ describe('a bar', () => {
     expect(bars).toEqual({ micros: { atMost: 3, ok: true }, ratio: { below: 1, ok } });
   });
 
+  it.each([
+    [3, true],
+    [2.9, false],
+  ])('that is a floor is kept by %j: %j', async (micros, ok) => {
+    const { bars } = await runBenchmark(
+      defineBenchmark<Key>({
+        ...benchmark(({ figure, row }) => {
+          figure('micros', micros);
+          figure('ratio', 1);
+          row('raw', {});
+        }),
+        bars: { micros: { atLeast: 3 } },
+      }),
+      { quick: true, env: {}, versions: {}, progress: () => undefined },
+    );
+    expect(bars).toEqual({ micros: { atLeast: 3, ok } });
+  });
+
   it('is shown with its figure', async () => {
     const lines = forPeople(await judged(2), { micros: 'µs', ratio: 'ours over theirs' });
     expect(lines).toMatch(/micros +3 +≤ 3 +yes +µs/);

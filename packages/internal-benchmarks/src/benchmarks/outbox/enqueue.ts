@@ -29,8 +29,9 @@ export async function enqueue(run: Run, ground: Ground, loads: Loads): Promise<v
       concurrent: 1,
       warmup: loads.warmup,
     });
+    // Round by round: what slows the machine down for a while does so for all three.
     const added = (who: keyof typeof samples): number =>
-      median(samples[who]) - median(samples.bare);
+      median(samples[who].map((ms, round) => ms - (samples.bare[round] ?? NaN)));
     for (const [subject, who] of Object.entries(SUBJECTS)) {
       run.row(subject, {
         messages: samples[who].length,

@@ -45,10 +45,13 @@ export async function latency(run: Run, ground: Ground, { seconds }: Loads): Pro
     const elapsed = [...committedAt].map(([id, at]) => (confirmedAt.get(id) ?? NaN) - at);
     const samples = elapsed.slice(warmup);
     const [p50, p99] = [percentile(samples, 0.5), percentile(samples, 0.99)];
+    const arrivals = await ground.arrivals(place.queue, warmup + count);
+    if (arrivals.lost > 0) throw new Error(`${arrivals.lost} messages did not arrive.`);
     run.row('commit to confirm, ours, embedded relay', {
       messages: count,
       p50Micros: Math.round(p50 * 1_000),
       p99Micros: Math.round(p99 * 1_000),
+      duplicates: arrivals.duplicates,
       settings: `${PER_SECOND} transactions a second, one message each`,
     });
     run.figure('latencyP50Ms', p50);
