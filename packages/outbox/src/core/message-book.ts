@@ -13,6 +13,14 @@ interface Block<Row> {
   busy: boolean;
 }
 
+/** `aside`: only to be moved. `out`: handed out, its fate unknown. `landed`: arrived, and still in the database. */
+type State = 'queued' | 'aside' | 'out' | 'landed';
+
+interface Entry {
+  readonly row: Bookable;
+  state: State;
+}
+
 /**
  * What a relay has in memory, and which message may go out next.
  *
@@ -21,17 +29,13 @@ interface Block<Row> {
  * when the process dies.
  */
 export class MessageBook<Row extends Bookable> {
-  /** Whatever is not to be read again, also what is never handed out. */
-  readonly #known = new Map<number, Bookable>();
+  readonly #entries = new Map<number, Entry>();
   readonly #blocks = new Map<string, Block<Row>>();
   /** Blocks that have a message to hand out, in order of arrival. May name blocks that have none any more. */
   #ready: string[] = [];
   #nextReady = 0;
   #queued = 0;
-  /** Handed out and not removed from the database. */
-  readonly #out = new Set<number>();
-  /** Those of them whose fate is unknown: their block waits. */
-  readonly #flying = new Set<number>();
+  #unsettled = 0;
 
   constructor(private readonly window: number) {}
 
@@ -42,26 +46,26 @@ export class MessageBook<Row extends Bookable> {
 
   /** Messages that were handed out and are still in the database. */
   get unsettled(): number {
-    return this.#out.size;
+    return this.#unsettled;
   }
 
   get isEmpty(): boolean {
-    return this.#known.size === 0;
+    return this.#entries.size === 0;
   }
 
   /** Whatever is in the book, to be left out when reading. */
   seqs(): number[] {
-    return [...this.#known.keys()];
+    return [...this.#entries.keys()];
   }
 
-  rows(): IterableIterator<Bookable> {
-    return this.#known.values();
+  *rows(): IterableIterator<Bookable> {
+    for (const { row } of this.#entries.values()) yield row;
   }
 
   /** Enters a message. One that is in the book already is ignored. */
   add(row: Row): void {
-    if (this.#known.has(row.seq)) return;
-    this.#known.set(row.seq, row);
+    if (this.#entries.has(row.seq)) return;
+    this.#entries.set(row.seq, { row, state: 'queued' });
     this.#queued += 1;
     let block = this.#blocks.get(row.block);
     if (!block) this.#blocks.set(row.block, (block = { queue: [], busy: false }));
@@ -71,12 +75,12 @@ export class MessageBook<Row extends Bookable> {
 
   /** Enters a message that is only to be moved: it is left out when reading, and never handed out. */
   setAside(row: Bookable): void {
-    this.#known.set(row.seq, row);
+    this.#entries.set(row.seq, { row, state: 'aside' });
   }
 
   /** The next message to publish; undefined when there is none or the window is full. */
   take(): Row | undefined {
-    if (this.#out.size >= this.window) return undefined;
+    if (this.#unsettled >= this.window) return undefined;
     while (this.#nextReady < this.#ready.length) {
       const block = this.#blocks.get(this.#ready[this.#nextReady++] as string);
       this.#compactReady();
@@ -84,34 +88,35 @@ export class MessageBook<Row extends Bookable> {
       if (!block || !row) continue;
       block.busy = true;
       this.#queued -= 1;
-      this.#out.add(row.seq);
-      this.#flying.add(row.seq);
+      this.#unsettled += 1;
+      (this.#entries.get(row.seq) as Entry).state = 'out';
       return row;
     }
     return undefined;
   }
 
   /** The message has arrived: the next one of its block may go out. */
-  landed(row: Bookable): void {
-    if (!this.#flying.delete(row.seq)) return;
-    const block = this.#blocks.get(row.block);
-    if (!block) return;
-    block.busy = false;
-    if (block.queue.length > 0) this.#ready.push(row.block);
-    else this.#blocks.delete(row.block);
+  landed({ seq }: Bookable): void {
+    const entry = this.#entries.get(seq);
+    if (entry?.state !== 'out') return;
+    entry.state = 'landed';
+    this.#free(entry.row.block);
   }
 
   /** The message is done with, or to be read again: forgets it. */
-  forget(row: Bookable): void {
-    if (!this.#known.delete(row.seq)) return;
-    this.#out.delete(row.seq);
-    this.landed(row);
+  forget({ seq }: Bookable): void {
+    const entry = this.#entries.get(seq);
+    if (!entry) return;
+    this.#entries.delete(seq);
+    if (entry.state === 'out') this.#free(entry.row.block);
+    if (entry.state === 'out' || entry.state === 'landed') this.#unsettled -= 1;
   }
 
   /** Takes out what is queued in a block; it stays known until it is forgotten. */
   withdraw(block: string): Row[] {
     const rows = this.#blocks.get(block)?.queue.splice(0) ?? [];
     this.#queued -= rows.length;
+    for (const { seq } of rows) (this.#entries.get(seq) as Entry).state = 'aside';
     return rows;
   }
 
@@ -119,9 +124,17 @@ export class MessageBook<Row extends Bookable> {
   dropQueued(lane?: number): void {
     for (const [name, block] of this.#blocks) {
       if (lane !== undefined && block.queue[0]?.lane !== lane) continue;
-      for (const row of this.withdraw(name)) this.#known.delete(row.seq);
+      for (const row of this.withdraw(name)) this.#entries.delete(row.seq);
       if (!block.busy) this.#blocks.delete(name);
     }
+  }
+
+  #free(name: string): void {
+    const block = this.#blocks.get(name);
+    if (!block) return;
+    block.busy = false;
+    if (block.queue.length > 0) this.#ready.push(name);
+    else this.#blocks.delete(name);
   }
 
   #compactReady(): void {

@@ -24,13 +24,20 @@ export function toOutbound(row: StoredMessage): OutboundMessage {
  * others have it too. A producer that sends several messages about one event gives them a common one.
  */
 function headersOf({ headers: stored, messageId, sequence }: StoredMessage): Headers {
-  const headers = decodeHeaders(stored);
+  const headers = stored === null ? {} : decodeHeaders(stored);
   if (sequence !== null) headers[HeaderNames.sequence] = sequence;
-  const isGiven = Object.keys(headers).some(
-    (name) => name.toLowerCase() === HeaderNames.idempotencyKey,
-  );
-  if (!isGiven) headers[HeaderNames.idempotencyKey] = messageId;
+  if (!isGiven(headers, HeaderNames.idempotencyKey))
+    headers[HeaderNames.idempotencyKey] = messageId;
   return headers;
+}
+
+/** In whatever case. */
+function isGiven(headers: Headers, wanted: string): boolean {
+  if (headers[wanted] !== undefined) return true;
+  for (const name in headers) {
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return true;
+  }
+  return false;
 }
 
 type Headers = Record<string, HeaderValue>;

@@ -4,7 +4,7 @@ import type { Breaker } from '../core/breaker.js';
 import type { MessageBook } from '../core/message-book.js';
 import { toOutbound } from '../message/to-outbound.js';
 import type { LaneKeeper } from './lane-keeper.js';
-import { toVerdict, type Outcome } from './outcome.js';
+import { toVerdict, type Outcome, type Unpublishable } from './outcome.js';
 import { publishEach } from './publish-each.js';
 import type { Settler } from './settler.js';
 
@@ -74,7 +74,11 @@ export class Dispatcher {
 
   /** Asks the publisher for a message that the book does not hand out. */
   ask(row: StoredMessage): Promise<Outcome> {
-    return new Promise((done) => this.#ask([row], (_index, outcome) => done(outcome)));
+    return new Promise((done) => {
+      const message = outboundOf(row);
+      if ('status' in message) done(message);
+      else publishEach(this.publisher, [message], (_index, outcome) => done(outcome));
+    });
   }
 
   /** Takes note of what became of a message. */
@@ -89,43 +93,48 @@ export class Dispatcher {
     this.events.answered();
   }
 
-  #publish(taken: readonly StoredMessage[]): void {
-    const rows = taken.filter((row) => this.#isOurs(row));
-    const before = this.#index;
-    this.#index += rows.length;
-    this.#ask(rows, (index, outcome) => {
-      const row = rows[index] as StoredMessage;
-      try {
-        this.conclude(row, before + index + 1, outcome);
-      } catch (error) {
-        this.events.failed(error);
-      }
-    });
-  }
-
-  #isOurs(row: StoredMessage): boolean {
-    if (this.lanes.mayPublish(row.lane)) return true;
-    this.book.forget(row);
-    this.events.laneLost(row.lane);
-    return false;
-  }
-
   /** What cannot even be handed over says nothing of the broker, and nothing of the others. */
-  #ask(rows: readonly StoredMessage[], told: (index: number, outcome: Outcome) => void): void {
+  #publish(taken: readonly StoredMessage[]): void {
+    const rows: StoredMessage[] = [];
     const messages: OutboundMessage[] = [];
-    const indexes: number[] = [];
-    const unpublishable: (() => void)[] = [];
-    rows.forEach((row, index) => {
-      try {
-        messages.push(toOutbound(row));
-        indexes.push(index);
-      } catch (error) {
-        unpublishable.push(() => told(index, { status: 'unpublishable', error }));
+    const refused: (() => void)[] = [];
+    for (const row of taken) {
+      if (!this.lanes.mayPublish(row.lane)) {
+        this.book.forget(row);
+        this.events.laneLost(row.lane);
+        continue;
       }
-    });
-    if (messages.length > 0) {
-      publishEach(this.publisher, messages, (at, outcome) => told(indexes[at] as number, outcome));
+      const message = outboundOf(row);
+      if ('status' in message) {
+        refused.push(() => this.#conclude(row, this.nextIndex(), message));
+      } else {
+        rows.push(row);
+        messages.push(message);
+      }
     }
-    for (const tell of unpublishable) tell();
+    const first = this.#index + 1;
+    this.#index += rows.length;
+    if (rows.length > 0) {
+      publishEach(this.publisher, messages, (at, outcome) =>
+        this.#conclude(rows[at] as StoredMessage, first + at, outcome),
+      );
+    }
+    for (const conclude of refused) conclude();
+  }
+
+  #conclude(row: StoredMessage, index: number, outcome: Outcome): void {
+    try {
+      this.conclude(row, index, outcome);
+    } catch (error) {
+      this.events.failed(error);
+    }
+  }
+}
+
+function outboundOf(row: StoredMessage): OutboundMessage | Unpublishable {
+  try {
+    return toOutbound(row);
+  } catch (error) {
+    return { status: 'unpublishable', error };
   }
 }

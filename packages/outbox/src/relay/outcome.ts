@@ -2,9 +2,13 @@ import { inspect } from 'node:util';
 import type { PublishOutcome } from '@acme/nest-message-context';
 import type { Failure, Verdict } from '../core/settle-plan.js';
 
-/** `unpublishable`: thrown before the broker was asked, so it says nothing about the broker. */
-export type Outcome =
-  PublishOutcome | { readonly status: 'unpublishable'; readonly error: unknown };
+/** Thrown before the broker was asked, so it says nothing about the broker. */
+export interface Unpublishable {
+  readonly status: 'unpublishable';
+  readonly error: unknown;
+}
+
+export type Outcome = PublishOutcome | Unpublishable;
 
 export function toVerdict<Row>(row: Row, index: number, outcome: Outcome): Verdict<Row> {
   switch (outcome.status) {

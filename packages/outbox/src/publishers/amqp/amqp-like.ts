@@ -4,6 +4,8 @@ export interface AmqpConnectionLike {
   createChannel(): Promise<AmqpChannelLike>;
   on(event: string, listener: (detail: unknown) => void): unknown;
   close(): Promise<unknown>;
+  /** What is below it: see `WriteBatch`. */
+  readonly connection?: unknown;
 }
 
 /** A connection that belongs to somebody else, who closes it. */

@@ -15,12 +15,16 @@ class BorrowedConnection implements AmqpConnectionLike {
   /** The broker has not answered yet. */
   isOpening = false;
 
-  constructor(readonly connection: AmqpSharedConnectionLike) {}
+  constructor(readonly lent: AmqpSharedConnectionLike) {}
+
+  get connection(): unknown {
+    return this.lent.connection;
+  }
 
   async createConfirmChannel(): Promise<AmqpConfirmChannelLike> {
     this.isOpening = true;
     try {
-      const channel = await this.connection.createConfirmChannel();
+      const channel = await this.lent.createConfirmChannel();
       channel.on('close', () => (this.#channel = undefined));
       return (this.#channel = channel);
     } finally {
@@ -29,17 +33,17 @@ class BorrowedConnection implements AmqpConnectionLike {
   }
 
   createChannel(): Promise<AmqpChannelLike> {
-    return this.connection.createChannel();
+    return this.lent.createChannel();
   }
 
   on(event: string, listener: Listener): void {
     this.#listeners.push([event, listener]);
-    this.connection.on(event, listener);
+    this.lent.on(event, listener);
   }
 
   async close(): Promise<void> {
     for (const [event, listener] of this.#listeners.splice(0)) {
-      this.connection.removeListener(event, listener);
+      this.lent.removeListener(event, listener);
     }
     // A channel that the broker closes says so before it counts as closed; closing it then is an error of the connection.
     await Promise.resolve();
@@ -74,7 +78,7 @@ export class ConnectionLender {
       );
     }
     // It would have as many channels as there were tries when it answers at last.
-    if (this.#last?.isOpening && this.#last.connection === connection) {
+    if (this.#last?.isOpening && this.#last.lent === connection) {
       throw new Error('the broker has not answered yet to the last try to open a channel.');
     }
     return (this.#last = new BorrowedConnection(connection));

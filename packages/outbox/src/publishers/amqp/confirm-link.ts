@@ -4,6 +4,7 @@ import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
 import { ExchangeCheck } from './exchange-check.js';
+import { WriteBatch } from './write-batch.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
 class InFlight {
@@ -37,6 +38,7 @@ export class ConfirmLink {
   readonly #inFlight = new Set<InFlight>();
   readonly #waiters = new Set<Waiter>();
   readonly #exchanges: ExchangeCheck;
+  readonly #batch: WriteBatch;
   #timer: NodeJS.Timeout | undefined;
   #failure: PublishError | undefined;
   #blocked: string | undefined;
@@ -49,6 +51,7 @@ export class ConfirmLink {
     private readonly settings: LinkSettings,
   ) {
     this.#exchanges = new ExchangeCheck(connection);
+    this.#batch = new WriteBatch(connection);
     channel.on('error', (error) => this.#channelFailed(error as Error));
     channel.on('close', () => this.#die('The channel was closed.'));
     channel.on('return', (message) => this.#onReturn(message as AmqpReturnLike));
@@ -123,7 +126,7 @@ export class ConfirmLink {
     const entry = new InFlight(frame, performance.now() + timeoutMs, told);
     this.#inFlight.add(entry);
     this.#timer ??= setTimeout(() => this.#expire(), timeoutMs);
-    this.#write(entry);
+    this.#batch.add(() => this.#write(entry));
   }
 
   /** Waits for what is under way, then closes channel and connection. */
