@@ -28,11 +28,10 @@ if (DIES_AT === 'reading') {
     };
   }
 } else {
-  const original = publisher.publish.bind(publisher);
-  publisher.publishEach = undefined;
-  publisher.publish = async (messages) => {
-    await dieOf(messages.map(({ type }) => type));
-    return original(messages);
+  const original = publisher.publishEach.bind(publisher);
+  publisher.publishEach = (messages, told) => {
+    void dieOf(messages.map(({ type }) => type));
+    original(messages, told);
   };
 }
 

@@ -20,10 +20,18 @@ const dieAt = (moment) => {
   process.kill(process.pid, 'SIGKILL');
   return new Promise(() => {});
 };
-for (const target of [store, publisher]) {
-  if (typeof target[step] !== 'function') continue;
-  const original = target[step].bind(target);
-  target[step] = async (...args) => {
+if (step === 'publish') {
+  const original = publisher.publishEach.bind(publisher);
+  publisher.publishEach = (messages, told) => {
+    for (const _message of messages) void dieAt('before');
+    original(messages, (index, outcome) => {
+      void dieAt('after');
+      told(index, outcome);
+    });
+  };
+} else if (step) {
+  const original = store[step].bind(store);
+  store[step] = async (...args) => {
     await dieAt('before');
     const result = await original(...args);
     await dieAt('after');
