@@ -27,6 +27,7 @@ export interface AddOptions {
 /** Takes messages into the caller's transaction: they leave if, and only if, it commits. */
 export class Outbox extends EventSink {
   #prepared: Promise<void> | undefined;
+  #isPrepared = false;
 
   /** @internal Made by `OutboxModule`. */
   constructor(
@@ -71,13 +72,14 @@ export class Outbox extends EventSink {
     const { executor, ambient } = this.#executor(options.tx);
     if (made.length === 0) return Promise.resolve(true);
     const write = async (): Promise<true> => {
-      await this.prepare();
-      await this.store.insert(executor, made, this.rules).catch((error: unknown) => {
+      if (!this.#isPrepared) await this.prepare();
+      try {
+        await this.store.insert(executor, made, this.rules);
+      } catch (error) {
         // Of a handle whose state only the server knows.
-        throw isTransactionError(error, 'TRANSACTION_REQUIRED')
-          ? required(options.tx, error)
-          : error;
-      });
+        if (!isTransactionError(error, 'TRANSACTION_REQUIRED')) throw error;
+        throw required(options.tx, error);
+      }
       if (ambient) this.#wakeAfterCommit(ambient, made);
       return true;
     };
@@ -91,10 +93,17 @@ export class Outbox extends EventSink {
 
   /** @internal Prepares the store, once; a failure may be repeated. */
   prepare(): Promise<void> {
-    return (this.#prepared ??= this.store.prepare(this.lanes).catch((error: unknown) => {
+    return (this.#prepared ??= this.#prepare());
+  }
+
+  async #prepare(): Promise<void> {
+    try {
+      await this.store.prepare(this.lanes);
+      this.#isPrepared = true;
+    } catch (error) {
       this.#prepared = undefined;
       throw error;
-    }));
+    }
   }
 
   #executor(tx: unknown): { executor: SqlExecutor; ambient?: Transactions } {

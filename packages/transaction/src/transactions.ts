@@ -257,7 +257,9 @@ export class Transactions<Handle = unknown> {
     await this.outside(async () => {
       for (const callback of afterCommit) {
         try {
-          await callback();
+          // Most are hints that are done at once: those need not wait for a turn.
+          const pending = callback();
+          if (pending !== undefined) await pending;
         } catch (error) {
           this.#onCallbackError(error);
         }

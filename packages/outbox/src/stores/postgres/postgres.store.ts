@@ -18,7 +18,7 @@ import type { WakeUps } from '../../contracts/wake-ups.js';
 import type { PgListenerFactory } from '../../wakeup/pg-listener-like.js';
 import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
-import { dueColumns, messageColumns } from '../sql/message-columns.js';
+import { dueColumns, messageColumns, messageValues } from '../sql/message-columns.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
 import { executorOf, type SqlStoreKind } from '../sql/sql-store-options.js';
 import { TABLES, type TableName } from '../sql/tables.js';
@@ -113,12 +113,13 @@ export class PostgresOutboxStore extends OutboxStore {
     messages: readonly NewMessage[],
     rules: EntryRules,
   ): Promise<void> {
-    const columns = messageColumns(messages, this.#lanes);
     const delayed = messages.some(({ due }) => due !== null);
-    if (messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence) {
-      await executor.query(this.#insertOne, columns.flat());
+    const [only] = messages;
+    if (only && messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence) {
+      await executor.query(this.#insertOne, messageValues(only, this.#lanes));
       return;
     }
+    const columns = messageColumns(messages, this.#lanes);
     const statement = entry.insertMessages(this.#t, rules, delayed);
     await executor.query(statement, [...columns, ...dueColumns(messages)]);
   }

@@ -6,6 +6,11 @@ export function messageColumns(messages: readonly NewMessage[], lanes: number): 
   return COLUMNS.map((column) => messages.map((message) => column(message, lanes)));
 }
 
+/** The same of one message. */
+export function messageValues(message: NewMessage, lanes: number): unknown[] {
+  return COLUMNS.map((column) => column(message, lanes));
+}
+
 /** When each is due: at a time, or after a delay, both in milliseconds; null twice is at once. */
 export function dueColumns(messages: readonly NewMessage[]): [unknown[], unknown[]] {
   return [
