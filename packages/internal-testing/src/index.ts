@@ -21,6 +21,7 @@ export { startPgBouncer, type StartPgBouncerOptions } from './services/start-pgb
 export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
 export { type Address, addressOf } from './tools/address-of.js';
+export { type BuiltCli, builtCli, type CliOptions, type CliResult } from './tools/built-cli.js';
 export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
 export { ManualClock } from './tools/manual-clock.js';
 export { type SeededRandom, seededRandom } from './tools/seeded-random.js';

@@ -1,5 +1,10 @@
 export { Outbox, type AddOptions } from './outbox.js';
-export { OutboxAdmin, type ReplayOptions } from './admin/outbox-admin.js';
+export {
+  OutboxAdmin,
+  type DoctorOptions,
+  type MoveOptions,
+  type ReplayOptions,
+} from './admin/outbox-admin.js';
 export type { OutboxMessage } from './message/outbox-message.js';
 export {
   OutboxEvent,
@@ -90,4 +95,13 @@ export type {
   StoredMessage,
 } from './contracts/messages.js';
 export type { Failure, FailureRecord, HeldBack, Parked } from './core/settle-plan.js';
+export type { SqlOutboxStore } from './contracts/sql-outbox-store.js';
+export type {
+  ClockReading,
+  LapsedLease,
+  OutboxExamination,
+  OutboxFinding,
+  Route,
+  TablesVersion,
+} from './contracts/examination.js';
 export type { WakeUpEvents, WakeUpListener, WakeUps } from './contracts/wake-ups.js';

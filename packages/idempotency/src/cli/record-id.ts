@@ -1,6 +1,6 @@
+import { usageError } from '@acme/nest-transaction/cli';
 import { recordIdOf } from '../core/identity.js';
 import { parseValueKey } from '../core/key.js';
-import { usageError } from './cli.errors.js';
 import type { OptionName, Values } from './options.js';
 
 /** Options that say which record is meant. */

@@ -1,6 +1,6 @@
+import { EXIT, type Answer } from '@acme/nest-transaction/cli';
 import type { StoredRecord } from '../core/store.js';
-import { EXIT } from './cli.errors.js';
-import type { Answer, Desk } from './command.js';
+import type { Desk } from './command.js';
 import { recordId } from './record-id.js';
 
 type State = StoredRecord['state'];

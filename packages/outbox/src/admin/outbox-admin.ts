@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { OutboxFinding } from '../contracts/examination.js';
 import type {
   OutboxStatus,
   ParkedFilter,
@@ -6,7 +7,38 @@ import type {
   PublishedFilter,
 } from '../contracts/messages.js';
 import type { EntryRules, OutboxOperations } from '../contracts/outbox-store.js';
+import type { Duration } from '../core/duration.js';
+import { OptionsCheck } from '../core/options-check.js';
+import { diagnose } from '../doctor/doctor.js';
+import { OutboxConfigurationError } from '../outbox.errors.js';
+import type { AmqpConnectionLike } from '../publishers/rabbitmq/amqp-like.js';
 import { isOfReplay, toReplayed } from './replay.js';
+
+/** How `redrive` and `discard` work. */
+export interface MoveOptions {
+  /** Told after each piece how many messages were moved so far. */
+  readonly onProgress?: ((moved: number) => void) | undefined;
+}
+
+/** What `doctor` looks at. */
+export interface DoctorOptions {
+  /**
+   * What has waited longer is too late: a message that could be published, a delayed one that is due, a transaction that keeps
+   * vacuum from its work.
+   * @default '1m'
+   */
+  readonly maxAge?: Duration | undefined;
+  /**
+   * How long published messages are to be kept.
+   * @default the `retention` of the module
+   */
+  readonly retention?: Duration | undefined;
+  /**
+   * Opens a connection to RabbitMQ: `() => amqplib.connect(url)`. It is closed again. One message is published, to nobody.
+   * @default the broker is not looked at
+   */
+  readonly connect?: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+}
 
 /** How `replay` publishes again. */
 export interface ReplayOptions {
@@ -31,11 +63,33 @@ export class OutboxAdmin {
   constructor(
     private readonly operations: OutboxOperations,
     private readonly wake: () => void = () => {},
+    private readonly retentionMs?: number,
   ) {}
 
   /** What is in the outbox now. */
   status(): Promise<OutboxStatus> {
     return this.operations.status();
+  }
+
+  /**
+   * Why messages do not leave, and what may keep them from leaving: errors first, none when all is well. Looks and changes
+   * nothing, but for one message that a broker given by `connect` confirms and nobody gets.
+   *
+   * @throws {OutboxConfigurationError} when an option is wrong
+   * @throws the database's error when it cannot be asked
+   */
+  async doctor(options: DoctorOptions = {}): Promise<OutboxFinding[]> {
+    const { maxAge, retention, connect } = options;
+    const check = new OptionsCheck();
+    check.known('', options, ['maxAge', 'retention', 'connect']);
+    const maxAgeMs = check.duration('maxAge', maxAge, '1m');
+    const retentionMs =
+      retention === undefined ? this.retentionMs : check.duration('retention', retention, '1d');
+    if (connect !== undefined && typeof connect !== 'function')
+      check.problems.push('connect: not a function. Give () => amqplib.connect(url).');
+    if (check.problems.length > 0)
+      throw new OutboxConfigurationError(check.problems, 'OutboxAdmin.doctor()');
+    return diagnose(this.operations, { maxAgeMs, retentionMs, connect });
   }
 
   /** Parked messages, the oldest first. */
@@ -47,15 +101,15 @@ export class OutboxAdmin {
    * Puts parked messages back: with their old ids, before whatever of their keys still waits, and with all attempts. Returns
    * how many.
    */
-  async redrive(filter: ParkedFilter = {}): Promise<number> {
-    const moved = await inPieces(() => this.operations.redrive(filter, PIECE));
+  async redrive(filter: ParkedFilter = {}, options: MoveOptions = {}): Promise<number> {
+    const moved = await inPieces(() => this.operations.redrive(filter, PIECE), options);
     if (moved > 0) this.wake();
     return moved;
   }
 
   /** Throws parked messages away, for good. Returns how many. */
-  async discard(filter: ParkedFilter): Promise<number> {
-    const gone = await inPieces(() => this.operations.discard(filter, PIECE));
+  async discard(filter: ParkedFilter, options: MoveOptions = {}): Promise<number> {
+    const gone = await inPieces(() => this.operations.discard(filter, PIECE), options);
     if (gone > 0) this.wake();
     return gone;
   }
@@ -87,11 +141,15 @@ export class OutboxAdmin {
   }
 }
 
-async function inPieces(piece: () => Promise<number>): Promise<number> {
+async function inPieces(
+  piece: () => Promise<number>,
+  { onProgress }: MoveOptions,
+): Promise<number> {
   let total = 0;
   for (;;) {
     const moved = await piece();
     total += moved;
+    onProgress?.(total);
     if (moved < PIECE) return total;
   }
 }

@@ -10,6 +10,7 @@ import type {
   StoredEntry,
   StoredMessage,
 } from './messages.js';
+import type { OutboxExamination, TablesVersion } from './examination.js';
 import type { WakeUps } from './wake-ups.js';
 
 /** One slice of the outbox, and the proof that the holder is still the holder. */
@@ -191,4 +192,12 @@ export interface OutboxOperations {
   add(messages: readonly NewMessage[], rules: EntryRules): Promise<void>;
   /** Deletes at most `limit` kept messages that were published longer ago; returns how many. */
   purge(olderThanMs: number, limit: number): Promise<number>;
+  /** How far the tables are; missing where there are none to be made. */
+  version?(): Promise<TablesVersion>;
+  /**
+   * Looks at everything that may keep messages from leaving, for `doctor`. Reads only, and asks for no locks.
+   *
+   * @param patienceMs what has waited no longer is nothing to tell of
+   */
+  examine?(patienceMs: number): Promise<OutboxExamination>;
 }

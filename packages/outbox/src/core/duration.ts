@@ -17,3 +17,10 @@ export function parseDuration(value: unknown): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(value) ?? [];
   return amount === undefined ? undefined : Number(amount) * (UNITS[unit as string] as number);
 }
+
+/** A length of time for people: `3.4 d`, `12 min`, `0.4 s`. */
+export function durationText(ms: number): string {
+  const unit = ['d', 'h', 'm'].find((one) => ms >= (UNITS[one] as number)) ?? 's';
+  const amount = Math.floor((ms / (UNITS[unit] as number)) * 10) / 10;
+  return `${amount} ${unit === 'm' ? 'min' : unit}`;
+}

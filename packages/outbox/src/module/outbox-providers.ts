@@ -89,6 +89,6 @@ export function provideOutbox(
 const provideAdmin = (token: string | typeof OutboxAdmin): Provider => ({
   provide: token,
   inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP],
-  useFactory: ({ store }: OutboxSettings, wakeUp: OutboxWakeUp) =>
-    new OutboxAdmin(store.operations, wakeUp.committed),
+  useFactory: ({ store, relay }: OutboxSettings, wakeUp: OutboxWakeUp) =>
+    new OutboxAdmin(store.operations, wakeUp.committed, relay.retentionMs),
 });

@@ -1,8 +1,7 @@
+import { type Answer, EXIT, lines } from '@acme/nest-transaction/cli';
 import type { StoredRecord } from '../../core/store.js';
-import { EXIT } from '../cli.errors.js';
-import type { Answer, Command } from '../command.js';
+import type { Command } from '../command.js';
 import { RECORD_HELP, RECORD_OPTIONS, recordId } from '../record-id.js';
-import { lines } from '../text.js';
 
 export const inspect: Command = {
   summary: 'Shows a record',

@@ -1,5 +1,5 @@
+import { EXIT } from '@acme/nest-transaction/cli';
 import { isSqlStore } from '../../core/store.js';
-import { EXIT } from '../cli.errors.js';
 import type { Command } from '../command.js';
 
 export const migrate: Command = {

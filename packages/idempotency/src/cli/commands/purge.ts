@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { counted, EXIT, usageError } from '@acme/nest-transaction/cli';
 import { isSqlStore, type IdempotencyStore } from '../../core/store.js';
-import { EXIT, usageError } from '../cli.errors.js';
 import type { Command } from '../command.js';
-import { records } from '../text.js';
 
 /** How long it goes on without success while somebody else removes records, or holds them. */
 const PATIENCE_MS = 10_000;
@@ -31,7 +30,7 @@ statement removes --limit records at most, and commits by itself. Redis forgets 
       text:
         removed === 0 && !isSqlStore(store)
           ? `${label} forgets what has expired by itself: there is nothing to do.`
-          : `Removed ${records(removed)}.${others}`,
+          : `Removed ${counted(removed, 'record')}.${others}`,
     };
   },
 };

@@ -1,7 +1,7 @@
+import { dialectAsked, EXIT, usageError } from '@acme/nest-transaction/cli';
 import { isSqlStore, type SqlIdempotencyStore } from '../../core/store.js';
-import { EXIT, usageError } from '../cli.errors.js';
 import type { Command, Desk } from '../command.js';
-import { dialectOf, schemeOf } from '../stores/schemes.js';
+import { SCHEMES } from '../stores/schemes.js';
 
 export const sql: Command = {
   summary: 'Prints the SQL of migrate, for deployments that apply SQL by hand',
@@ -16,13 +16,7 @@ brings tables of any version to the newest, so it may be applied again.`,
 };
 
 async function storeOf({ values, open }: Desk): Promise<SqlIdempotencyStore> {
-  const { dialect, url, config } = values;
-  if ([dialect, url, config].filter((value) => value !== undefined).length !== 1)
-    throw usageError(
-      'Say for which database, in one way: --dialect postgres or mariadb, --url or --config.',
-    );
-  const scheme =
-    dialect === undefined ? (url === undefined ? undefined : schemeOf(url)) : dialectOf(dialect);
+  const scheme = dialectAsked(values, SCHEMES);
   const store = scheme ? scheme.unconnected?.(values) : (await open()).store;
   if (store && isSqlStore(store)) return store;
   throw usageError('This store has no tables, so there is no SQL for it.');

@@ -1,3 +1,4 @@
+import { duration, EXIT, lines } from '@acme/nest-transaction/cli';
 import {
   isSqlStore,
   type IdempotencyStore,
@@ -5,9 +6,7 @@ import {
   type StoreStats,
   type TablesVersion,
 } from '../../core/store.js';
-import { EXIT } from '../cli.errors.js';
 import type { Command } from '../command.js';
-import { duration, lines } from '../text.js';
 
 /** So many are counted in a moment, however big their replies are. */
 const COUNTED = 100_000;

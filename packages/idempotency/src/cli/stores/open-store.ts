@@ -1,9 +1,13 @@
+import {
+  driversOf,
+  hasMethods,
+  openConfig,
+  sourceOf,
+  type ConfigExports,
+} from '@acme/nest-transaction/cli';
 import type { IdempotencyStore } from '../../core/store.js';
-import { usageError } from '../cli.errors.js';
 import type { Values } from '../options.js';
-import { openConfig } from './config-file.js';
-import { driversOf } from './drivers.js';
-import { schemeOf, STORE_OPTIONS } from './schemes.js';
+import { SCHEMES, STORE_OPTIONS } from './schemes.js';
 
 /** A store to work on, and how to let go of it. */
 export interface OpenStore {
@@ -20,22 +24,37 @@ export interface OpenStore {
  * @throws what the driver or the file throws
  */
 export async function openStore(values: Values, cwd: string): Promise<OpenStore> {
-  const { url, config } = values;
-  if ((url === undefined) === (config === undefined))
-    throw usageError(
-      'Say where the store is, in one way: --url postgres://…, mariadb://… or redis://…, or --config file.mjs.',
+  const scheme = sourceOf(values, SCHEMES, STORE_OPTIONS);
+  const opened = scheme
+    ? { ...(await scheme.open(values.url!, values, driversOf(cwd))), namespace: undefined }
+    : await fromFile(values.config!, cwd);
+  const { store, namespace } = opened;
+  return {
+    store,
+    namespace,
+    close: async () => {
+      await store.close?.();
+      await opened.close();
+    },
+  };
+}
+
+async function fromFile(file: string, cwd: string): Promise<OpenStore> {
+  const { exported, close } = await openConfig(file, cwd, {
+    load: (href) => import(href) as Promise<object>,
+    problems: problemsOf,
+  });
+  const { store, namespace } = exported as Pick<OpenStore, 'store' | 'namespace'>;
+  return { store, namespace, close };
+}
+
+function problemsOf({ store, namespace }: ConfigExports): string[] {
+  const problems: string[] = [];
+  if (!hasMethods(store, ['get', 'remove', 'purge', 'check']))
+    problems.push(
+      'its default export has no store. Write: export default { store, namespace, close: () => pool.end() }, or a function that gives such an object.',
     );
-  const scheme = url === undefined ? undefined : schemeOf(url);
-  const unfit = STORE_OPTIONS.filter(
-    (name) => values[name] !== undefined && !scheme?.options.includes(name),
-  );
-  if (unfit.length > 0)
-    throw usageError(
-      scheme
-        ? `--${unfit[0]} says nothing to this store; it has ${scheme.options.map((name) => `--${name}`).join(' and ')}.`
-        : `--${unfit[0]} goes with --url. With --config the file makes the store as it has to be.`,
-    );
-  if (!scheme) return openConfig(config!, cwd);
-  const opened = await scheme.open(url!, values, driversOf(cwd));
-  return { ...opened, namespace: undefined };
+  if (namespace !== undefined && typeof namespace !== 'string')
+    problems.push('namespace: it is no text. Give the namespace of the service.');
+  return problems;
 }

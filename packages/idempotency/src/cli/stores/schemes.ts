@@ -1,7 +1,6 @@
+import type { Drivers, Schemes } from '@acme/nest-transaction/cli';
 import type { IdempotencyStore, SqlIdempotencyStore } from '../../core/store.js';
-import { usageError } from '../cli.errors.js';
 import type { Values } from '../options.js';
-import type { Drivers } from './drivers.js';
 import { MARIADB } from './mariadb.js';
 import { POSTGRES } from './postgres.js';
 import { REDIS } from './redis.js';
@@ -25,7 +24,7 @@ export interface Scheme {
 }
 
 /** The whole of what `--url` may begin with. */
-const SCHEMES: Readonly<Record<string, Scheme>> = {
+export const SCHEMES: Schemes<Scheme> = {
   postgres: POSTGRES,
   postgresql: POSTGRES,
   mariadb: MARIADB,
@@ -33,27 +32,3 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   redis: REDIS,
   rediss: REDIS,
 };
-
-/** @throws {CliError} when nobody knows it */
-export function schemeOf(url: string): Scheme {
-  const name = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
-  const scheme = name === undefined ? undefined : named(name);
-  if (scheme) return scheme;
-  const known = Object.keys(SCHEMES).map((one) => `${one}://`);
-  throw usageError(
-    `--url: ${name === undefined ? 'this is no URL' : `${name}:// is not known`}. Give one that begins with ${known.join(', ')}, or another store by --config.`,
-  );
-}
-
-/** The kind of database of `--dialect`. @throws {CliError} when it has no SQL */
-export function dialectOf(name: string): Scheme {
-  const scheme = named(name);
-  if (scheme?.unconnected) return scheme;
-  const known = Object.keys(SCHEMES).filter((one) => SCHEMES[one]?.unconnected);
-  throw usageError(
-    `--dialect: ${JSON.stringify(name)} is not known. There are ${known.join(', ')}.`,
-  );
-}
-
-const named = (name: string): Scheme | undefined =>
-  Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;

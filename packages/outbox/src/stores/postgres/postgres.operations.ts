@@ -6,6 +6,7 @@ import type {
   PublishedFilter,
   PublishedMessage,
 } from '../../contracts/messages.js';
+import type { OutboxExamination, TablesVersion } from '../../contracts/examination.js';
 import type { OutboxOperations } from '../../contracts/outbox-store.js';
 import {
   parkedFromRow,
@@ -14,6 +15,7 @@ import {
   type ParkedRow,
 } from '../sql/message-row.js';
 import { statusFromRow, type StatusRow } from '../sql/status-row.js';
+import { examine, tablesVersion } from './postgres.examination.js';
 import * as statements from './postgres.operations.sql.js';
 import type { TableName } from '../sql/tables.js';
 
@@ -64,6 +66,14 @@ export class PostgresOutboxOperations implements OutboxOperations {
       limit,
     ]);
     return rows.map(publishedFromRow);
+  }
+
+  version(): Promise<TablesVersion> {
+    return tablesVersion(this.sql, this.t);
+  }
+
+  examine(patienceMs: number): Promise<OutboxExamination> {
+    return examine(this.sql, this.t, patienceMs);
   }
 
   private async counted(statement: string, params: readonly unknown[]): Promise<number> {

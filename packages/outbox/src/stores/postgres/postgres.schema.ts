@@ -1,4 +1,5 @@
 import type { TableName } from '../sql/tables.js';
+import { settingsOf } from './postgres.shape.js';
 
 /** Any two processes that migrate the same schema take the same lock. */
 const LOCK = 0x6f75_7462; // "outb"
@@ -18,16 +19,8 @@ const COLUMNS = `
     payload text,
     payload_bytes bytea`;
 
-/**
- * A queue table's rows live for milliseconds. Vacuum is cheap while it comes often, and the default (a fifth of the table)
- * never comes while the table is nearly empty.
- */
-const CHURN = `
-    autovacuum_vacuum_scale_factor = 0,
-    autovacuum_vacuum_threshold = 1000,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_scale_factor = 0,
-    autovacuum_analyze_threshold = 10000`;
+/** What `migrationSql` brings the tables to. */
+export const TABLES_VERSION = 1;
 
 /**
  * Brings the tables to the newest version. One statement, so that any handle can run it, and atomic: of racing processes one
@@ -62,7 +55,7 @@ const messages = (t: TableName): string => `
     create table ${t('outbox_messages')} (
       seq bigint generated always as identity primary key,${COLUMNS},
       check (num_nonnulls(payload, payload_bytes) = 1)
-    ) with (${CHURN});
+    ) with (${settingsOf('outbox_messages')});
 
     -- Messages of keys whose first one has failed, in their order.
     create table ${t('outbox_waiting')} (
@@ -71,7 +64,7 @@ const messages = (t: TableName): string => `
       attempts integer not null,
       tries integer not null,
       history json not null
-    ) with (${CHURN});
+    ) with (${settingsOf('outbox_waiting')});
     create index outbox_waiting_block on ${t('outbox_waiting')} (block, seq);
 
     -- One row per such key: when it is tried again.
@@ -79,14 +72,14 @@ const messages = (t: TableName): string => `
       block text primary key,
       lane integer not null,
       available_at timestamptz not null
-    ) with (fillfactor = 50, ${CHURN});
+    ) with (${settingsOf('outbox_blocks')});
     create index outbox_blocks_due on ${t('outbox_blocks')} (available_at);
 
     -- Messages whose time has not come. They get their place in the order when it has.
     create table ${t('outbox_delayed')} (
       seq bigint generated always as identity primary key,${COLUMNS},
       available_at timestamptz not null
-    ) with (${CHURN});
+    ) with (${settingsOf('outbox_delayed')});
     create index outbox_delayed_due on ${t('outbox_delayed')} (available_at, seq);
 `;
 
@@ -111,7 +104,7 @@ const records = (t: TableName): string => `
     create table ${t('outbox_sequences')} (
       key text primary key,
       value bigint not null
-    ) with (fillfactor = 50, ${CHURN});
+    ) with (${settingsOf('outbox_sequences')});
 `;
 
 const lanes = (t: TableName): string => `
@@ -124,9 +117,9 @@ const lanes = (t: TableName): string => `
       trying bigint,
       accused bigint,
       deaths integer not null default 0
-    ) with (fillfactor = 10, ${CHURN});
+    ) with (${settingsOf('outbox_lanes')});
 
     create table ${t('outbox_relays')} (
       id text primary key,
       seen_until timestamptz not null
-    ) with (fillfactor = 10, ${CHURN});`;
+    ) with (${settingsOf('outbox_relays')});`;

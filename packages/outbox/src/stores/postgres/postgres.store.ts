@@ -10,10 +10,10 @@ import {
   type Tended,
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
+import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import { gapsBetween } from '../../core/gaps.js';
 import { OptionsCheck, show } from '../../core/options-check.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
-import type { OutboxSchemaError } from '../../outbox.errors.js';
 import type { WakeUps } from '../../contracts/wake-ups.js';
 import type { PgListenerFactory } from '../../wakeup/pg-listener-like.js';
 import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
@@ -59,7 +59,8 @@ export interface PostgresOutboxStoreOptions {
 const DEFAULT_LANES = 16;
 
 /** The outbox in PostgreSQL 12 or later. */
-export class PostgresOutboxStore extends OutboxStore {
+export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
+  readonly label = 'PostgreSQL';
   readonly #db: SqlExecutor;
   readonly #t: TableName;
   readonly #migrate: boolean;
@@ -89,6 +90,10 @@ export class PostgresOutboxStore extends OutboxStore {
   /** Creates or upgrades the tables. Any number of processes may call it at once. */
   async migrate(lanes = DEFAULT_LANES): Promise<void> {
     await this.#db.query(migrationSql(this.#t, lanes));
+  }
+
+  migrationSql(lanes = DEFAULT_LANES): string {
+    return `${migrationSql(this.#t, lanes)};\n`;
   }
 
   async prepare(lanes: number | undefined): Promise<void> {
@@ -307,19 +312,16 @@ export class PostgresOutboxStore extends OutboxStore {
   }
 
   async #countLanes(): Promise<number> {
+    const table = this.#t('outbox_lanes');
     const found = await this.#db
       .query<{ lanes: number }>(lane.countLanes(this.#t))
       .catch((error: unknown) => {
         if ((error as { code?: unknown } | null)?.code !== UNDEFINED_TABLE) throw error;
-        throw this.#missing(error);
+        throw tablesMissing(table, error);
       });
     const count = found.rows[0]?.lanes ?? 0;
-    if (count === 0) throw this.#missing(undefined);
+    if (count === 0) throw tablesMissing(table, undefined);
     return count;
-  }
-
-  #missing(cause: unknown): OutboxSchemaError {
-    return tablesMissing(this.#t('outbox_lanes'), cause);
   }
 }
 

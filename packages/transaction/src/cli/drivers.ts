@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { CliError, EXIT } from '../cli.errors.js';
+import { CliError, EXIT } from './cli.errors.js';
 
 /** Loads the first of these packages that the user's project has. */
 export type Drivers = (...names: readonly string[]) => {

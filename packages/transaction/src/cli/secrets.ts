@@ -1,6 +1,7 @@
-/** Takes what is secret in a URL out of any text: drivers quote what they were given, and the shell may have mixed it up. */
-export function hidingSecretsOf(url: string | undefined): (text: string) => string {
-  const secrets = url === undefined ? [] : secretsIn(url);
+/** Takes what is secret in URLs out of any text: drivers quote what they were given, and the shell may have mixed it up. */
+export function hidingSecretsOf(urls: readonly string[]): (text: string) => string {
+  // The longest first, so that nothing of it is left over.
+  const secrets = urls.flatMap(secretsIn).sort((a, b) => b.length - a.length);
   return (text) =>
     secrets
       .reduce((hidden, secret) => hidden.replaceAll(secret, '***'), text)
@@ -9,13 +10,13 @@ export function hidingSecretsOf(url: string | undefined): (text: string) => stri
       .replace(/([?&]password=)[^\s&]*/gi, '$1***');
 }
 
-/** The longest first, so that nothing of it is left over. A very short one would take half of the text along. */
+/** A very short one would take half of the text along. */
 function secretsIn(url: string): string[] {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const passwords = [parsed?.password, parsed?.searchParams.get('password')];
-  return [url, ...passwords.flatMap((found) => (found ? [found, decoded(found)] : []))]
-    .filter((secret) => secret.length > 3)
-    .sort((a, b) => b.length - a.length);
+  return [url, ...passwords.flatMap((found) => (found ? [found, decoded(found)] : []))].filter(
+    (secret) => secret.length > 3,
+  );
 }
 
 function decoded(text: string): string {

@@ -18,4 +18,5 @@ export function duration(ms: number): string {
 }
 
 /** `1 record`, `2 records`. */
-export const records = (count: number): string => `${count} record${count === 1 ? '' : 's'}`;
+export const counted = (count: number, what: string): string =>
+  `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,6 @@
+import type * as cli from '@acme/nest-transaction/cli';
+import type { Values } from './options.js';
+import type { OpenStore } from './stores/open-store.js';
+
+export type Command = cli.Command<Values, OpenStore>;
+export type Desk = cli.Desk<Values, OpenStore>;

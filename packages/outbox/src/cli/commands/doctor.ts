@@ -1,0 +1,59 @@
+import { driversOf, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
+import { OutboxAdmin } from '../../admin/outbox-admin.js';
+import type { OutboxFinding } from '../../contracts/examination.js';
+import type { AmqpConnectionLike } from '../../publishers/rabbitmq/amqp-like.js';
+import type { Command, Desk } from '../command.js';
+import { mapTexts } from '../text.js';
+import { durationOf } from '../values.js';
+
+interface AmqplibLike {
+  connect(url: string, options: object): PromiseLike<AmqpConnectionLike>;
+}
+
+const CONNECT_MS = 10_000;
+
+export const doctor: Command = {
+  summary: 'Says why messages do not leave, and what to do',
+  details: `Looks at relays, lanes, tables, vacuum, clocks and failures, and with --amqp at the broker: whether
+every exchange is there that messages name, and whether a message is confirmed; that one goes to
+nobody. It changes nothing. It ends with 3 when it has found something, be it an error or a
+warning. Without --retention it takes 30 days for what nobody keeps a message for.`,
+  options: ['url', 'config', 'schema', 'amqp', 'max-age', 'retention'],
+
+  async run(desk) {
+    const { values, open, doing, hide } = desk;
+    const maxAge = durationOf('max-age', values['max-age']);
+    const retention = durationOf('retention', values.retention);
+    const connect = brokerOf(desk);
+    const { store, label } = await open();
+    doing(connect ? `examining ${label} and the broker` : `examining ${label}`);
+    const admin = new OutboxAdmin(store.operations);
+    const found = await admin.doctor({ maxAge, retention, connect });
+    return answer(label, mapTexts(found, hide) as OutboxFinding[], connect !== undefined);
+  },
+};
+
+function brokerOf({ values, cwd }: Desk): (() => PromiseLike<AmqpConnectionLike>) | undefined {
+  const { amqp } = values;
+  if (amqp === undefined) return undefined;
+  if (!/^amqps?:\/\//i.test(amqp) || !URL.canParse(amqp))
+    throw usageError('--amqp: this is no URL of a broker. Give amqp://host/vhost.');
+  const amqplib = driversOf(cwd)('amqplib').exports as AmqplibLike;
+  return () => amqplib.connect(amqp, { timeout: CONNECT_MS });
+}
+
+function answer(label: string, findings: readonly OutboxFinding[], withBroker: boolean): Answer {
+  const healthy = findings.length === 0;
+  const texts = findings.map(
+    ({ code, severity, message, remedy }) => `${severity}: ${code}: ${message}\n  ${remedy}`,
+  );
+  const looked = withBroker ? `${label} and the broker` : label;
+  return {
+    exit: healthy ? EXIT.done : EXIT.nothing,
+    json: { store: label, healthy, broker: withBroker, findings },
+    text: [
+      ...(healthy ? [`Nothing was found wrong with ${looked}.`] : texts),
+      ...(withBroker ? [] : ['The broker was not looked at: give --amqp.']),
+    ].join('\n'),
+  };
+}

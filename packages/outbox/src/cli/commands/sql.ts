@@ -1,0 +1,27 @@
+import { dialectAsked, EXIT, usageError } from '@acme/nest-transaction/cli';
+import { isSqlStore, type SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
+import type { Command, Desk } from '../command.js';
+import { SCHEMES } from '../stores/schemes.js';
+import { countOf } from '../values.js';
+import { MOST_LANES } from './migrate.js';
+
+export const sql: Command = {
+  summary: 'Prints the SQL of migrate, for deployments that apply SQL by hand',
+  details: `Connects to nothing: of --url only the kind of database counts, and --dialect will do. The script
+brings tables of any version to the newest, so it may be applied again.`,
+  options: ['dialect', 'url', 'config', 'schema', 'lanes'],
+
+  async run(desk) {
+    const lanes = countOf('lanes', desk.values.lanes, MOST_LANES);
+    const text = (await storeOf(desk)).migrationSql(lanes);
+    return { exit: EXIT.done, json: { sql: text }, text: text.trimEnd() };
+  },
+};
+
+async function storeOf({ values, open }: Desk): Promise<SqlOutboxStore> {
+  const scheme = dialectAsked(values, SCHEMES);
+  if (scheme) return scheme.unconnected(values);
+  const { store } = await open();
+  if (isSqlStore(store)) return store;
+  throw usageError('This store has no tables, so there is no SQL for it.');
+}

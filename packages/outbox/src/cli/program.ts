@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module';
+import { CliError, EXIT, type Program } from '@acme/nest-transaction/cli';
+import { judgeTables } from '../doctor/tables.js';
+import { isOutboxError, type OutboxConfigurationError } from '../outbox.errors.js';
+import { COMMANDS } from './commands/index.js';
+import { OPTIONS, type Values } from './options.js';
+import { openStore, type OpenStore } from './stores/open-store.js';
+
+export const PROGRAM: Program<Values, OpenStore> = {
+  name: 'nest-outbox',
+  about: 'Looks after the messages of @acme/nest-outbox.',
+  nothing: 'no such message, a store that is not ready, or doctor has found something',
+  options: OPTIONS,
+  commands: COMMANDS,
+
+  version() {
+    // From dist/esm/cli: a package cannot name itself from below the package.json that says which format that is.
+    const { version } = createRequire(import.meta.url)('../../../package.json') as {
+      version: string;
+    };
+    return version;
+  },
+
+  open: openStore,
+
+  async assertReady({ store }) {
+    const version = await store.operations.version?.();
+    const [error] = version
+      ? judgeTables(version).filter(({ severity }) => severity === 'error')
+      : [];
+    if (error) throw new CliError(EXIT.nothing, 'NOT_READY', `${error.message} ${error.remedy}`);
+  },
+
+  explain(error) {
+    if (!isOutboxError(error, 'OUTBOX_CONFIGURATION')) return undefined;
+    const { code, problems } = error as OutboxConfigurationError;
+    return { exit: EXIT.usage, code, message: problems.join('\n') };
+  },
+};

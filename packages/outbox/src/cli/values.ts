@@ -1,0 +1,48 @@
+import { usageError } from '@acme/nest-transaction/cli';
+import { parseDuration } from '../core/duration.js';
+
+/** A date, or a time with its zone: without one it would be another time on every machine. */
+const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/i;
+
+/**
+ * Unix milliseconds of what an option says: an ISO time, Unix milliseconds, or how long ago.
+ *
+ * @throws {CliError} when it is none
+ */
+export function timeOf(
+  option: string,
+  text: string | undefined,
+  now = Date.now(),
+): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  const ago = parseDuration(text.replace(/ ago$/, ''));
+  if (ago !== undefined) return now - ago;
+  const time = ISO.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(time)) return time;
+  throw usageError(
+    `--${option}: ${JSON.stringify(text)} is no time. Give 2026-02-28T12:00:00Z, Unix milliseconds, or how long ago: 2h.`,
+  );
+}
+
+/** Milliseconds. @throws {CliError} when it is no duration */
+export function durationOf(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw usageError(
+    `--${option}: ${JSON.stringify(text)} is no duration. Give 30s, 15m, 6h, 3d or 1w.`,
+  );
+}
+
+/** @throws {CliError} when it is no whole number in that range */
+export function countOf(
+  option: string,
+  text: string | undefined,
+  most: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= most) return count;
+  throw usageError(`--${option}: give a whole number from 1 to ${most}.`);
+}

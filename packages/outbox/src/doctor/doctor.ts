@@ -1,0 +1,42 @@
+import type { OutboxFinding } from '../contracts/examination.js';
+import type { OutboxOperations } from '../contracts/outbox-store.js';
+import type { AmqpConnectionLike } from '../publishers/rabbitmq/amqp-like.js';
+import { checkBroker } from './broker.js';
+import { judgeFailures } from './failures.js';
+import { judgeFlow } from './flow.js';
+import { judgeTables } from './tables.js';
+
+/** What the doctor is told, its defaults filled in. */
+export interface DoctorSettings {
+  /** What has waited longer is too late. */
+  readonly maxAgeMs: number;
+  /** How long published messages are to be kept, where that is known. */
+  readonly retentionMs: number | undefined;
+  /** Opens a connection to the broker, which is closed again. */
+  readonly connect: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+}
+
+/** Why messages do not leave, and what will keep them from leaving: errors first. It changes nothing. */
+export async function diagnose(
+  operations: OutboxOperations,
+  settings: DoctorSettings,
+): Promise<OutboxFinding[]> {
+  const version = await operations.version?.();
+  const tables = version ? judgeTables(version) : [];
+  // Nothing else can be asked.
+  if (tables.some(({ severity }) => severity === 'error')) return tables;
+  const status = await operations.status();
+  const examination = await operations.examine?.(settings.maxAgeMs);
+  const { connect } = settings;
+  const broker = connect && (await checkBroker(connect, examination?.exchanges ?? []));
+  const findings = [
+    ...tables,
+    ...judgeFlow({ status, examination, broker, settings }),
+    ...(broker?.findings ?? []),
+    ...judgeFailures(status, examination),
+    ...(examination?.findings ?? []),
+  ];
+  return findings.toSorted((one, other) => rank(one) - rank(other));
+}
+
+const rank = ({ severity }: OutboxFinding): number => (severity === 'error' ? 0 : 1);

@@ -1,0 +1,25 @@
+import type { CommonValues } from './options.js';
+import type { Opened, Program } from './program.js';
+import { run } from './run.js';
+
+/**
+ * The whole of a process: runs what its arguments ask for and sets its exit code.
+ *
+ * @param exit ends the process; called only where something keeps it alive: then a job of a deployment would never end
+ */
+export async function main<Values extends CommonValues, Store extends Opened>(
+  program: Program<Values, Store>,
+  exit: () => void,
+): Promise<void> {
+  process.exitCode = await run(program, process.argv.slice(2), {
+    cwd: process.cwd(),
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+  });
+  setTimeout(() => {
+    process.stderr.write(
+      `${program.name} is done, and something that the file of --config opened is still open: it is left behind. Export a close() that ends it.\n`,
+    );
+    exit();
+  }, 2_000).unref();
+}

@@ -1,0 +1,271 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  CliError,
+  COMMON_OPTIONS,
+  counted,
+  dialectOf,
+  duration,
+  EXIT,
+  explain,
+  helpOf,
+  lines,
+  main,
+  overview,
+  run,
+  schemeOf,
+  sourceOf,
+  type CommonValues,
+  type OptionTexts,
+  type Program,
+} from '@acme/nest-transaction/cli';
+import { parse } from '../src/cli/options.js';
+import { hidingSecretsOf } from '../src/cli/secrets.js';
+
+const OPTIONS = {
+  url: { type: 'string', value: 'URL', secret: true, help: 'where' },
+  key: { type: 'string', value: 'TEXT', help: 'which' },
+  id: { type: 'string', value: 'ID', multiple: true, help: 'these' },
+  ...COMMON_OPTIONS,
+} as const satisfies OptionTexts;
+
+const parsed = (argv: readonly string[]) => parse('tool', OPTIONS, argv);
+
+describe('parsing', () => {
+  it('takes options in any place, and both forms of a value', () => {
+    expect(parsed(['--json', 'status', '--url=redis://h', '--key', 'p:'])).toEqual({
+      command: 'status',
+      values: { json: true, url: 'redis://h', key: 'p:' },
+    });
+    expect(parsed(['-h'])).toEqual({ command: undefined, values: { help: true } });
+    expect(parsed(['inspect', '--key=-1']).values['key']).toBe('-1');
+    expect(parsed(['x', '--id', 'a', '--id', 'b']).values['id']).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    [['status', '--nope'], /--nope\. tool --help/],
+    [['status', '--urll', 'x'], /--urll\. Is --url meant\?/],
+    [['status', '--url'], /--url/],
+    [['status', '--json=yes'], /--json/],
+    [['inspect', '--key', 'a', '--key', 'b'], /--key was given twice/],
+    [['inspect', 'k-1'], /"k-1" means nothing after "inspect"/],
+  ])('refuses %j', (argv, message) => {
+    expect(explain(thrownBy(() => parsed(argv)))).toEqual({
+      exit: 2,
+      code: 'USAGE',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+});
+
+describe('a run', () => {
+  type Values = CommonValues & { readonly url?: string };
+  interface Store {
+    close(): Promise<void>;
+  }
+  const programOf = (more: Partial<Program<Values, Store>> = {}): Program<Values, Store> => ({
+    name: 'tool',
+    about: 'A tool.',
+    nothing: 'none',
+    options: OPTIONS,
+    version: () => '1.2.3',
+    commands: {
+      look: {
+        summary: 'Looks',
+        details: 'Long.',
+        options: ['url'],
+        async run({ ready, hide, values }) {
+          await ready();
+          return { exit: EXIT.done, json: { seen: 1 }, text: hide(`seen ${values.url}`) };
+        },
+      },
+    },
+    open: async () => ({ close: async () => {} }),
+    assertReady: async () => {},
+    ...more,
+  });
+  const ran = async (argv: readonly string[], program = programOf()) => {
+    let [out, err] = ['', ''];
+    const exit = await run(program, argv, {
+      cwd: process.cwd(),
+      out: (text) => void (out += text),
+      err: (text) => void (err += text),
+    });
+    return { exit, out, err };
+  };
+
+  it('answers as text or as one object, with its secrets hidden', async () => {
+    const url = 'postgres://ann:s3cret@h/db';
+    const text = await ran(['look', '--url', url]);
+    expect(text).toEqual({ exit: 0, out: 'seen ***\n', err: '' });
+    const json = await ran(['look', '--url', url, '--json']);
+    expect(json).toEqual({ exit: 0, out: '{"seen":1}\n', err: '' });
+  });
+
+  it('ends with what the error says, as text or as one object, with its secrets hidden', async () => {
+    const fails = programOf({
+      open: () => Promise.reject(new CliError(EXIT.nothing, 'NOT_YET', 'no s3cret here')),
+    });
+    const args = ['look', '--url', 'postgres://ann:s3cret@h/db'];
+    expect(await ran(args, fails)).toEqual({ exit: 3, out: '', err: 'no *** here\n' });
+    const { err } = await ran([...args, '--json'], fails);
+    expect(JSON.parse(err)).toEqual({ error: { code: 'NOT_YET', message: 'no *** here' } });
+  });
+
+  it('closes what it has opened, also when the command fails', async () => {
+    let closed = 0;
+    const program = programOf({
+      open: async () => ({ close: async () => void (closed += 1) }),
+      assertReady: () => Promise.reject(new CliError(EXIT.nothing, 'NOT_READY', 'no tables')),
+    });
+    expect(await ran(['look'], program)).toMatchObject({ exit: 3, err: 'no tables\n' });
+    expect(closed).toBe(1);
+  });
+
+  it('tells what was done although it could not be closed', async () => {
+    const program = programOf({
+      open: async () => ({ close: () => Promise.reject(new Error('x')) }),
+    });
+    expect(await ran(['look'], program)).toMatchObject({
+      exit: 0,
+      err: 'tool: the store could not be closed: x\n',
+    });
+  });
+
+  it('explains what the program knows better', async () => {
+    const program = programOf({
+      open: () => Promise.reject(new Error('E1')),
+      explain: (error) => ({ exit: 2, code: 'OWN', message: `own ${(error as Error).message}` }),
+    });
+    expect(await ran(['look'], program)).toEqual({ exit: 2, out: '', err: 'own E1\n' });
+  });
+
+  it.each([
+    [[], 2, /A tool\.[^]*look {2}Looks[^]*3 {2}nothing there: none/],
+    [['nope'], 2, /There is no command "nope"\. There are look: tool --help/],
+    [['look', '--key', 'a'], 2, /look has no option --key: tool look --help/],
+  ])('refuses %j', async (argv, exit, message) => {
+    expect(await ran(argv)).toEqual({
+      exit,
+      out: '',
+      err: expect.stringMatching(message) as string,
+    });
+  });
+
+  it('helps', async () => {
+    expect(await ran(['look', '-h'])).toMatchObject({
+      exit: 0,
+      out: expect.stringMatching(/--url URL {2}where[^]*Long\./) as string,
+    });
+    expect((await ran(['--version'])).out).toBe('1.2.3\n');
+    const program = programOf();
+    expect(await ran(['--help'])).toEqual({ exit: 0, out: `${overview(program)}\n`, err: '' });
+    const help = helpOf(program, 'look', program.commands['look']!);
+    expect(await ran(['look', '--help', '--json'])).toEqual({
+      exit: 0,
+      out: `${JSON.stringify({ help })}\n`,
+      err: '',
+    });
+  });
+
+  describe('as a process', () => {
+    const { argv, exitCode } = process;
+    afterEach(() => {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+      [process.argv, process.exitCode] = [argv, exitCode];
+    });
+
+    it('sets the exit code, and ends only what something keeps alive', async () => {
+      vi.useFakeTimers();
+      const written = { out: '', err: '' };
+      vi.spyOn(process.stdout, 'write').mockImplementation((text) => !!(written.out += text));
+      vi.spyOn(process.stderr, 'write').mockImplementation((text) => !!(written.err += text));
+      process.argv = ['node', 'tool', 'look', '--key', 'a'];
+      const exit = vi.fn<() => void>();
+      await main(programOf(), exit);
+      expect(process.exitCode).toBe(2);
+      expect(written).toEqual({
+        out: '',
+        err: expect.stringContaining('no option --key') as string,
+      });
+      expect(exit).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(2_000);
+      expect(exit).toHaveBeenCalledTimes(1);
+      expect(written.err).toMatch(/tool is done, and something .* is still open/);
+    });
+  });
+});
+
+describe('which store is meant', () => {
+  const [sql, none] = [{ options: ['schema'], unconnected: true }, { options: [] }];
+  const schemes = { postgres: sql, postgresql: sql, redis: none };
+
+  it('is told by the scheme', () => {
+    expect(schemeOf(schemes, 'postgresql://h/db')).toBe(schemeOf(schemes, 'POSTGRES://h/db'));
+    expect(dialectOf(schemes, 'postgres')).toBe(sql);
+    expect(sourceOf({ url: 'redis://h' }, schemes, ['schema'])).toBe(none);
+    expect(sourceOf({ config: 'x.mjs' }, schemes, ['schema'])).toBeUndefined();
+  });
+
+  it.each(['mongodb://h', 'localhost:5432', 'constructor://h', ''])('refuses %j', (url) => {
+    expect(() => schemeOf(schemes, url)).toThrow(/^--url: .*postgres:\/\/.*redis:\/\/.*--config/);
+  });
+
+  it.each(['redis', 'toString', ''])('has no SQL for %j', (dialect) => {
+    expect(() => dialectOf(schemes, dialect)).toThrow(/--dialect: .* There are postgres\./);
+  });
+
+  it.each([
+    [{}, /in one way: --url postgres:\/\/, postgresql:\/\/, redis:\/\/…, or --config/],
+    [{ url: 'redis://h', config: 'x' }, /in one way/],
+    [{ url: 'redis://h', schema: 's' }, /--schema says nothing to this store/],
+    [{ config: 'x.mjs', schema: 's' }, /--schema goes with --url/],
+  ])('must be clear: %j', (values, message) => {
+    expect(() => sourceOf(values, schemes, ['schema'])).toThrow(message);
+  });
+});
+
+describe('secrets', () => {
+  it.each([
+    ['postgres://ann:s3cr%40t@h/db', 'cannot reach postgres://ann:s3cr%40t@h/db'],
+    ['postgres://ann:s3cr%40t@h/db', 'password s3cr@t is wrong, also as s3cr%40t'],
+    ['postgres://h/db?user=ann&password=s3cret', 'connect to h/db?user=ann&password=s3cret failed'],
+    ['redis://:s3cr/et@h', 'Invalid URL: redis://:s3cr/et@h'],
+    [undefined, 'There is no command "redis://:s3cret@h".'],
+    [undefined, 'https://h/?a=1&PASSWORD=s3cret'],
+  ])('of %s are not told', (url, text) => {
+    expect(hidingSecretsOf(url === undefined ? [] : [url])(text)).not.toMatch(/s3cr|%40t/);
+  });
+
+  it('of several URLs are not told, the longer ones first', () => {
+    const hide = hidingSecretsOf(['amqp://a:s3cret@h', 'postgres://a:s3cret-and-more@h']);
+    expect(hide('s3cret-and-more and s3cret')).toBe('*** and ***');
+  });
+
+  it('takes nothing else out', () => {
+    const text = 'connect ECONNREFUSED 127.0.0.1:5432 at postgres://h/db';
+    expect(hidingSecretsOf(['postgres://a:b@h/db'])(text)).toBe(text);
+  });
+});
+
+describe('texts', () => {
+  it('are for people', () => {
+    expect([400, 61_000, 5_400_000, 300_000_000].map(duration)).toEqual([
+      '0.4 s',
+      '1 min',
+      '1.5 h',
+      '3.4 d',
+    ]);
+    expect([counted(1, 'record'), counted(2, 'record')]).toEqual(['1 record', '2 records']);
+    expect(lines({ a: 1, long: 'x', none: undefined })).toBe('a     1\nlong  x');
+  });
+});
+
+function thrownBy(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('It threw nothing.');
+}
