@@ -31,10 +31,8 @@ export type {
 } from './outbox.options.js';
 export type { Duration } from './core/duration.js';
 export { OutboxRelay, type RelayRun } from './relay/outbox-relay.js';
-export {
-  PostgresOutboxStore,
-  type PostgresOutboxStoreOptions,
-} from './stores/postgres/postgres.store.js';
+export { PostgresOutboxStore } from './stores/postgres/postgres.store.js';
+export type { PostgresOutboxStoreOptions } from './stores/postgres/postgres.options.js';
 export type { PgListenerFactory, PgListenerLike } from './wakeup/pg-listener-like.js';
 export {
   RabbitMqPublisher,

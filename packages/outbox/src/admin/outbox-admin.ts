@@ -11,7 +11,7 @@ import type { Duration } from '../core/duration.js';
 import { OptionsCheck } from '../core/options-check.js';
 import { diagnose } from '../doctor/doctor.js';
 import { OutboxConfigurationError } from '../outbox.errors.js';
-import type { AmqpConnectionLike } from '../publishers/rabbitmq/amqp-like.js';
+import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
 import { isOfReplay, toReplayed } from './replay.js';
 
 /** How `redrive` and `discard` work. */

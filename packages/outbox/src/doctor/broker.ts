@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import type { OutboxExamination, OutboxFinding } from '../contracts/examination.js';
 import { within } from '../core/within.js';
-import type { AmqpConnectionLike, AmqpPublishOptions } from '../publishers/rabbitmq/amqp-like.js';
-import { ExchangeCheck } from '../publishers/rabbitmq/exchange-check.js';
+import type { AmqpConnectionLike, AmqpPublishOptions } from '../publishers/amqp/amqp-like.js';
+import { ExchangeCheck } from '../publishers/amqp/exchange-check.js';
 
 /** What the broker says. */
 export interface BrokerReport {

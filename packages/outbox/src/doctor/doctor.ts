@@ -1,6 +1,6 @@
 import type { OutboxFinding } from '../contracts/examination.js';
 import type { OutboxOperations } from '../contracts/outbox-store.js';
-import type { AmqpConnectionLike } from '../publishers/rabbitmq/amqp-like.js';
+import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
 import { checkBroker } from './broker.js';
 import { judgeFailures } from './failures.js';
 import { judgeFlow } from './flow.js';

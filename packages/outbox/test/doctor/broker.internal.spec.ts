@@ -3,7 +3,7 @@ import { checkBroker } from '../../src/doctor/broker.js';
 import type {
   AmqpConfirmChannelLike,
   AmqpConnectionLike,
-} from '../../src/publishers/rabbitmq/amqp-like.js';
+} from '../../src/publishers/amqp/amqp-like.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,7 +1,7 @@
 import { driversOf, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { OutboxFinding } from '../../contracts/examination.js';
-import type { AmqpConnectionLike } from '../../publishers/rabbitmq/amqp-like.js';
+import type { AmqpConnectionLike } from '../../publishers/amqp/amqp-like.js';
 import type { Command, Desk } from '../command.js';
 import { mapTexts } from '../text.js';
 import { durationOf } from '../values.js';

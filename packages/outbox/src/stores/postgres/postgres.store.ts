@@ -12,49 +12,19 @@ import {
 } from '../../contracts/outbox-store.js';
 import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import { gapsBetween } from '../../core/gaps.js';
-import { OptionsCheck, show } from '../../core/options-check.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
 import type { WakeUps } from '../../contracts/wake-ups.js';
-import type { PgListenerFactory } from '../../wakeup/pg-listener-like.js';
 import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
 import { dueColumns, messageColumns, messageValues } from '../sql/message-columns.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
-import { executorOf, type SqlStoreKind } from '../sql/sql-store-options.js';
 import { TABLES, type TableName } from '../sql/tables.js';
 import * as entry from './postgres.entry.sql.js';
 import * as lane from './postgres.lanes.sql.js';
 import * as relay from './postgres.relay.sql.js';
+import { databaseOf, type PostgresOutboxStoreOptions } from './postgres.options.js';
 import { PostgresOutboxOperations } from './postgres.operations.js';
 import { migrationSql } from './postgres.schema.js';
-
-/** Options of `PostgresOutboxStore`. */
-export interface PostgresOutboxStoreOptions {
-  /**
-   * Where the relay gets its connections: a pg `Pool`, or any other handle or pool that `sqlOf()` of
-   * `@acme/nest-transaction` accepts, or a `SqlExecutor`. It stays its owner's: nobody closes it here.
-   */
-  readonly database: unknown;
-  /**
-   * Schema of the tables, for when it is not in the search path.
-   * @default the first schema of the search path
-   */
-  readonly schema?: string | undefined;
-  /**
-   * Whether `prepare` creates and upgrades the tables. Without it they have to be there: `migrate()` is what a deployment
-   * step calls, with a role that may create tables.
-   * @default true
-   */
-  readonly migrate?: boolean | undefined;
-  /**
-   * Opens a connection on which the relay hears at once what other processes have committed:
-   * `async () => { const client = new pg.Client(url); await client.connect(); return client; }`. Not through PgBouncer in
-   * transaction mode, which cannot listen. Every process of the service needs it, since those that have it also tell: after a
-   * commit, at most every 25 ms, in a statement of its own on `database`. It is opened where the relay runs, and closed with
-   * the application. Without it the relays of other processes find a message when they poll.
-   */
-  readonly listen?: PgListenerFactory | undefined;
-}
 
 const DEFAULT_LANES = 16;
 
@@ -73,7 +43,7 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   constructor(options: PostgresOutboxStoreOptions) {
     super();
     const { schema, migrate = true, listen } = options;
-    this.#db = executorOf(options, KIND, checked(options));
+    this.#db = databaseOf(options);
     this.#t = (name) => (schema === undefined ? name : `"${schema}".${name}`);
     this.#migrate = migrate;
     this.operations = new PostgresOutboxOperations(this.#db, this.#t, (messages, rules) =>
@@ -323,23 +293,6 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     if (count === 0) throw tablesMissing(table, undefined);
     return count;
   }
-}
-
-const KIND: SqlStoreKind = {
-  store: 'PostgresOutboxStore',
-  needs: 'PostgreSQL',
-  dialect: 'postgres',
-  schema: /^[A-Za-z_][\w$]*$/,
-  options: ['listen'],
-};
-
-function checked({ listen }: PostgresOutboxStoreOptions): OptionsCheck {
-  const check = new OptionsCheck();
-  if (listen !== undefined && typeof listen !== 'function')
-    check.problems.push(
-      `store.listen: ${show(listen)} is no function. Give one that opens a connection of its own: async () => { const client = new pg.Client(url); await client.connect(); return client; }`,
-    );
-  return check;
 }
 
 type Place = StoredEntry['place'];
