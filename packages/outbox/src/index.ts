@@ -5,6 +5,27 @@ export {
   type MoveOptions,
   type ReplayOptions,
 } from './admin/outbox-admin.js';
+export { OutboxEvents } from './observability/outbox-events.js';
+export type {
+  CountByType,
+  OutboxAddedEvent,
+  OutboxDownEvent,
+  OutboxActivity,
+  OutboxHeldBackEvent,
+  OutboxLanesEvent,
+  OutboxMovedEvent,
+  OutboxParkedEvent,
+  OutboxPublishedEvent,
+  OutboxSuspectedEvent,
+  OutboxUpEvent,
+} from './observability/event.js';
+export type { BrokerInfo } from './observability/broker-info.js';
+export {
+  OutboxHealthIndicator,
+  type OutboxHealthOptions,
+  type OutboxHealthReport,
+  type OutboxHealthResult,
+} from './health/outbox-health-indicator.js';
 export type { OutboxMessage } from './message/outbox-message.js';
 export {
   OutboxEvent,
@@ -16,10 +37,14 @@ export { OutboxModule } from './outbox.module.js';
 export {
   DEFAULT_OUTBOX,
   getOutboxAdminToken,
+  getOutboxEventsToken,
+  getOutboxHealthToken,
   getOutboxRelayToken,
   getOutboxToken,
   InjectOutbox,
   InjectOutboxAdmin,
+  InjectOutboxEvents,
+  InjectOutboxHealth,
   InjectOutboxRelay,
 } from './outbox.tokens.js';
 export type {

@@ -4,6 +4,7 @@ import { OptionsCheck, show } from './core/options-check.js';
 import type { Duration } from './core/duration.js';
 import type { RelaySettings } from './relay/relay-settings.js';
 import { problemsAround, type OutboxSurroundings } from './module/surroundings.js';
+import type { BrokerInfo } from './observability/broker-info.js';
 import { OutboxConfigurationError } from './outbox.errors.js';
 import { moduleCall } from './outbox.tokens.js';
 
@@ -87,6 +88,8 @@ export type OutboxPublisher = Publisher & {
   prepare?(): Promise<void>;
   /** When the application shuts down, after the relay has stopped. */
   close?(): Promise<void>;
+  /** Names the broker in spans and metrics. */
+  readonly broker?: BrokerInfo | undefined;
 };
 
 /** Options of `OutboxModule.forRoot()`; what the factory of `forRootAsync()` returns. */

@@ -1,5 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { OutboxAdmin } from './admin/outbox-admin.js';
+import { OutboxHealthIndicator } from './health/outbox-health-indicator.js';
+import { OutboxEvents } from './observability/outbox-events.js';
 import { Outbox } from './outbox.js';
 import { OutboxRelay } from './relay/outbox-relay.js';
 
@@ -9,6 +11,8 @@ export const OUTBOX_OPTIONS = 'OutboxModuleOptions';
 export const OUTBOX_SETTINGS = 'OutboxModuleSettings';
 /** What tells and hears that something was added. */
 export const OUTBOX_WAKE_UP = 'OutboxModuleWakeUp';
+/** What tells spans, metrics and events. */
+export const OUTBOX_OBSERVABILITY = 'OutboxModuleObservability';
 /** One outbox from the start of the application to its end. */
 export const OUTBOX_LIFE = 'OutboxModuleLife';
 
@@ -36,6 +40,20 @@ export function getOutboxAdminToken(name: string = DEFAULT_OUTBOX): string | typ
   return `OutboxAdmin of OutboxModule.forFeature('${name}', { store, publisher })`;
 }
 
+/** DI token of the events of the outbox of that name; without a name, the class `OutboxEvents`. */
+export function getOutboxEventsToken(name: string = DEFAULT_OUTBOX): string | typeof OutboxEvents {
+  if (name === DEFAULT_OUTBOX) return OutboxEvents;
+  return `OutboxEvents of OutboxModule.forFeature('${name}', { store, publisher })`;
+}
+
+/** DI token of the health of the outbox of that name; without a name, the class `OutboxHealthIndicator`. */
+export function getOutboxHealthToken(
+  name: string = DEFAULT_OUTBOX,
+): string | typeof OutboxHealthIndicator {
+  if (name === DEFAULT_OUTBOX) return OutboxHealthIndicator;
+  return `OutboxHealthIndicator of OutboxModule.forFeature('${name}', { store, publisher })`;
+}
+
 /** Injects the named `Outbox`; without a name, that of `forRoot()`. */
 export const InjectOutbox = (name?: string): PropertyDecorator & ParameterDecorator =>
   Inject(getOutboxToken(name));
@@ -47,6 +65,14 @@ export const InjectOutboxRelay = (name?: string): PropertyDecorator & ParameterD
 /** Injects the named `OutboxAdmin`; without a name, that of `forRoot()`. */
 export const InjectOutboxAdmin = (name?: string): PropertyDecorator & ParameterDecorator =>
   Inject(getOutboxAdminToken(name));
+
+/** Injects the named `OutboxEvents`; without a name, those of `forRoot()`. */
+export const InjectOutboxEvents = (name?: string): PropertyDecorator & ParameterDecorator =>
+  Inject(getOutboxEventsToken(name));
+
+/** Injects the named `OutboxHealthIndicator`; without a name, that of `forRoot()`. */
+export const InjectOutboxHealth = (name?: string): PropertyDecorator & ParameterDecorator =>
+  Inject(getOutboxHealthToken(name));
 
 /** @internal How the module is called for the outbox of `forRoot()`, or for the feature of that name. */
 export const moduleCall = (feature: string | undefined): string =>

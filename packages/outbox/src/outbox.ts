@@ -11,6 +11,7 @@ import { contextHeaders } from './message/context-headers.js';
 import { toNewMessages } from './message/new-message.js';
 import type { OutboxEventAmongMessages, OutboxEventInstance } from './message/outbox-event.js';
 import type { OutboxMessage } from './message/outbox-message.js';
+import type { Observability } from './observability/observability.js';
 import { OutboxTransactionRequiredError } from './outbox.errors.js';
 
 /** How `Outbox.add` finds its transaction. */
@@ -36,6 +37,7 @@ export class Outbox extends EventSink {
     private readonly lanes: number | undefined,
     private readonly rules: EntryRules,
     private readonly wake: (inMs?: number) => void,
+    private readonly observed: Observability,
   ) {
     super();
   }
@@ -68,7 +70,14 @@ export class Outbox extends EventSink {
    */
   take(messages: object, options: AddOptions = {}): Promise<true> {
     const list: readonly unknown[] = Array.isArray(messages) ? messages : [messages];
-    const made = toNewMessages(list, contextHeaders());
+    return this.observed.adding(list.length, contextHeaders(), (adding) => {
+      const made = toNewMessages(list, adding.headers);
+      adding.of(made);
+      return this.#write(made, options);
+    });
+  }
+
+  #write(made: readonly NewMessage[], options: AddOptions): Promise<true> {
     const { executor, ambient } = this.#executor(options.tx);
     if (made.length === 0) return Promise.resolve(true);
     const write = async (): Promise<true> => {
@@ -80,7 +89,7 @@ export class Outbox extends EventSink {
         if (!isTransactionError(error, 'TRANSACTION_REQUIRED')) throw error;
         throw required(options.tx, error);
       }
-      if (ambient) this.#wakeAfterCommit(ambient, made);
+      if (!ambient || !this.#afterCommit(ambient, made)) this.observed.added(made, false);
       return true;
     };
     if (!ambient) return write();
@@ -122,13 +131,19 @@ export class Outbox extends EventSink {
     throw required(tx, undefined);
   }
 
-  #wakeAfterCommit(transactions: Transactions, messages: readonly NewMessage[]): void {
+  /** Returns whether the commit can be seen. */
+  #afterCommit(transactions: Transactions, messages: readonly NewMessage[]): boolean {
     const inMs = messages.reduce((least, { due }) => Math.min(least, msUntil(due)), Infinity);
     try {
-      transactions.afterCommit(() => this.wake(inMs));
+      transactions.afterCommit(() => {
+        this.wake(inMs);
+        this.observed.added(messages, true);
+      });
+      return true;
     } catch (error) {
       // Opened by the library itself, so nobody sees the commit: the relay finds the messages when it polls.
       if (!isTransactionError(error, 'TRANSACTION_UNSUPPORTED')) throw error;
+      return false;
     }
   }
 }

@@ -12,6 +12,7 @@ import { OptionsCheck } from '../core/options-check.js';
 import { diagnose } from '../doctor/doctor.js';
 import { OutboxConfigurationError } from '../outbox.errors.js';
 import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
+import type { Observability } from '../observability/observability.js';
 import { isOfReplay, toReplayed } from './replay.js';
 
 /** How `redrive` and `discard` work. */
@@ -64,6 +65,7 @@ export class OutboxAdmin {
     private readonly operations: OutboxOperations,
     private readonly wake: () => void = () => {},
     private readonly retentionMs?: number,
+    private readonly tell: Observability['moved'] = () => {},
   ) {}
 
   /** What is in the outbox now. */
@@ -104,6 +106,7 @@ export class OutboxAdmin {
   async redrive(filter: ParkedFilter = {}, options: MoveOptions = {}): Promise<number> {
     const moved = await inPieces(() => this.operations.redrive(filter, PIECE), options);
     if (moved > 0) this.wake();
+    this.tell('redriven', moved);
     return moved;
   }
 
@@ -111,6 +114,7 @@ export class OutboxAdmin {
   async discard(filter: ParkedFilter, options: MoveOptions = {}): Promise<number> {
     const gone = await inPieces(() => this.operations.discard(filter, PIECE), options);
     if (gone > 0) this.wake();
+    this.tell('discarded', gone);
     return gone;
   }
 
@@ -132,6 +136,7 @@ export class OutboxAdmin {
         const messages = old.map((message) => toReplayed(message, replayId, newIds));
         await this.operations.add(messages, AS_THEY_ARE);
         added += old.length;
+        this.tell('replayed', old.length);
         this.wake();
         onProgress?.(added);
       }

@@ -30,6 +30,11 @@ export interface NewMessage extends MessageContent {
 export interface StoredEntry extends Bookable, Settleable {
   readonly messageId: string;
   readonly type: string;
+  /**
+   * When it was written, a delayed one when it was due: on the clock of `performance.now()` in this process, counted back from
+   * the age that the database gave. Two machines' clocks are never compared. Undefined where it is not known.
+   */
+  readonly addedAt?: number | undefined;
 }
 
 /** A message that the relay has read. */

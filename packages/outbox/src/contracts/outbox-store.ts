@@ -112,11 +112,15 @@ export abstract class OutboxStore {
   /** Releases what it holds and forgets the relay. */
   abstract leave(relay: string): Promise<void>;
 
-  /** The lowest messages of these lanes, in insertion order, without `except`. */
+  /**
+   * The lowest messages of these lanes, in insertion order, without `except`. `aged`: with `addedAt`, which somebody measures;
+   * otherwise it may be left out.
+   */
   abstract readPending(
     lanes: readonly number[],
     except: readonly number[],
     limit: number,
+    aged?: boolean,
   ): Promise<StoredMessage[]>;
   /** The blocks of these lanes that have failed and wait, each with its lane. */
   abstract readBlocks(

@@ -1,5 +1,6 @@
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import type { Observability } from '../observability/observability.js';
 import type { Outbox } from '../outbox.js';
 import type { OutboxSettings } from '../outbox.options.js';
 import type { OutboxRelay } from '../relay/outbox-relay.js';
@@ -20,6 +21,7 @@ export class OutboxLife
     private readonly relay: OutboxRelay,
     private readonly wakeUp: OutboxWakeUp,
     private readonly modules: ModulesContainer,
+    private readonly observed: Observability,
   ) {}
 
   /** @throws {OutboxConfigurationError} when another outbox of the application has the same name, or relays the same tables */
@@ -41,5 +43,6 @@ export class OutboxLife
   async onModuleDestroy(): Promise<void> {
     await Promise.all([this.relay.stop(), this.wakeUp.close()]);
     await this.settings.publisher?.close?.();
+    this.observed.end();
   }
 }

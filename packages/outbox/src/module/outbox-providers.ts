@@ -2,7 +2,7 @@ import type { DynamicModule, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { EventSink } from '@acme/nest-message-context';
 import { getTransactionsToken, type Transactions } from '@acme/nest-transaction';
-import { OutboxAdmin } from '../admin/outbox-admin.js';
+import type { Observability } from '../observability/observability.js';
 import { Outbox } from '../outbox.js';
 import {
   resolveOptions,
@@ -12,11 +12,11 @@ import {
 } from '../outbox.options.js';
 import {
   DEFAULT_OUTBOX,
-  getOutboxAdminToken,
   getOutboxRelayToken,
   getOutboxToken,
   moduleCall,
   OUTBOX_LIFE,
+  OUTBOX_OBSERVABILITY,
   OUTBOX_OPTIONS,
   OUTBOX_SETTINGS,
   OUTBOX_WAKE_UP,
@@ -24,6 +24,7 @@ import {
 import { OutboxRelay } from '../relay/outbox-relay.js';
 import { OutboxWakeUp } from '../wakeup/outbox-wake-up.js';
 import { OutboxLife } from './outbox-life.js';
+import { provideLooking } from './looking-providers.js';
 import { WorkerOutbox } from './worker-outbox.js';
 
 /** @internal What the module provides of the outbox of `forRoot()`, or of the feature of that name. */
@@ -35,7 +36,7 @@ export function provideOutbox(
   const name = feature ?? DEFAULT_OUTBOX;
   const { transactions = name, isGlobal = true } = extras;
   const [outbox, relay] = [getOutboxToken(name), getOutboxRelayToken(name)];
-  const admin = getOutboxAdminToken(name);
+  const looking = provideLooking(name, relay);
   // Optional only for the sake of the error: Nest's own would not say what to write.
   const open =
     transactions === false ? [] : [{ token: getTransactionsToken(transactions), optional: true }];
@@ -48,9 +49,9 @@ export function provideOutbox(
     },
     {
       provide: relay,
-      inject: [OUTBOX_SETTINGS],
-      useFactory: (settings: OutboxSettings) =>
-        new OutboxRelay(settings.store, settings.publisher, settings.relay, feature),
+      inject: [OUTBOX_SETTINGS, OUTBOX_OBSERVABILITY],
+      useFactory: ({ store, publisher, relay: own }: OutboxSettings, observed: Observability) =>
+        new OutboxRelay(store, publisher, own, feature, observed),
     },
     {
       provide: OUTBOX_WAKE_UP,
@@ -60,21 +61,11 @@ export function provideOutbox(
     },
     {
       provide: outbox,
-      inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP, ...open],
-      useFactory: (settings: OutboxSettings, wakeUp: OutboxWakeUp, found?: Transactions) => {
-        const { store, lanes, rules, mode } = settings;
-        const kind = mode === 'worker' ? WorkerOutbox : Outbox;
-        return new kind(store, found, lanes, rules, wakeUp.committed);
-      },
+      inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP, OUTBOX_OBSERVABILITY, ...open],
+      useFactory: outboxOf,
     },
-    provideAdmin(admin),
-    {
-      provide: OUTBOX_LIFE,
-      inject: [OUTBOX_SETTINGS, outbox, relay, OUTBOX_WAKE_UP, ModulesContainer],
-      useFactory: (
-        ...parts: [OutboxSettings, Outbox, OutboxRelay, OutboxWakeUp, ModulesContainer]
-      ) => new OutboxLife(moduleCall(feature), ...parts),
-    },
+    ...looking.providers,
+    provideLife(feature, outbox, relay),
   ];
   const isRoot = feature === undefined;
   const sink = isRoot ? [{ provide: EventSink, useExisting: Outbox }] : [];
@@ -82,13 +73,43 @@ export function provideOutbox(
     ...definition,
     global: isGlobal,
     providers: [...(definition.providers ?? []), ...providers, ...sink],
-    exports: [...(definition.exports ?? []), outbox, relay, admin, ...(isRoot ? [EventSink] : [])],
+    exports: [
+      ...(definition.exports ?? []),
+      outbox,
+      relay,
+      ...looking.tokens,
+      ...(isRoot ? [EventSink] : []),
+    ],
   };
 }
 
-const provideAdmin = (token: string | typeof OutboxAdmin): Provider => ({
-  provide: token,
-  inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP],
-  useFactory: ({ store, relay }: OutboxSettings, wakeUp: OutboxWakeUp) =>
-    new OutboxAdmin(store.operations, wakeUp.committed, relay.retentionMs),
-});
+function outboxOf(
+  { store, lanes, rules, mode }: OutboxSettings,
+  wakeUp: OutboxWakeUp,
+  observed: Observability,
+  found?: Transactions,
+): Outbox {
+  const kind = mode === 'worker' ? WorkerOutbox : Outbox;
+  return new kind(store, found, lanes, rules, wakeUp.committed, observed);
+}
+
+function provideLife(
+  feature: string | undefined,
+  outbox: string | typeof Outbox,
+  relay: string | typeof OutboxRelay,
+): Provider {
+  return {
+    provide: OUTBOX_LIFE,
+    inject: [
+      OUTBOX_SETTINGS,
+      outbox,
+      relay,
+      OUTBOX_WAKE_UP,
+      ModulesContainer,
+      OUTBOX_OBSERVABILITY,
+    ],
+    useFactory: (
+      ...parts: [OutboxSettings, Outbox, OutboxRelay, OutboxWakeUp, ModulesContainer, Observability]
+    ) => new OutboxLife(moduleCall(feature), ...parts),
+  };
+}

@@ -20,6 +20,8 @@ export interface TrialParts {
   readonly dispatcher: Dispatcher;
   readonly settler: Settler;
   readonly settings: RelaySettings;
+  /** So many processes in a row have died while this message was tried. */
+  suspected(entry: StoredEntry, deaths: number): void;
 }
 
 /**
@@ -89,6 +91,7 @@ export class CrashTrial {
       lanes.suspect();
       return this.drop([suspect.lane]);
     }
+    if (deaths > 0) this.parts.suspected(suspect, deaths);
     if (deaths >= settings.crashes) return this.#park(suspect, deaths);
     const row = await this.#db(store.readOne(suspect));
     if (row) await this.#publish(suspect, row);

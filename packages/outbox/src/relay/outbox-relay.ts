@@ -4,6 +4,10 @@ import type { StoredEntry } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
 import { OutboxConfigurationError, OutboxRelayRunningError } from '../outbox.errors.js';
+import type { RelaySource } from '../observability/gauges.js';
+import { Observability } from '../observability/observability.js';
+import { answerWithin } from './answer-within.js';
+import { Outage } from './outage.js';
 import { RelayEngine, type EngineEvents } from './relay-engine.js';
 import type { RelaySettings } from './relay-settings.js';
 import { Signal } from './signal.js';
@@ -29,7 +33,8 @@ export class OutboxRelay {
   #running: Promise<void> | undefined;
   #stopBy = Infinity;
   #engine: RelayEngine | undefined;
-  #storeDown = false;
+  readonly #brokerOutage = new Outage();
+  readonly #databaseOutage = new Outage();
   #totals = { published: 0, heldBack: 0, parked: 0 };
 
   /** @internal Made by `OutboxModule`. */
@@ -38,12 +43,23 @@ export class OutboxRelay {
     private readonly publisher: Publisher | undefined,
     private readonly settings: RelaySettings & { readonly stopTimeoutMs: number },
     feature?: string,
+    private readonly observed = new Observability(feature ?? 'default'),
   ) {
     this.#logger = new Logger(feature === undefined ? 'OutboxRelay' : `OutboxRelay ${feature}`);
   }
 
   get isRunning(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** For how many milliseconds the broker has not answered this relay; undefined while it does, or is not asked. */
+  get brokerDownMs(): number | undefined {
+    return this.#brokerOutage.lastsMs;
+  }
+
+  /** The same of the database. */
+  get databaseDownMs(): number | undefined {
+    return this.#databaseOutage.lastsMs;
   }
 
   /**
@@ -57,7 +73,9 @@ export class OutboxRelay {
 
   /** Starts publishing; does nothing while it runs. `OutboxModule` calls it when the application has started. */
   start(): void {
-    this.#running ??= this.#run(this.#publisher(), () => false);
+    if (this.#running) return;
+    this.#running = this.#run(this.#publisher(), () => false);
+    this.observed.relaying(this.#source());
   }
 
   /**
@@ -115,7 +133,7 @@ export class OutboxRelay {
     this.#stopBy = Infinity;
     const engine = (this.#engine = new RelayEngine(
       this.store,
-      publisher,
+      this.observed.traced(publisher),
       this.settings,
       this.#events(onFailure),
     ));
@@ -131,7 +149,23 @@ export class OutboxRelay {
       await this.#signal.wait(Math.min(pause, this.#stopBy - performance.now(), 60_000));
     }
     await engine.close(Math.min(this.#stopBy - performance.now(), 5_000)).catch(onFailure);
+    this.observed.relaying(undefined);
+    for (const outage of [this.#brokerOutage, this.#databaseOutage]) outage.end();
     this.#running = this.#engine = undefined;
+  }
+
+  #source(): RelaySource {
+    const engine = () => this.#engine;
+    const { store, settings } = this;
+    return {
+      get isBrokerDown() {
+        return engine()?.isBrokerDown === true;
+      },
+      get holdsFirstLane() {
+        return engine()?.holdsFirstLane === true;
+      },
+      status: () => answerWithin(settings.leaseMs, store.operations.status()),
+    };
   }
 
   #publisher(): Publisher {
@@ -142,10 +176,14 @@ export class OutboxRelay {
   }
 
   async #step(engine: RelayEngine, onFailure: (error: unknown) => void): Promise<number> {
+    this.observed.look();
     try {
       const pause = await engine.step();
-      if (this.#storeDown) this.#logger.log('The database answers again.');
-      this.#storeDown = false;
+      const downMs = this.#databaseOutage.end();
+      if (downMs !== undefined) {
+        this.#logger.log('The database answers again.');
+        this.observed.up('database_up', downMs);
+      }
       return pause;
     } catch (error) {
       onFailure(error);
@@ -154,39 +192,62 @@ export class OutboxRelay {
   }
 
   #onStoreError(error: unknown): void {
-    if (!this.#storeDown) {
-      this.#logger.error('The database does not answer; what was added waits there.', error);
-    }
-    this.#storeDown = true;
+    if (!this.#databaseOutage.begin()) return;
+    this.#logger.error('The database does not answer; what was added waits there.', error);
+    this.observed.down('database_down', error);
   }
 
   #events(onFailure: (error: unknown) => void): EngineEvents {
     return {
       wake: this.wake,
       failed: onFailure,
-      confirmed: (count) => void (this.#totals.published += count),
+      isMeasured: () => this.observed.isWanted,
+      confirmed: (row) => this.observed.confirmed(row),
+      published: (rows) => {
+        this.#totals.published += rows.length;
+        this.observed.published(rows);
+      },
       heldBack: (entry) => this.#onHeldBack(entry),
       parked: (entry) => this.#onParked(entry),
-      brokerDown: (error) =>
-        this.#logger.warn(`The broker does not answer; messages wait. ${error?.message ?? ''}`),
-      brokerUp: () => this.#logger.log('The broker answers again.'),
-      takenOver: (lanes) =>
+      brokerDown: (error) => this.#onBrokerDown(error),
+      brokerUp: () => this.#onBrokerUp(),
+      takenOver: (lanes) => {
         this.#logger.warn(
           `Took over ${lanes} lane(s) of a relay that has not renewed its lease: it has died or hangs.`,
-        ),
+        );
+        this.observed.lanes('lanes_taken_over', lanes);
+      },
+      leaseLost: (lanes) => this.observed.lanes('lease_lost', lanes),
+      suspected: (entry, deaths) => this.observed.suspected(entry, deaths),
+      purged: (count) => this.observed.moved('purged', count),
     };
   }
 
-  #onHeldBack({ row, attempts, delayMs, history }: HeldBack<StoredEntry>): void {
+  #onBrokerDown(error: Error | undefined): void {
+    this.#brokerOutage.begin();
+    this.#logger.warn(`The broker does not answer; messages wait. ${error?.message ?? ''}`);
+    this.observed.down('broker_down', error);
+  }
+
+  #onBrokerUp(): void {
+    this.#logger.log('The broker answers again.');
+    this.observed.up('broker_up', this.#brokerOutage.end() ?? 0);
+  }
+
+  #onHeldBack(entry: HeldBack<StoredEntry>): void {
+    const { row, attempts, delayMs, history } = entry;
     this.#totals.heldBack += 1;
+    this.observed.heldBack(entry);
     const { code, message } = history.at(-1) ?? { code: '', message: '' };
     this.#logger.warn(
       `${row.type} ${row.messageId} was not accepted (${code}, attempt ${attempts} of ${this.settings.retry.attempts}); next try in ${delayMs} ms. ${message}`,
     );
   }
 
-  #onParked({ row, attempts, reason }: Parked<StoredEntry>): void {
+  #onParked(entry: Parked<StoredEntry>): void {
+    const { row, attempts, reason } = entry;
     this.#totals.parked += 1;
+    this.observed.parked(entry);
     this.#logger.error(
       `${row.type} ${row.messageId} was parked after ${attempts} attempts (${reason.code}): see outbox_parked. ${reason.message}`,
     );

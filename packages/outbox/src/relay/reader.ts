@@ -30,6 +30,8 @@ export class Reader {
     private readonly book: MessageBook<StoredMessage>,
     private readonly blocks: Blocks,
     private readonly timeoutMs: number,
+    /** Whether somebody measures how long messages take. */
+    private readonly measured: () => boolean,
   ) {}
 
   /** Forgets what is queued, of one lane or of all: it is read again, in order. */
@@ -43,7 +45,9 @@ export class Reader {
     const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const epoch = this.#epoch;
-    const rows = await this.#db(this.store.readPending(usable, this.book.seqs(), limit));
+    const rows = await this.#db(
+      this.store.readPending(usable, this.book.seqs(), limit, this.measured()),
+    );
     return epoch === this.#epoch ? rows : undefined;
   }
 

@@ -1,5 +1,5 @@
 import type { Publisher } from '@acme/nest-message-context';
-import type { StoredMessage } from '../contracts/messages.js';
+import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import { Breaker } from '../core/breaker.js';
 import { MessageBook } from '../core/message-book.js';
@@ -16,11 +16,22 @@ import { Settler, type SettlerEvents } from './settler.js';
 import { Upkeep } from './upkeep.js';
 
 /** What the engine has to tell. */
-export interface EngineEvents extends Pick<SettlerEvents, 'heldBack' | 'parked' | 'failed'> {
-  confirmed(count: number): void;
+export interface EngineEvents extends Pick<
+  SettlerEvents,
+  'confirmed' | 'heldBack' | 'parked' | 'failed'
+> {
+  /** Whether somebody measures how long messages take. */
+  isMeasured(): boolean;
+  /** Confirmed and removed. */
+  published(rows: readonly StoredEntry[]): void;
   brokerDown(error: Error | undefined): void;
   brokerUp(): void;
   takenOver(lanes: number): void;
+  /** Others have lanes that were ours. */
+  leaseLost(lanes: number): void;
+  /** So many processes in a row have died while this message was tried. */
+  suspected(entry: StoredEntry, deaths: number): void;
+  purged(count: number): void;
   /** There may be something to do: `step()` again. */
   wake(): void;
 }
@@ -65,12 +76,13 @@ export class RelayEngine {
       () => lanes.proofs(),
       settings,
       {
+        confirmed: (row) => events.confirmed(row),
         heldBack: (entry) => events.heldBack(entry),
         parked: (entry) => events.parked(entry),
         failed: (error) => events.failed(error),
         leaseLost: () => lanes.suspect(),
         outage: () => this.#outage(),
-        settled: (confirmed) => this.#settled(confirmed),
+        settled: (removed) => this.#settled(removed),
       },
     ));
     const dispatcher = new Dispatcher(publisher, book, lanes, this.#breaker, settler, {
@@ -80,10 +92,21 @@ export class RelayEngine {
       failed: (error) => events.failed(error),
     });
     this.#dispatcher = dispatcher;
-    this.#reader = new Reader(store, lanes, book, blocks, settings.leaseMs);
-    this.#trial = new CrashTrial({ store, lanes, book, blocks, dispatcher, settler, settings });
+    this.#reader = new Reader(store, lanes, book, blocks, settings.leaseMs, () =>
+      events.isMeasured(),
+    );
+    this.#trial = new CrashTrial({
+      store,
+      lanes,
+      book,
+      blocks,
+      dispatcher,
+      settler,
+      settings,
+      suspected: (entry, deaths) => events.suspected(entry, deaths),
+    });
     this.#delays = new Delays(store, settings);
-    this.#upkeep = new Upkeep(store, settings);
+    this.#upkeep = new Upkeep(store, settings, (count) => events.purged(count));
   }
 
   /** Whether nothing is in memory that is not in the database. */
@@ -98,6 +121,11 @@ export class RelayEngine {
 
   get isBrokerDown(): boolean {
     return this.#breaker.isOpen;
+  }
+
+  /** One relay of an outbox does. */
+  get holdsFirstLane(): boolean {
+    return this.#lanes.mayTry(0);
   }
 
   /** A message was added that is due then. */
@@ -148,8 +176,8 @@ export class RelayEngine {
     this.events.wake();
   }
 
-  #settled(confirmed: number): void {
-    if (confirmed > 0) this.events.confirmed(confirmed);
+  #settled(removed: readonly StoredEntry[]): void {
+    if (removed.length > 0) this.events.published(removed);
     this.#dispatcher.settled();
     this.events.wake();
   }
@@ -165,8 +193,9 @@ export class RelayEngine {
     this.#caughtUp = false;
   }
 
+  /** Not during an outage, also one that began while a step was at something else: nothing would ever take it out again. */
   #wantsMore(): boolean {
-    return this.#book.queued <= this.settings.batchSize / 2;
+    return !this.#breaker.isOpen && this.#book.queued <= this.settings.batchSize / 2;
   }
 
   async #tend(): Promise<void> {
@@ -180,6 +209,7 @@ export class RelayEngine {
     this.#forgetBlocks(change.lost);
     for (const lane of change.takenOver) this.#untried.add(lane);
     if (change.takenOver.length > 0) this.events.takenOver(change.takenOver.length);
+    if (change.lost.length > 0) this.events.leaseLost(change.lost.length);
     const left = [...this.#lanes.leaving].filter((lane) => !this.#hasLane(lane));
     if (left.length > 0) await this.#lanes.release(left);
   }

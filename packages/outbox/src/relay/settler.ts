@@ -30,8 +30,10 @@ export interface SettlerEvents {
   /** Fewer messages than expected were still ours. */
   leaseLost(): void;
   failed(error: unknown): void;
+  /** The broker has confirmed a message. */
+  confirmed(row: Row): void;
   /** Something was settled, so there is room for more. */
-  settled(confirmed: number): void;
+  settled(removed: readonly Row[]): void;
 }
 
 interface Work {
@@ -65,6 +67,7 @@ export class Settler {
   add(verdict: Verdict<Row>): void {
     if (verdict.result === 'confirmed') {
       this.#lastConfirmed = Math.max(this.#lastConfirmed, verdict.index);
+      this.events.confirmed(verdict.row);
     }
     this.#verdicts.push(verdict);
     this.#schedule();
@@ -204,7 +207,7 @@ export class Settler {
       this.book.forget(entry.row);
       this.events.parked(entry);
     }
-    this.events.settled(plan.confirmed.length);
+    this.events.settled(plan.confirmed);
   }
 
   #db<T>(work: Promise<T>): Promise<T> {

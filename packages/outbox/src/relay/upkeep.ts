@@ -16,6 +16,7 @@ export class Upkeep {
       readonly leaseMs: number;
       readonly retentionMs: number | undefined;
     },
+    private readonly purged: (count: number) => void,
   ) {
     if (settings.retentionMs === undefined) this.#purgeAt = Infinity;
   }
@@ -36,6 +37,7 @@ export class Upkeep {
 
   async #purge(retentionMs: number): Promise<void> {
     const purged = await this.#db(this.store.operations.purge(retentionMs, PURGE_LIMIT));
+    this.purged(purged);
     if (purged >= PURGE_LIMIT) this.#purgeAt = performance.now();
   }
 

@@ -45,4 +45,33 @@ describe('while the broker does not answer', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     await stopping;
   });
+
+  it('nothing is read that would only be kept, although the outage began in the middle of a look', async () => {
+    const publisher = new HeldPublisher();
+    let slow: Promise<unknown> | undefined;
+    const store = storeOf([stored(1)], {
+      promote: async () => {
+        await slow;
+        return { moved: 0, nextInMs: undefined };
+      },
+    });
+    const relay = relayOf(store, publisher);
+    relay.start();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(publisher.published).toEqual(['m1']);
+    let answer!: (value?: unknown) => void;
+    slow = new Promise((done) => (answer = done));
+    // It looks for delayed messages, and the database takes its time.
+    await vi.advanceTimersByTimeAsync(200);
+    publisher.answer(0, 'unknown');
+    await vi.advanceTimersByTimeAsync(100);
+    answer();
+    slow = undefined;
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(publisher.published).toEqual(['m1', 'm1']);
+    publisher.answer(1, 'confirmed');
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopping;
+  });
 });

@@ -1,6 +1,7 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { backoffMs } from '../../core/backoff.js';
 import type { Duration } from '../../core/duration.js';
+import type { BrokerInfo } from '../../observability/broker-info.js';
 import { OptionsCheck, show } from '../../core/options-check.js';
 import { within } from '../../core/within.js';
 import {
@@ -70,6 +71,8 @@ const RECONNECT = { initialMs: 100, maxMs: 5_000 };
  * caller's to publish it again.
  */
 export abstract class AmqpPublisher extends Publisher {
+  /** For spans and metrics. */
+  readonly broker: BrokerInfo;
   readonly #name: string;
   readonly #connect: () => PromiseLike<AmqpConnectionLike>;
   readonly #defaults: FrameDefaults;
@@ -95,6 +98,7 @@ export abstract class AmqpPublisher extends Publisher {
       problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
     if (envelope !== 'plain' && envelope !== 'nest')
       problems.push(`envelope: ${show(envelope)} is unknown. Give 'plain' or 'nest'.`);
+    this.broker = { system: 'rabbitmq', exchange };
     this.#name = source.publisher;
     this.#connect = () => source.connect();
     this.#timeoutMs = check.duration('publishTimeout', options.publishTimeout, '10s');

@@ -10,6 +10,9 @@ export const MOVED = `seq, created_at, sequence, ${CONTENT}`;
 export const MESSAGE = `m.seq, m.sequence, m.lane, m.message_id, m.type, m.key, m.exchange, m.routing_key, m.content_type,
   m.headers::text as headers, date_part('epoch', m.occurred_at) * 1000 as occurred_at, m.payload, m.payload_bytes`;
 
+/** The same with its age, which costs the relay half a microsecond for each message: only where it is asked for, or seldom. */
+export const AGED_MESSAGE = `${MESSAGE}, date_part('epoch', statement_timestamp() - m.created_at) * 1000 as age_ms`;
+
 /** Whatever waits for whatever, as `blockOf` says it: the messages of a key, or one without a key for itself alone. */
 export const BLOCK = `case when key is null then '#' || seq else '=' || key end`;
 

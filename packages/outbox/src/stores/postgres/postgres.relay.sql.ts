@@ -1,4 +1,4 @@
-import { BLOCK, held, MESSAGE, MOVED } from './postgres.columns.js';
+import { AGED_MESSAGE, BLOCK, held, MESSAGE, MOVED } from './postgres.columns.js';
 import type { TableName } from '../sql/tables.js';
 
 /**
@@ -10,8 +10,8 @@ import type { TableName } from '../sql/tables.js';
  * for 100,000 messages. `coalesce` hides the lanes, of which it knows nothing where the table was empty when it was analysed;
  * the pair hides that the two ends belong together, of which it would think that they hold one row in two hundred.
  */
-export const readPending = (t: TableName): string => `
-select ${MESSAGE}
+export const readPending = (t: TableName, aged: boolean): string => `
+select ${aged ? AGED_MESSAGE : MESSAGE}
 from unnest($2::bigint[], $3::bigint[]) as g(after, before)
 cross join lateral (
   select *
@@ -44,7 +44,7 @@ with due as materialized (
   order by available_at
   limit $3
 )
-select d.block, m.attempts, m.tries, m.history::text as history, ${MESSAGE}
+select d.block, m.attempts, m.tries, m.history::text as history, ${AGED_MESSAGE}
 from due d
 left join lateral (
   select *
@@ -197,11 +197,11 @@ cross join lateral (
 limit $2`;
 
 export const readOnePending = (t: TableName): string => `
-select ${MESSAGE}
+select ${AGED_MESSAGE}
 from ${t('outbox_messages')} m
 where m.seq = $1`;
 
 export const readOneWaiting = (t: TableName): string => `
-select m.attempts, m.tries, m.history::text as history, ${MESSAGE}
+select m.attempts, m.tries, m.history::text as history, ${AGED_MESSAGE}
 from ${t('outbox_waiting')} m
 where m.seq = $1`;

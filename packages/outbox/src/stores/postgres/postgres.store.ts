@@ -17,8 +17,9 @@ import type { WakeUps } from '../../contracts/wake-ups.js';
 import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
 import { dueColumns, messageColumns, messageValues } from '../sql/message-columns.js';
+import { lanesAndTokens } from '../sql/lanes-and-tokens.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
-import { TABLES, type TableName } from '../sql/tables.js';
+import { TABLES, type Place, type TableName } from '../sql/tables.js';
 import * as entry from './postgres.entry.sql.js';
 import * as lane from './postgres.lanes.sql.js';
 import * as relay from './postgres.relay.sql.js';
@@ -146,15 +147,17 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     lanes: readonly number[],
     except: readonly number[],
     limit: number,
+    aged = false,
   ): Promise<StoredMessage[]> {
     const { after, before } = gapsBetween(except);
-    const { rows } = await this.#db.query<MessageRow>(relay.readPending(this.#t), [
+    const askedAt = performance.now();
+    const { rows } = await this.#db.query<MessageRow>(relay.readPending(this.#t, aged), [
       lanes,
       after,
       before,
       limit,
     ]);
-    return rows.map((row) => fromRow(row, 'pending'));
+    return rows.map((row) => fromRow(row, 'pending', askedAt));
   }
 
   async readBlocks(lanes: readonly number[]): Promise<{ block: string; lane: number }[]> {
@@ -170,12 +173,15 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     except: readonly string[],
     limit: number,
   ): Promise<WaitingRead> {
+    const askedAt = performance.now();
     const { rows } = await this.#db.query<MessageRow & { block: string }>(
       relay.readWaiting(this.#t),
       [lanes, except, limit],
     );
     return {
-      messages: rows.filter(({ seq }) => seq !== null).map((row) => fromRow(row, 'waiting')),
+      messages: rows
+        .filter(({ seq }) => seq !== null)
+        .map((row) => fromRow(row, 'waiting', askedAt)),
       empty: rows.filter(({ seq }) => seq === null).map(({ block }) => block),
     };
   }
@@ -204,8 +210,9 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
 
   async readOne({ place, seq }: StoredEntry): Promise<StoredMessage | undefined> {
     const statement = place === 'waiting' ? relay.readOneWaiting : relay.readOnePending;
+    const askedAt = performance.now();
     const { rows } = await this.#db.query<MessageRow>(statement(this.#t), [seq]);
-    return rows[0] && fromRow(rows[0], place);
+    return rows[0] && fromRow(rows[0], place, askedAt);
   }
 
   async remove(
@@ -295,10 +302,4 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   }
 }
 
-type Place = StoredEntry['place'];
-
 const UNDEFINED_TABLE = '42P01';
-
-function lanesAndTokens(held: readonly HeldLane[]): [number[], number[]] {
-  return [held.map(({ lane }) => lane), held.map(({ token }) => token)];
-}

@@ -33,6 +33,8 @@ export interface MessageRow extends EntryRow {
   readonly occurred_at: number;
   readonly payload: string | null;
   readonly payload_bytes: Uint8Array | null;
+  /** Milliseconds since it was written, when the statement began; only where the relay reads it. */
+  readonly age_ms?: number;
 }
 
 /** As the statements of parked messages select it. */
@@ -57,8 +59,12 @@ export function entryOf(row: EntryRow, place: StoredEntry['place']): StoredEntry
   };
 }
 
-/** Written out, because it is done for every message: putting it together from parts takes three times as long. */
-export function fromRow(row: MessageRow, place: StoredMessage['place']): StoredMessage {
+/** `askedAt`: `performance.now()` before the statement. Written out, because it is done for every message: putting it together from parts takes three times as long. */
+export function fromRow(
+  row: MessageRow,
+  place: StoredMessage['place'],
+  askedAt: number,
+): StoredMessage {
   const seq = Number(row.seq);
   return {
     place,
@@ -68,6 +74,7 @@ export function fromRow(row: MessageRow, place: StoredMessage['place']): StoredM
     sequence: sequenceOf(row),
     messageId: row.message_id,
     type: row.type,
+    addedAt: row.age_ms === undefined ? undefined : askedAt - row.age_ms,
     key: row.key,
     exchange: row.exchange,
     routingKey: row.routing_key,
