@@ -14,6 +14,7 @@ import { DatabaseModule } from './database.module.js';
   imports: [
     DatabaseModule,
     MessageContextModule.forRoot(),
+    // #region modules
     TransactionModule.forRootAsync({
       inject: [Pool],
       useFactory: (pool: Pool) => ({ adapter: fromPg(pool) }),
@@ -33,11 +34,12 @@ import { DatabaseModule } from './database.module.js';
       useFactory: (pool: Pool) => ({
         store: new PostgresOutboxStore({ database: pool }),
         publisher: new RabbitMqPublisher({
-          connect: () => connect(config.AMQP_URL),
+          connect: () => connect(config.AMQP_URL, { noDelay: true }),
           exchange: config.EVENTS_EXCHANGE,
         }),
       }),
     }),
+    // #endregion
   ],
   controllers: [OrderPlacedController],
   providers: [ChargesService],

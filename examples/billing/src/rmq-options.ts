@@ -3,6 +3,7 @@ import { Transport, type RmqOptions } from '@nestjs/microservices';
 import { config } from './config.js';
 import { queueOptions } from './topology.js';
 
+// #region options
 export const rmqOptions: RmqOptions = {
   transport: Transport.RMQ,
   options: {
@@ -16,3 +17,4 @@ export const rmqOptions: RmqOptions = {
     deserializer: new PlainJsonDeserializer(),
   },
 };
+// #endregion

@@ -15,10 +15,12 @@ import { OrdersService } from './orders/orders.service';
   imports: [
     DatabaseModule,
     MessageContextModule.forRoot(),
+    // #region transactions
     TransactionModule.forRootAsync({
       inject: [Pool],
       useFactory: (pool: Pool) => ({ adapter: fromPg(pool) }),
     }),
+    // #endregion
     IdempotencyModule.forRootAsync({
       useFactory: () => ({
         namespace: 'orders',
@@ -31,16 +33,18 @@ import { OrdersService } from './orders/orders.service';
         principal: false,
       }),
     }),
+    // #region outbox
     OutboxModule.forRootAsync({
       inject: [Pool],
       useFactory: (pool: Pool) => ({
         store: new PostgresOutboxStore({ database: pool }),
         publisher: new RabbitMqPublisher({
-          connect: () => connect(config.AMQP_URL),
+          connect: () => connect(config.AMQP_URL, { noDelay: true }),
           exchange: config.EVENTS_EXCHANGE,
         }),
       }),
     }),
+    // #endregion
   ],
   controllers: [OrdersController],
   providers: [OrdersService, OrderFeed],

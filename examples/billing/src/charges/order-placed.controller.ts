@@ -4,6 +4,7 @@ import { EventPattern, Payload } from '@nestjs/microservices';
 import { events, type OrderPlacedV1 } from '@shop/contracts';
 import { ChargesService } from './charges.service.js';
 
+// #region handler
 @Controller()
 export class OrderPlacedController {
   constructor(private readonly charges: ChargesService) {}
@@ -15,3 +16,4 @@ export class OrderPlacedController {
     await this.charges.charge(event);
   }
 }
+// #endregion

@@ -1,10 +1,11 @@
 import { Outbox } from '@acme/nest-outbox';
 import { Transactions } from '@acme/nest-transaction';
 import { Injectable, Logger } from '@nestjs/common';
-import { events, type Order, type OrderPlacedV1, type PlaceOrderRequest } from '@shop/contracts';
+import type { Order, PlaceOrderRequest } from '@shop/contracts';
 import { randomUUID } from 'node:crypto';
 import { Pool, type PoolClient } from 'pg';
 import { OrderFeed } from './order-feed';
+import { OrderPlaced } from './order-placed.event';
 
 @Injectable()
 export class OrdersService {
@@ -17,6 +18,7 @@ export class OrdersService {
     private readonly feed: OrderFeed,
   ) {}
 
+  // #region place
   /** The order and the event that tells about it: both, or neither. */
   async place(request: PlaceOrderRequest): Promise<Order> {
     const order: Order = { ...request, id: randomUUID(), placedAt: new Date().toISOString() };
@@ -27,16 +29,13 @@ export class OrdersService {
           'insert into orders (id, customer_id, reference, amount_cents, placed_at) values ($1, $2, $3, $4, $5)',
           [order.id, order.customerId, order.reference, order.amountCents, order.placedAt],
         );
-      await this.outbox.add({
-        type: events.orderPlaced,
-        key: order.id,
-        payload: orderPlaced(order),
-      });
+      await this.outbox.add(new OrderPlaced(order));
       this.transactions.afterCommit(() => this.feed.add(order));
     });
     this.logger.log(`Order ${order.id} placed`);
     return order;
   }
+  // #endregion
 
   async find(id: string): Promise<Order | undefined> {
     const { rows } = await this.pool.query<OrderRow>('select * from orders where id = $1', [id]);
@@ -60,8 +59,4 @@ function toOrder(row: OrderRow): Order {
     amountCents: row.amount_cents,
     placedAt: row.placed_at.toISOString(),
   };
-}
-
-function orderPlaced({ id, customerId, amountCents, placedAt }: Order): OrderPlacedV1 {
-  return { orderId: id, customerId, amountCents, placedAt };
 }
