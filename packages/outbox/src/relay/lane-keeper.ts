@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
 import { elapsedMs, type Instant } from '../core/instant.js';
 import { fairShare } from '../core/lane.js';
@@ -21,7 +22,8 @@ export interface LaneChange {
 
 /** The lanes of one relay: takes its fair share, renews in time, hands over what it holds too much. */
 export class LaneKeeper {
-  readonly id = randomUUID();
+  /** Says also where it runs, for whoever looks into the tables. */
+  readonly id = `${hostname().slice(0, 100)}:${process.pid}:${randomUUID()}`;
   readonly #held = new Map<number, Lease>();
   readonly #leaving = new Set<number>();
   #tended: { readonly at: Instant; readonly pauseMs: number } | undefined;
