@@ -60,6 +60,10 @@ export { PostgresOutboxStore } from './stores/postgres/postgres.store.js';
 export type { PostgresOutboxStoreOptions } from './stores/postgres/postgres.options.js';
 export type { PgListenerFactory, PgListenerLike } from './wakeup/pg-listener-like.js';
 export {
+  MariaDbOutboxStore,
+  type MariaDbOutboxStoreOptions,
+} from './stores/mariadb/mariadb.store.js';
+export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
 } from './publishers/rabbitmq/rabbitmq-publisher.js';

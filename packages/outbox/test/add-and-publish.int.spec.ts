@@ -1,19 +1,14 @@
-import {
-  testBroker,
-  testDatabase,
-  waitFor,
-  type TestBroker,
-  type TestDatabase,
-} from '@acme/internal-testing';
+import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { OutboxTransactionRequiredError } from '@acme/nest-outbox';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 
-describe('a message that was added', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('a message that was added, on %s', (_, open) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
-    [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    [database, broker] = await Promise.all([open(), testBroker()]);
   });
 
   async function queue(name: string): Promise<string> {

@@ -1,39 +1,41 @@
-import {
-  testBroker,
-  testDatabase,
-  waitFor,
-  type TestBroker,
-  type TestDatabase,
-} from '@acme/internal-testing';
+import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import {
   OutboxMessageInvalidError,
   OutboxTransactionRequiredError,
   type Outbox,
+  type OutboxStore,
 } from '@acme/nest-outbox';
 import type { Transactions } from '@acme/nest-transaction';
-import { Client, type PoolClient } from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { openOutboxApp, outboxRows, type Queryable } from './support/outbox-app.js';
+import { onPostgres, OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 
-describe('Outbox.add', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('Outbox.add, on %s', (_, open) => {
+  let database: OutboxDatabase;
+  let store: OutboxStore;
   let broker: TestBroker;
   let outbox: Outbox;
-  let transactions: Transactions<PoolClient>;
+  let transactions: Transactions<Queryable>;
   let close: () => Promise<void>;
   beforeAll(async () => {
-    [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    [database, broker] = await Promise.all([open(), testBroker()]);
+    store = database.store();
     ({ outbox, transactions, close } = await openOutboxApp(database, broker, {
+      store,
       relay: { mode: 'off' },
     }));
+    await store.prepare(undefined);
   });
   afterAll(() => close());
-  beforeEach(() => database.pool.query('truncate outbox_messages'));
+  beforeEach(async () => void (await database.query('delete from outbox_messages')));
 
-  const stored = async () => {
-    const { rows } = await database.pool.query('select * from outbox_messages order by seq');
-    return rows;
-  };
+  const stored = () =>
+    store.readPending(
+      Array.from({ length: store.lanes }, (_, lane) => lane),
+      [],
+      20_000,
+    );
   const message = { type: 'order.placed.v1', payload: { id: 1 } };
 
   it('joins the open transaction, and the outer one decides', async () => {
@@ -58,9 +60,9 @@ describe('Outbox.add', () => {
   });
 
   it('takes the handle of an open transaction instead', async () => {
-    const tx = await database.pool.connect();
+    const tx = await database.connect();
     await tx.query('begin');
-    await outbox.add(message, { tx });
+    await outbox.add(message, { tx: tx.handle });
     await expect(stored()).resolves.toEqual([]);
     await tx.query('commit');
     tx.release();
@@ -70,17 +72,11 @@ describe('Outbox.add', () => {
   it('refuses to work outside a transaction, and says how', async () => {
     await expect(outbox.add(message)).rejects.toThrow(OutboxTransactionRequiredError);
     await expect(outbox.add(message)).rejects.toThrow(/transactions\.run\(…\).*\{ tx \}/s);
-    const idle = await database.pool.connect();
-    await expect(outbox.add(message, { tx: idle })).rejects.toMatchObject({
+    const idle = await database.connect();
+    await expect(outbox.add(message, { tx: idle.handle })).rejects.toMatchObject({
       code: 'OUTBOX_TRANSACTION_REQUIRED',
     });
     idle.release();
-    // One that cannot tell its state, as the handles of some other libraries: there the server is asked.
-    const silent = new Client({ connectionString: database.url });
-    await silent.connect();
-    const tx = Object.assign(silent, { getTransactionStatus: undefined });
-    await expect(outbox.add(message, { tx })).rejects.toThrow(OutboxTransactionRequiredError);
-    await silent.end();
     await expect(outbox.add(message, { tx: database.pool })).rejects.toThrow(
       OutboxTransactionRequiredError,
     );
@@ -104,9 +100,9 @@ describe('Outbox.add', () => {
       statements.mockRestore();
     });
     const rows = await stored();
-    expect(rows.map((row) => row.message_id)).toEqual(many.map(({ messageId }) => messageId));
-    expect(rows[1]).toMatchObject({ payload: '{"n":1}', payload_bytes: null });
-    expect(rows[4]).toMatchObject({ payload: null, payload_bytes: Buffer.from([4]) });
+    expect(rows.map(({ messageId }) => messageId)).toEqual(many.map(({ messageId }) => messageId));
+    expect(rows[1]!.payload).toBe('{"n":1}');
+    expect(rows[4]!.payload).toEqual(Buffer.from([4]));
   });
 
   it('writes nothing for no messages', async () => {
@@ -139,14 +135,22 @@ describe('Outbox.add', () => {
     expect(row).toMatchObject({
       type: 'a',
       exchange: 'ex',
-      routing_key: 'rk',
+      routingKey: 'rk',
       key: 'k,"{}\\',
-      message_id: 'id-1',
-      content_type: 'application/vnd.x+json',
-      occurred_at: new Date(1_700_000_000_123),
-      headers: { one: 'ü', two: 2, three: true, bytes: { base64: 'YWJj' } },
+      messageId: 'id-1',
+      contentType: 'application/vnd.x+json',
+      occurredAt: 1_700_000_000_123,
     });
-    expect(JSON.parse(row.payload)).toEqual({ list: [1], text: 'it\'s "quoted" \\ {,} 주문' });
+    expect(JSON.parse(row!.headers!)).toEqual({
+      one: 'ü',
+      two: 2,
+      three: true,
+      bytes: { base64: 'YWJj' },
+    });
+    expect(JSON.parse(row!.payload as string)).toEqual({
+      list: [1],
+      text: 'it\'s "quoted" \\ {,} 주문',
+    });
   });
 
   it('refuses what could never be published: all of it in one error, nothing written', async () => {
@@ -182,15 +186,29 @@ describe('Outbox.add', () => {
       ]),
     );
     const [one, two] = await stored();
-    expect(one.message_id).toMatch(/^[\da-f-]{36}$/);
-    expect(one.message_id).not.toBe(two.message_id);
-    expect(one.lane).toBe(two.lane);
+    expect(one!.messageId).toMatch(/^[\da-f-]{36}$/);
+    expect(one!.messageId).not.toBe(two!.messageId);
+    expect(one!.lane).toBe(two!.lane);
   });
 });
 
-describe('the relay of the process that added', () => {
+describe('Outbox.add with a handle that cannot tell its state', () => {
+  it('has the server asked', async () => {
+    const [database, broker] = await Promise.all([onPostgres(), testBroker()]);
+    const { outbox, close } = await openOutboxApp(database, broker, { relay: { mode: 'off' } });
+    const silent = new Client({ connectionString: database.url });
+    await silent.connect();
+    const tx = Object.assign(silent, { getTransactionStatus: undefined });
+    const adding = outbox.add({ type: 'order.placed.v1', payload: 1 }, { tx });
+    await expect(adding).rejects.toThrow(OutboxTransactionRequiredError);
+    await silent.end();
+    await close();
+  });
+});
+
+describe.each(OUTBOX_DATABASES)('the relay of the process that added, on %s', (_, open) => {
   it('publishes each commit as it comes, however seldom it polls', async () => {
-    const [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    const [database, broker] = await Promise.all([open(), testBroker()]);
     const queue = broker.name('woken');
     await (await broker.channel()).assertQueue(queue, { durable: true });
     const { outbox, transactions, close } = await openOutboxApp(database, broker, {

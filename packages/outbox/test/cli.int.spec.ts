@@ -2,17 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, testBroker, testDatabase } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { freePort, testBroker } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { PostgresOutboxStore } from '@acme/nest-outbox';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cli, cliInterrupted, cliJson, version } from './support/cli.js';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { declareQueue, takeAll } from './support/queues.js';
+import { onPostgres, type PostgresOutboxDatabase } from './support/outbox-database.js';
 
 const CONFIG = fileURLToPath(new URL('support/cli-config.mjs', import.meta.url));
 
-let database: TestDatabase;
+let database: PostgresOutboxDatabase;
 let broker: TestBroker;
 let folder: string;
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeEach(async () => {
-  database = await testDatabase();
+  database = await onPostgres();
 });
 
 const here = (): string[] => ['--url', database.url];

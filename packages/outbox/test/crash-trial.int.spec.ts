@@ -1,20 +1,21 @@
-import { spawnChild, testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { spawnChild, testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
 
 const child = new URL('./children/poisoned-relay.mjs', import.meta.url);
 const TIMEOUT = 120_000;
 
-describe('a message that kills the process', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('a message that kills the process, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await openDatabase();
   });
 
   const poisoned = async (queue: string) => {

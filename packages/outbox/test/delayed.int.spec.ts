@@ -1,19 +1,20 @@
-import { testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, takeAll } from './support/queues.js';
 
 const HOUR = 3_600_000;
 
-describe('a message that is due later', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('a message that is due later, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await openDatabase();
   });
   const opened = async (name: string, options = {}) => {
     const queue = await declareQueue(broker, name);
@@ -24,9 +25,8 @@ describe('a message that is due later', () => {
     (await takeAll(broker, queue)).map(({ content }) => JSON.parse(content.toString()) as unknown);
   /** As if so much time had passed. */
   const pass = (ms: number) =>
-    database.pool.query(
-      `update outbox_delayed set available_at = available_at - $1 * interval '1 ms'`,
-      [ms],
+    database.query(
+      `update outbox_delayed set available_at = available_at - ${database.interval(ms)}`,
     );
 
   it('leaves when its time has come, and not before, in the order of the times', async () => {

@@ -1,17 +1,18 @@
-import { testBroker, testDatabase } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { testBroker } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, takeAll } from './support/queues.js';
 
-describe('messages of one key', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('messages of one key, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await openDatabase();
   });
   const opened = async (name: string, options = {}) => {
     const queue = await declareQueue(broker, name);
@@ -83,8 +84,8 @@ describe('messages of one key', () => {
         { type: queue, key: 'b', payload: 0 },
       ]),
     );
-    await database.pool.query(
-      `update outbox_delayed set available_at = available_at - interval '1 s'`,
+    await database.query(
+      `update outbox_delayed set available_at = available_at - ${database.interval(1_000)}`,
     );
     await relay.runOnce();
     const numbers: Record<string, unknown[]> = {};

@@ -250,6 +250,7 @@ describe('OutboxModule', () => {
         "InjectOutboxEvents",
         "InjectOutboxHealth",
         "InjectOutboxRelay",
+        "MariaDbOutboxStore",
         "Outbox",
         "OutboxAdmin",
         "OutboxAmqpConnection",

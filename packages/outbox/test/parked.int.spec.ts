@@ -1,17 +1,18 @@
-import { testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, takeAll } from './support/queues.js';
 
-describe('parked messages', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('parked messages, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await openDatabase();
   });
   const retry = { attempts: 1, backoff: 10, maxBackoff: 10 } as const;
   /** The first of key "bad" goes nowhere; what follows it and the other key could be published. */
@@ -114,7 +115,7 @@ describe('parked messages', () => {
   it('that are redriven go out before what waits behind them', async () => {
     const { relay, admin, good, close } = await parkOne('place', 'block-key');
     await run(relay);
-    await database.pool.query('update outbox_parked set routing_key = $1', [good]);
+    await database.query(`update outbox_parked set routing_key = '${good}'`);
     await expect(admin.redrive({ messageIds: ['b1'] })).resolves.toBe(1);
     await run(relay);
     await expect(texts(good)).resolves.toEqual(['3', '1', '2']);
@@ -149,7 +150,7 @@ describe('parked messages', () => {
       relay: { pollInterval: 100 },
       retry: { ...retry, onPark: 'block-key' },
     });
-    await database.pool.query('update outbox_parked set routing_key = $1', [good]);
+    await database.query(`update outbox_parked set routing_key = '${good}'`);
     await running.admin.redrive();
     await waitFor(async () => (await outboxRows(database))?.waiting === 0);
     await running.close();

@@ -1,13 +1,7 @@
-import {
-  spawnChild,
-  testBroker,
-  testDatabase,
-  waitFor,
-  type TestBroker,
-  type TestDatabase,
-} from '@acme/internal-testing';
+import { spawnChild, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
 
 const WINDOW = 40;
@@ -17,14 +11,14 @@ const TIMEOUT = 120_000;
 const SHARED = { LEASE: '2s' };
 const child = new URL('./children/relay.mjs', import.meta.url);
 
-describe('a relay that dies', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('a relay that dies, on %s', (_, open) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await open();
   });
 
   const spawnRelay = (env: Record<string, string> = {}) =>
@@ -46,8 +40,8 @@ describe('a relay that dies', () => {
       { deadlineMs: 25_000, what: 'an empty outbox' },
     );
   const leases = async () => {
-    const { rows } = await database.pool.query<{ owner: string; lanes: number }>(
-      'select owner, count(*)::int as lanes from outbox_lanes where owner is not null group by owner',
+    const rows = await database.query<{ lanes: number }>(
+      'select cast(count(*) as int) as lanes from outbox_lanes where owner is not null group by owner',
     );
     return rows.map(({ lanes }) => lanes).sort();
   };
@@ -109,8 +103,8 @@ describe('a relay that dies', () => {
       expect(firstOccurrences(arrived)).toHaveLength(299);
       expect(arrived.length - 299).toBeLessThanOrEqual(WINDOW);
       expect(orderViolations(arrived)).toEqual([]);
-      const parked = await database.pool.query('select routing_key, attempts from outbox_parked');
-      expect(parked.rows).toEqual([{ routing_key: broker.name('nowhere'), attempts: 2 }]);
+      const parked = await database.query('select routing_key, attempts from outbox_parked');
+      expect(parked).toEqual([{ routing_key: broker.name('nowhere'), attempts: 2 }]);
     },
     TIMEOUT,
   );

@@ -1,17 +1,18 @@
-import { testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, takeAll } from './support/queues.js';
 
-describe('published messages', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('published messages, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await openDatabase();
   });
   const opened = async (name: string, options = {}) => {
     const queue = await declareQueue(broker, name);
@@ -135,13 +136,13 @@ describe('published messages', () => {
       outbox.add([1, 2, 3].map((n) => ({ type: queue, payload: n, messageId: `${n}` }))),
     );
     await relay.runOnce();
-    await database.pool.query(
-      `update outbox_published set published_at = now() - interval '8 days' where message_id < '3'`,
+    await database.query(
+      `update outbox_published set published_at = published_at - ${database.interval(8 * 86_400_000)} where message_id < '3'`,
     );
     await relay.runOnce();
     await waitFor(async () => (await admin.status()).published === 1);
-    const left = await database.pool.query('select message_id from outbox_published');
-    expect(left.rows).toEqual([{ message_id: '3' }]);
+    const left = await database.query('select message_id from outbox_published');
+    expect(left).toEqual([{ message_id: '3' }]);
     await close();
   });
 });

@@ -1,22 +1,16 @@
-import {
-  spawnChild,
-  testBroker,
-  testDatabase,
-  waitFor,
-  type TestBroker,
-  type TestDatabase,
-} from '@acme/internal-testing';
+import { spawnChild, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue } from './support/queues.js';
 
 const TIMEOUT = 60_000;
 
-describe('a process that only publishes', () => {
-  let database: TestDatabase;
+describe.each(OUTBOX_DATABASES)('a process that only publishes, on %s', (_, openDatabase) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeEach(async () => {
-    [database, broker] = await Promise.all([testDatabase(), testBroker()]);
+    [database, broker] = await Promise.all([openDatabase(), testBroker()]);
   });
 
   const start = async (env: Record<string, string>) => {
@@ -28,10 +22,8 @@ describe('a process that only publishes', () => {
   };
   const producer = () => openOutboxApp(database, broker, { relay: { mode: 'off' } });
   const heldLanes = async () => {
-    const { rowCount } = await database.pool.query(
-      'select from outbox_lanes where owner is not null',
-    );
-    return rowCount;
+    const rows = await database.query('select lane from outbox_lanes where owner is not null');
+    return rows.length;
   };
 
   it(

@@ -22,12 +22,16 @@ export interface HeldLane {
 
 /** A lane that was just claimed. */
 export interface ClaimedLane extends HeldLane {
-  /** Whether its holder had neither renewed it nor given it back: it has died, or hangs. */
+  /**
+   * Whether another relay had it, which neither renewed it nor gave it back: that one has died, or hangs. False for a lane
+   * that this relay itself had without knowing, also where its lease has expired.
+   */
   readonly takenOver: boolean;
 }
 
 /** What `readWaiting` found. */
 export interface WaitingRead {
+  /** In insertion order, at most 100 of each block. */
   readonly messages: StoredMessage[];
   /** Blocks that are due and have no message left: give them to `unblock`. */
   readonly empty: string[];
@@ -60,10 +64,14 @@ export interface EntryRules {
  * Where messages are kept between the transaction that adds them and the broker's confirm.
  *
  * `insert` runs on the caller's transaction, from any number of processes. Everything else runs on connections of the store's
- * own. One relay does one thing after the other; a lane has at most one owner, and whatever a relay changes is fenced: it
+ * own, and is carried out as a whole or not at all. A lane has at most one owner, and whatever a relay changes is fenced: it
  * leaves the messages of lanes alone whose token is not current. Times are measured by the database's clock. A rejection
  * means that the database could not be asked or did not answer: the statement may or may not have been carried out, and
  * every one may be repeated.
+ *
+ * One relay settles (`remove`, `divert`, `holdBack`, `park`, and the `unblock` after them) one thing after the other; `tend`,
+ * what reads, and the `unblock` of what it has found empty may come amid that, and so may other relays and `operations`. The
+ * outcome is that of one after the other, and nobody waits in a circle.
  */
 export abstract class OutboxStore {
   /**
@@ -86,17 +94,31 @@ export abstract class OutboxStore {
    */
   whereabouts?(): Promise<string | undefined>;
 
-  /** Writes the messages, in their order, in one statement. Those that are due later wait where `promote` finds them. */
+  /**
+   * Writes the messages, in their order: all of them or, when it rejects, none, also for a caller who goes on with the
+   * transaction. One statement, however many; more only where the server would take none that long. Those that are due later
+   * wait where `promote` finds them; a time in the past counts as one that has come, and waits for `promote` as well.
+   *
+   * With `strictOrder` or `sequence` it waits until the transactions that have added to these keys before have ended. One call
+   * locks the keys in one order; two transactions of several calls each may wait for one another, which is the database's
+   * deadlock, to be repeated as any.
+   */
   abstract insert(
     sql: SqlExecutor,
     messages: readonly NewMessage[],
     rules: EntryRules,
   ): Promise<void>;
 
-  /** Enters at most `limit` messages whose time has come, in the order of their times. Any number of relays may call it. */
+  /**
+   * Enters at most `limit` messages whose time has come, each call in the order of the times. Any number of relays may call it
+   * at once: each message enters once, but what two of them enter at the same time is in no order.
+   */
   abstract promote(limit: number, rules: EntryRules): Promise<Promoted>;
 
-  /** Says that a relay lives, renews the leases of what it holds, and counts the others. */
+  /**
+   * Says that a relay lives, renews the leases of what it holds, and counts the others. Renewed is what has this token and this
+   * relay as its owner, also after the lease has expired, unless somebody else has claimed it.
+   */
   abstract tend(relay: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended>;
   /**
    * Takes at most `limit` lanes that nobody holds, whose holder's lease has expired, or that this relay has without knowing:
@@ -126,18 +148,25 @@ export abstract class OutboxStore {
   abstract readBlocks(
     lanes: readonly number[],
   ): Promise<{ readonly block: string; readonly lane: number }[]>;
-  /** Messages of waiting blocks whose time has come, in insertion order within each block, without the blocks in `except`. */
+  /**
+   * Messages of at most `limit` waiting blocks whose time has come, without the blocks in `except`: the first 100 of each, in
+   * insertion order. The block that has been due for longest comes first.
+   */
   abstract readWaiting(
     lanes: readonly number[],
     except: readonly string[],
     limit: number,
   ): Promise<WaitingRead>;
 
-  /** What a dead owner of these lanes can have had under way, in insertion order, at most `limit`; without reading it. */
+  /**
+   * What a dead owner of these lanes can have had under way, in insertion order: the first `limit` that are pending, and so many
+   * of the waiting blocks that are due. Without reading what they carry.
+   */
   abstract suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]>;
   /**
    * Remembers that this message is being tried, and no other one of the lanes held. Whoever takes the lane over from here on
-   * counts a death against it. Returns how many there were in a row; undefined when the lane is lost.
+   * counts a death against it, unless the lane was given back. Returns how many there were in a row, since another message of
+   * the lane was the one that was being tried; undefined when the lane is lost.
    */
   abstract accuse(suspect: StoredEntry, held: readonly HeldLane[]): Promise<number | undefined>;
   /** No message of these lanes is being tried any more. */
@@ -152,7 +181,7 @@ export abstract class OutboxStore {
     held: readonly HeldLane[],
     keep: boolean,
   ): Promise<number>;
-  /** Moves messages behind their blocked predecessors. */
+  /** Moves messages behind their blocked predecessors. Where nothing blocks them any more, they are due at once. */
   abstract divert(messages: readonly StoredEntry[], held: readonly HeldLane[]): Promise<void>;
   /** Records failures: the message waits, and its block with it, for `delayMs`. */
   abstract holdBack(
@@ -167,9 +196,15 @@ export abstract class OutboxStore {
     held: readonly HeldLane[],
     blockKey: boolean,
   ): Promise<void>;
-  /** Ends the waiting of those blocks that have no message left; returns which. */
+  /**
+   * Ends the waiting of those blocks that have no message left, and wait for none that is parked. Returns those whose waiting
+   * this call has ended: not those that did not wait (any more).
+   */
   abstract unblock(blocks: readonly string[], held: readonly HeldLane[]): Promise<string[]>;
-  /** Makes messages due that wait without a block: what an `unblock` leaves that crosses a `divert` or a `redrive`. */
+  /**
+   * Makes messages due that wait without a block. Nothing here leaves such ones; it is for those who change the tables by hand,
+   * and asked now and then.
+   */
   abstract heal(lanes: readonly number[]): Promise<void>;
 
   /** What people and programs do that look after the outbox. */
@@ -182,9 +217,13 @@ export interface OutboxOperations {
   status(): Promise<OutboxStatus>;
   /** Parked messages, the oldest first. */
   parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]>;
-  /** Moves at most `limit` parked messages back to their places, to be published next, all failures forgiven; returns how many. */
+  /**
+   * Moves at most `limit` parked messages back to their places, the oldest first, to be published next, all failures forgiven
+   * though not forgotten: the history stays. What waits behind them is due as well. Returns how many; what somebody else moves
+   * at the same time is left to that one.
+   */
   redrive(filter: ParkedFilter, limit: number): Promise<number>;
-  /** Deletes at most `limit` parked messages, and lets go on what waits behind them; returns how many. */
+  /** Deletes at most `limit` parked messages, the oldest first, and lets go on what waits for them; returns how many. */
   discard(filter: ParkedFilter, limit: number): Promise<number>;
   /** Kept messages after `afterSeq`, in insertion order. */
   published(
@@ -192,7 +231,7 @@ export interface OutboxOperations {
     afterSeq: number | undefined,
     limit: number,
   ): Promise<PublishedMessage[]>;
-  /** Adds messages, committed at once. */
+  /** Adds messages, committed at once; in several parts where the server would take no statement that long. */
   add(messages: readonly NewMessage[], rules: EntryRules): Promise<void>;
   /** Deletes at most `limit` kept messages that were published longer ago; returns how many. */
   purge(olderThanMs: number, limit: number): Promise<number>;

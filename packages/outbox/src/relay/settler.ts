@@ -191,7 +191,9 @@ export class Settler {
   /** Ends the waiting of blocks that have no message left. */
   async unblock(blocks: readonly string[], held = this.proofs()): Promise<void> {
     const free = await this.#db(this.store.unblock(blocks, held));
-    const pending = new Set(this.#diverts.map(({ block }) => block));
+    // Of messages on their way behind it, also by a statement that is under way.
+    const diverts = [...this.#diverts, ...(this.#work?.diverts ?? [])];
+    const pending = new Set(diverts.map(({ block }) => block));
     for (const block of free) if (!pending.has(block)) this.blocks.delete(block);
   }
 

@@ -39,3 +39,4 @@ export const publisherContract = (fixture: () => PublisherContractFixture): Cont
       },
     }),
   );
+export { outboxStoreContract, type OutboxStoreFixture } from './store-contract.js';

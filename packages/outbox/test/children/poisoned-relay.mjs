@@ -1,16 +1,14 @@
 // A relay alone in a process that dies when it reads, or publishes, a message whose type is "poison".
 import 'reflect-metadata';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';
-import pg from 'pg';
+import { storeAt } from './store-at.mjs';
 
 const { TEST_DATABASE, TEST_BROKER, DIES_AT } = process.env;
 
-const pool = new pg.Pool({ connectionString: TEST_DATABASE });
-pool.on('error', () => {});
-const store = new PostgresOutboxStore({ database: pool });
+const { pool, store } = storeAt(TEST_DATABASE);
 const publisher = new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) });
 
 const dieOf = (types) => {
@@ -30,8 +28,7 @@ if (DIES_AT === 'reading') {
 } else {
   const original = publisher.publishEach.bind(publisher);
   publisher.publishEach = (messages, told) => {
-    void dieOf(messages.map(({ type }) => type));
-    original(messages, told);
+    if (!dieOf(messages.map(({ type }) => type))) original(messages, told);
   };
 }
 

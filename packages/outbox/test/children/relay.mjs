@@ -1,16 +1,14 @@
 // A relay alone in a process. With POINT ("before remove") and COUNT it kills itself at that step.
 import 'reflect-metadata';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';
-import pg from 'pg';
+import { storeAt } from './store-at.mjs';
 
 const { TEST_DATABASE, TEST_BROKER, POINT, COUNT, WINDOW, LEASE } = process.env;
 
-const pool = new pg.Pool({ connectionString: TEST_DATABASE });
-pool.on('error', () => {});
-const store = new PostgresOutboxStore({ database: pool });
+const { pool, store } = storeAt(TEST_DATABASE);
 const publisher = new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) });
 
 const [when, step] = (POINT ?? '').split(' ');

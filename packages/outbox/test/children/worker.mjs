@@ -1,14 +1,13 @@
 // A worker that nothing but its relay keeps alive. With HANG its broker never answers.
 import 'reflect-metadata';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';
-import pg from 'pg';
+import { storeAt } from './store-at.mjs';
 
 const { TEST_DATABASE, TEST_BROKER, HANG, STOP_TIMEOUT } = process.env;
 
-const pool = new pg.Pool({ connectionString: TEST_DATABASE, allowExitOnIdle: true });
 const hanging = {
   publish: () => {
     console.log('published to nobody');
@@ -20,7 +19,7 @@ class AppModule {}
 Module({
   imports: [
     OutboxModule.forRoot({
-      store: new PostgresOutboxStore({ database: pool }),
+      store: storeAt(TEST_DATABASE).store,
       publisher: HANG ? hanging : new RabbitMqPublisher({ connect: () => connect(TEST_BROKER) }),
       relay: { mode: 'worker', stopTimeout: STOP_TIMEOUT, pollInterval: '300ms' },
     }),

@@ -1,18 +1,19 @@
-import { freePort, startPrivate, testBroker, testDatabase } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { freePort, startPrivate, testBroker } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { connect } from 'amqplib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor, doctorText } from '../support/findings.js';
 import { openOutboxApp, type OutboxAppOptions } from '../support/outbox-app.js';
+import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 describe('the doctor, of failures', () => {
-  let database: TestDatabase;
+  let database: PostgresOutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await onPostgres();
   });
 
   const opened = (options: OutboxAppOptions = {}) =>

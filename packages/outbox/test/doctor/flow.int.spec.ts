@@ -1,22 +1,23 @@
-import { testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { PostgresOutboxStore } from '@acme/nest-outbox';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor, doctorText } from '../support/findings.js';
 import { openOutboxApp } from '../support/outbox-app.js';
 import { declareQueue } from '../support/queues.js';
+import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 const HOUR = 3_600_000;
 
 describe('the doctor', () => {
-  let database: TestDatabase;
+  let database: PostgresOutboxDatabase;
   let broker: TestBroker;
   let store: PostgresOutboxStore;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await onPostgres();
     store = new PostgresOutboxStore({ database: database.pool });
   });
 

@@ -1,13 +1,6 @@
 import 'reflect-metadata';
-import {
-  openApp,
-  openContext,
-  tcpProxy,
-  testBroker,
-  testDatabase,
-  waitFor,
-} from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { openApp, openContext, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import {
   getOutboxHealthToken,
   getOutboxToken,
@@ -26,6 +19,7 @@ import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminu
 import { connect } from 'amqplib';
 import pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 let limits: OutboxHealthOptions = {};
 
@@ -44,13 +38,13 @@ class HealthController {
 }
 
 describe('health, as Terminus tells it', () => {
-  let database: TestDatabase;
+  let database: PostgresOutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await onPostgres();
     limits = {};
   });
 

@@ -1,12 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { spawnChild, tcpProxy, testBroker, testDatabase, waitFor } from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { spawnChild, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { OutboxEvents, PostgresOutboxStore, type OutboxActivity } from '@acme/nest-outbox';
 import pg from 'pg';
 import { map } from 'rxjs';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, type OutboxAppOptions } from '../support/outbox-app.js';
 import { declareQueue } from '../support/queues.js';
+import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 /** Some types share an interface. */
 type EventOf<Type, Event = OutboxActivity> = Event extends OutboxActivity
@@ -16,13 +17,13 @@ type EventOf<Type, Event = OutboxActivity> = Event extends OutboxActivity
   : never;
 
 describe('the events of an outbox', () => {
-  let database: TestDatabase;
+  let database: PostgresOutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await testDatabase();
+    database = await onPostgres();
   });
 
   const open = async (options: OutboxAppOptions = {}) => {

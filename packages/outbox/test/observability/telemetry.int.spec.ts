@@ -1,13 +1,6 @@
 import 'reflect-metadata';
-import {
-  openApp,
-  openContext,
-  tcpProxy,
-  testBroker,
-  testDatabase,
-  waitFor,
-} from '@acme/internal-testing';
-import type { TestBroker, TestDatabase } from '@acme/internal-testing';
+import { openApp, openContext, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
+import type { TestBroker } from '@acme/internal-testing';
 import { Publisher, type OutboundMessage } from '@acme/nest-message-context';
 import {
   getOutboxToken,
@@ -28,15 +21,16 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { openOutboxApp } from '../support/outbox-app.js';
 import { declareQueue, takeAll } from '../support/queues.js';
 import { Otel } from '../support/otel.js';
+import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
-let database: TestDatabase;
+let database: PostgresOutboxDatabase;
 let broker: TestBroker;
 let otel: Otel;
 beforeAll(async () => {
   broker = await testBroker();
 });
 beforeEach(async () => {
-  database = await testDatabase();
+  database = await onPostgres();
   otel = new Otel();
 });
 afterEach(() => {
@@ -399,8 +393,8 @@ describe('metrics', () => {
   });
 
   it('tell several outboxes of one application apart', async () => {
-    const other = await testDatabase();
-    const options = (pool: TestDatabase['pool']) => ({
+    const other = await onPostgres();
+    const options = (pool: PostgresOutboxDatabase['pool']) => ({
       store: new PostgresOutboxStore({ database: pool }),
       publisher: new RabbitMqPublisher({ connect: () => connect(broker.url) }),
       transactions: false as const,

@@ -1,36 +1,36 @@
 import 'reflect-metadata';
-import { openContext, type TestBroker, type TestDatabase } from '@acme/internal-testing';
+import { openContext, type TestBroker } from '@acme/internal-testing';
 import {
   Outbox,
   OutboxAdmin,
   OutboxModule,
   OutboxRelay,
-  PostgresOutboxStore,
   RabbitMqPublisher,
   type OutboxModuleOptions,
+  type OutboxStore,
 } from '@acme/nest-outbox';
-import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import { TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';
-import type { PoolClient } from 'pg';
+import type { OutboxDatabase } from './outbox-database.js';
 
 export interface OutboxAppOptions extends Omit<Partial<OutboxModuleOptions>, 'store'> {
-  readonly store?: PostgresOutboxStore;
+  readonly store?: OutboxStore;
   /** Where the publisher connects; the broker's own address by default. */
   readonly amqpUrl?: string;
 }
 
-/** A Nest application with transactions on `pg`, and an outbox that publishes to the test's broker. */
+/** A Nest application with transactions on the database, and an outbox that publishes to the test's broker. */
 export async function openOutboxApp(
-  database: TestDatabase,
+  database: OutboxDatabase,
   broker: TestBroker,
   { amqpUrl = broker.url, ...options }: OutboxAppOptions = {},
 ) {
   @Module({
     imports: [
-      TransactionModule.forRoot({ adapter: fromPg(database.pool) }),
+      TransactionModule.forRoot({ adapter: database.adapter }),
       OutboxModule.forRoot({
-        store: new PostgresOutboxStore({ database: database.pool }),
+        store: database.store(),
         publisher: new RabbitMqPublisher({ connect: () => connect(amqpUrl) }),
         ...options,
       }),
@@ -43,16 +43,21 @@ export async function openOutboxApp(
     outbox: opened.app.get(Outbox),
     relay: opened.app.get(OutboxRelay),
     admin: opened.app.get(OutboxAdmin),
-    transactions: opened.app.get<Transactions<PoolClient>>(Transactions),
+    transactions: opened.app.get<Transactions<Queryable>>(Transactions),
   };
 }
 
+/** A handle of either driver, as far as both agree. */
+export interface Queryable {
+  query(sql: string): Promise<unknown>;
+}
+
 /** How many rows each table of the outbox has. */
-export async function outboxRows(database: TestDatabase) {
-  const { rows } = await database.pool.query<{ pending: number; waiting: number; parked: number }>(
-    `select (select count(*)::int from outbox_messages) as pending,
-            (select count(*)::int from outbox_waiting) as waiting,
-            (select count(*)::int from outbox_parked) as parked`,
+export async function outboxRows(database: OutboxDatabase) {
+  const [row] = await database.query<{ pending: number; waiting: number; parked: number }>(
+    `select (select cast(count(*) as int) from outbox_messages) as pending,
+            (select cast(count(*) as int) from outbox_waiting) as waiting,
+            (select cast(count(*) as int) from outbox_parked) as parked`,
   );
-  return rows[0];
+  return row;
 }

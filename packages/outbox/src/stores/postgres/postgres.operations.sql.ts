@@ -66,8 +66,10 @@ back as (
 ),
 due as (
   insert into ${t('outbox_blocks')} (block, lane, available_at)
-  select distinct ${BLOCK}, lane, clock_timestamp()
+  select ${BLOCK}, min(lane), clock_timestamp()
   from gone
+  group by 1
+  order by 1
   on conflict (block) do update set available_at = excluded.available_at
 )
 select count(*)::integer as count
@@ -76,11 +78,18 @@ from gone`;
 /** A block without a time waits for the message that is thrown away here. */
 export const discard = (t: TableName): string => `
 with ${taken(t)},
+endless as materialized (
+  select b.block
+  from ${t('outbox_blocks')} b
+  where b.block in (select ${BLOCK} from gone) and b.available_at = 'infinity'
+  order by b.block
+  for update
+),
 due as (
   update ${t('outbox_blocks')} b
   set available_at = clock_timestamp()
-  from (select distinct ${BLOCK} as block from gone) g
-  where b.block = g.block and b.available_at = 'infinity'
+  from endless
+  where b.block = endless.block
 )
 select count(*)::integer as count
 from gone`;

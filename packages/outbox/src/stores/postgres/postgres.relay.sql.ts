@@ -74,7 +74,11 @@ insert into ${t('outbox_published')} (${MOVED})
 select ${MOVED}
 from gone`;
 
-/** Moves messages to the waiting ones. A block that is there already keeps its time. */
+/**
+ * Moves messages to the waiting ones. A block that is there already keeps its time, and is written all the same: `unblock`
+ * has to see that it is not what it was. Blocks are locked in the order of their names, here as everywhere, so that nobody
+ * waits in a circle.
+ */
 export const divertMessages = (t: TableName): string => `
 with ${held(t, '$3', '$4')},
 moved as (
@@ -88,10 +92,12 @@ kept as (
   select ${MOVED}, block, 0, 0, '[]'
   from moved
 )
-insert into ${t('outbox_blocks')} (block, lane, available_at)
-select distinct block, lane, clock_timestamp()
+insert into ${t('outbox_blocks')} as b (block, lane, available_at)
+select block, min(lane), clock_timestamp()
 from moved
-on conflict (block) do nothing`;
+group by block
+order by block
+on conflict (block) do update set available_at = b.available_at`;
 
 /** The failed message of each block moves to the waiting ones, and the block gets its time. */
 export const holdPending = (t: TableName): string => `
@@ -111,6 +117,7 @@ kept as (
 insert into ${t('outbox_blocks')} (block, lane, available_at)
 select block, lane, clock_timestamp() + delay_ms * interval '1 millisecond'
 from moved
+order by block
 on conflict (block) do update set available_at = excluded.available_at`;
 
 export const holdWaiting = (t: TableName): string => `
@@ -122,11 +129,18 @@ failed as (
     as v(seq, block, attempts, tries, history, delay_ms)
   where w.seq = v.seq and w.lane = any(array(select lane from held))
   returning w.block, v.delay_ms
+),
+locked as materialized (
+  select b.block, f.delay_ms
+  from failed f
+  join ${t('outbox_blocks')} b on b.block = f.block
+  order by b.block
+  for update of b
 )
 update ${t('outbox_blocks')} b
-set available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond'
-from failed f
-where b.block = f.block`;
+set available_at = clock_timestamp() + l.delay_ms * interval '1 millisecond'
+from locked l
+where b.block = l.block`;
 
 /** A block without an end is one that waits for its parked message to be redriven. */
 export const parkMessages = (t: TableName, table: string, blockKey: boolean): string => `
@@ -143,27 +157,48 @@ from gone`;
 
 const blockedKeys = (t: TableName): string => `blocked as (
   insert into ${t('outbox_blocks')} (block, lane, available_at)
-  select distinct ${BLOCK}, lane, 'infinity'::timestamptz
+  select ${BLOCK}, min(lane), 'infinity'::timestamptz
   from gone
   where key is not null
+  group by 1
+  order by 1
   on conflict (block) do update set available_at = excluded.available_at
 )`;
 
+/**
+ * What a message has moved behind meanwhile is not freed: whoever moves one writes the block, and then it is another version
+ * than the one that was seen without messages. To look again would not do: a statement sees what was there when it began.
+ */
 export const unblock = (t: TableName): string => `
-with ${held(t, '$2', '$3')}
+with ${held(t, '$2', '$3')},
+seen as materialized (
+  select b.block, b.xmin as version
+  from ${t('outbox_blocks')} b
+  where b.block = any($1::text[])
+    and b.lane = any(array(select lane from held))
+    and b.available_at < 'infinity'
+    and not exists (select from ${t('outbox_waiting')} w where w.block = b.block)
+),
+free as materialized (
+  select b.block
+  from seen
+  join ${t('outbox_blocks')} b on b.block = seen.block and b.xmin = seen.version
+  order by b.block
+  for update of b
+)
 delete from ${t('outbox_blocks')} b
-where b.block = any($1::text[])
-  and b.lane = any(array(select lane from held))
-  and b.available_at < 'infinity'
-  and not exists (select from ${t('outbox_waiting')} w where w.block = b.block)
+using free
+where b.block = free.block
 returning b.block`;
 
 export const heal = (t: TableName): string => `
 insert into ${t('outbox_blocks')} (block, lane, available_at)
-select distinct w.block, w.lane, clock_timestamp()
+select w.block, min(w.lane), clock_timestamp()
 from ${t('outbox_waiting')} w
 where w.lane = any($1::integer[])
   and not exists (select from ${t('outbox_blocks')} b where b.block = w.block)
+group by w.block
+order by w.block
 on conflict (block) do nothing`;
 
 const ENTRY = 'm.lane, m.seq, m.key, m.message_id, m.type';

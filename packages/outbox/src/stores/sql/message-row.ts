@@ -8,7 +8,7 @@ import type {
 import type { FailureRecord } from '../../core/settle-plan.js';
 
 /** What libraries make of a bigint. */
-type Bigint = string | number | bigint;
+export type Bigint = string | number | bigint;
 
 /** What the statements select of a stored message. */
 export interface EntryRow {
@@ -74,7 +74,7 @@ export function fromRow(
     sequence: sequenceOf(row),
     messageId: row.message_id,
     type: row.type,
-    addedAt: row.age_ms === undefined ? undefined : askedAt - row.age_ms,
+    addedAt: row.age_ms === undefined ? undefined : askedAt - Number(row.age_ms),
     key: row.key,
     exchange: row.exchange,
     routingKey: row.routing_key,

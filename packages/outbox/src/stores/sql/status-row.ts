@@ -1,20 +1,31 @@
 import type { OutboxStatus } from '../../contracts/messages.js';
+import type { Bigint } from './message-row.js';
 
 /** As the statements select it. */
 export interface StatusRow {
-  readonly pending: number;
-  readonly oldest_age_ms: number;
-  readonly delayed: number;
-  readonly waiting: number;
-  readonly blocked: number;
-  readonly parked: number;
-  readonly published: number;
-  readonly lanes: number;
-  readonly held_lanes: number;
-  readonly relays: number;
+  readonly pending: Bigint;
+  readonly oldest_age_ms: Bigint;
+  readonly delayed: Bigint;
+  readonly waiting: Bigint;
+  readonly blocked: Bigint;
+  readonly parked: Bigint;
+  readonly published: Bigint;
+  readonly lanes: Bigint;
+  readonly held_lanes: Bigint;
+  readonly relays: Bigint;
 }
 
 export function statusFromRow(row: StatusRow): OutboxStatus {
-  const { oldest_age_ms, held_lanes, ...counts } = row;
-  return { ...counts, oldestAgeMs: Number(oldest_age_ms), heldLanes: held_lanes };
+  return {
+    pending: Number(row.pending),
+    oldestAgeMs: Number(row.oldest_age_ms),
+    delayed: Number(row.delayed),
+    waiting: Number(row.waiting),
+    blocked: Number(row.blocked),
+    parked: Number(row.parked),
+    published: Number(row.published),
+    lanes: Number(row.lanes),
+    heldLanes: Number(row.held_lanes),
+    relays: Number(row.relays),
+  };
 }

@@ -1,7 +1,7 @@
 import { testDatabase, waitFor, type TestDatabase } from '@acme/internal-testing';
 import { OutboxSchemaError, PostgresOutboxStore } from '@acme/nest-outbox';
 import { sqlOf } from '@acme/nest-transaction';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 describe('PostgresOutboxStore', () => {
   let database: TestDatabase;
@@ -167,6 +167,73 @@ describe('PostgresOutboxStore', () => {
       await late;
       await expect(one.readBlocks([0])).resolves.toEqual([]);
       await expect(one.readPending([0], [], 10)).resolves.toHaveLength(1);
+    });
+  });
+
+  describe('while a message moves behind a block that has none left', () => {
+    it.each(['divert', 'holdBack', 'redrive'] as const)(
+      'by %s, the block is not freed: also where that began to look before',
+      async (change) => {
+        const one = store();
+        await one.prepare(1);
+        const held = await one.claim('a', [], 1, 60_000);
+        await database.pool.query(
+          `insert into outbox_messages (lane, message_id, type, key, occurred_at, payload)
+           select 0, n, 'x', 'k', now(), '{}' from generate_series(1, 2) n`,
+        );
+        const [first, second] = await one.readPending([0], [], 10);
+        const entry = { row: second!, attempts: 1, tries: 1, history: [], delayMs: 0 };
+        await one.divert([first!], held);
+        await one.remove('waiting', [first!.seq], held, false);
+        if (change === 'redrive') {
+          const reason = { code: 'X', message: 'x' };
+          await one.park('pending', [{ ...entry, reason }], held, false);
+        }
+        const client = await database.pool.connect();
+        onTestFinished(() => client.release());
+        await client.query('begin');
+        const { rows } = await client.query('select pg_backend_pid() as pid');
+        const mover = store({ database: sqlOf(client) });
+        if (change === 'divert') await mover.divert([second!], held);
+        else if (change === 'holdBack') await mover.holdBack('pending', [entry], held);
+        else await mover.operations.redrive({}, 10);
+        const freed = one.unblock([first!.block], held);
+        await waitFor(async () => {
+          const { rowCount } = await database.pool.query(
+            'select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))',
+            [rows[0].pid],
+          );
+          return rowCount === 1;
+        });
+        await client.query('commit');
+        await expect(freed).resolves.toEqual([]);
+        const { messages } = await one.readWaiting([0], [], 10);
+        expect(messages.map(({ seq }) => seq)).toEqual([second!.seq]);
+      },
+    );
+
+    it('by divert, it waits with a block of its own where the old one was freed before', async () => {
+      const one = store();
+      await one.prepare(1);
+      const held = await one.claim('a', [], 1, 60_000);
+      await database.pool.query(
+        `insert into outbox_messages (lane, message_id, type, key, occurred_at, payload) values (0, 'm', 'x', 'k', now(), '{}')`,
+      );
+      await database.pool.query(
+        "insert into outbox_blocks (block, lane, available_at) values ('=k', 0, now())",
+      );
+      const rows = await one.readPending([0], [], 10);
+      const client = await database.pool.connect();
+      onTestFinished(() => client.release());
+      await client.query('begin');
+      const freed = await store({ database: sqlOf(client) }).unblock(['=k'], held);
+      expect(freed).toEqual(['=k']);
+      const diverted = one.divert(rows, held);
+      await client.query('select pg_sleep(0.05)');
+      await client.query('commit');
+      await diverted;
+      const { messages } = await one.readWaiting([0], [], 10);
+      expect(messages).toHaveLength(1);
     });
   });
 });

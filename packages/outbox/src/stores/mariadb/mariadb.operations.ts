@@ -1,0 +1,71 @@
+import type {
+  OutboxStatus,
+  ParkedFilter,
+  ParkedMessage,
+  PublishedFilter,
+  PublishedMessage,
+} from '../../contracts/messages.js';
+import type { OutboxOperations } from '../../contracts/outbox-store.js';
+import {
+  parkedFromRow,
+  publishedFromRow,
+  type MessageRow,
+  type ParkedRow,
+} from '../sql/message-row.js';
+import { statusFromRow, type StatusRow } from '../sql/status-row.js';
+import type { TableName } from '../sql/tables.js';
+import type { MariaDbDatabase } from './mariadb.database.js';
+import * as statements from './mariadb.operations.sql.js';
+import { json } from './mariadb.text.js';
+
+export class MariaDbOutboxOperations implements OutboxOperations {
+  constructor(
+    private readonly database: MariaDbDatabase,
+    private readonly t: TableName,
+    readonly add: OutboxOperations['add'],
+  ) {}
+
+  async status(): Promise<OutboxStatus> {
+    const [row] = await this.database.rows<StatusRow>(statements.status(this.t));
+    return statusFromRow(row as StatusRow);
+  }
+
+  async parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]> {
+    const statement = statements.parked(this.t, Math.floor(limit));
+    const rows = await this.database.rows<ParkedRow>(statement, chosen(filter));
+    return rows.map(parkedFromRow);
+  }
+
+  redrive(filter: ParkedFilter, limit: number): Promise<number> {
+    return this.counted(statements.redrive(this.t, Math.floor(limit)), chosen(filter));
+  }
+
+  discard(filter: ParkedFilter, limit: number): Promise<number> {
+    return this.counted(statements.discard(this.t, Math.floor(limit)), chosen(filter));
+  }
+
+  async published(
+    { type, key, from, to }: PublishedFilter,
+    afterSeq: number | undefined,
+    limit: number,
+  ): Promise<PublishedMessage[]> {
+    const rows = await this.database.rows<MessageRow>(
+      statements.readPublished(this.t, Math.floor(limit)),
+      [type, key, from, to, afterSeq].map((value) => value ?? null),
+    );
+    return rows.map(publishedFromRow);
+  }
+
+  purge(olderThanMs: number, limit: number): Promise<number> {
+    return this.counted(statements.purge(this.t, Math.floor(limit)), [olderThanMs]);
+  }
+
+  private async counted(statement: string, params: readonly unknown[]): Promise<number> {
+    const [row] = await this.database.rows<{ count: unknown }>(statement, params);
+    return Number(row?.count ?? 0);
+  }
+}
+
+function chosen({ messageIds, type, key, reason }: ParkedFilter): unknown[] {
+  return [messageIds && json(messageIds), type, key, reason].map((value) => value ?? null);
+}
