@@ -1,20 +1,7 @@
-import {
-  startPrivate,
-  tcpProxy,
-  testBroker,
-  waitFor,
-  type TestBroker,
-} from '@acme/internal-testing';
-import { RabbitMqPublisher } from '@acme/nest-outbox';
-import { connect } from 'amqplib';
+import { tcpProxy, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
-import {
-  onPostgres,
-  OUTBOX_DATABASES,
-  parsed,
-  type OutboxDatabase,
-} from './support/outbox-database.js';
+import { OUTBOX_DATABASES, parsed, type OutboxDatabase } from './support/outbox-database.js';
 import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
 
 const keyed = (type: string, count: number, keys: number, from = 0) =>
@@ -278,30 +265,3 @@ describe.each(OUTBOX_DATABASES)('the relay, on %s', (_, open) => {
     expect(rows[0]).toEqual({ leased: 0, relays: 0, pending: 2_000 - published });
   });
 });
-
-it('the relay publishes again after a restart of the broker', async () => {
-  const [database, broker] = await Promise.all([onPostgres(), testBroker()]);
-  const server = await startPrivate('rabbitmq');
-  const url = server.url;
-  const admin = await connect(url);
-  admin.on('error', () => {});
-  await (await admin.createChannel()).assertQueue('q', { durable: true });
-  await admin.close();
-  const { outbox, transactions, close } = await openOutboxApp(database, broker, {
-    publisher: new RabbitMqPublisher({ connect: () => connect(url) }),
-  });
-  await transactions.run(() => outbox.add(keyed('q', 10, 2)));
-  await emptied(database);
-  await server.halt();
-  await transactions.run(() => outbox.add(keyed('q', 10, 2, 10)));
-  await server.restart();
-  await emptied(database);
-  const look = await connect(url);
-  look.on('error', () => {});
-  const { messageCount } = await (await look.createChannel()).checkQueue('q');
-  expect(messageCount).toBeGreaterThanOrEqual(20);
-  await look.close();
-  await close();
-  await server.stop();
-  // It starts a server twice, which takes long on a busy machine.
-}, 150_000);

@@ -280,6 +280,8 @@ export class RelayEngine {
   async #probe(): Promise<number> {
     const wait = this.#breaker.retryAt - performance.now();
     if (wait > 0) return wait;
+    // What a step has read that was under way when the breaker opened: nothing but a probe leaves while it is open.
+    if (this.#book.queued > 0) this.#drop();
     if (!this.isIdle) return Infinity;
     // By turns: one that can never be answered must not be the only one that asks.
     if (!this.#trial.isOver && this.#breaker.failedProbes % 2 === 0) return this.#trial.run();

@@ -118,9 +118,11 @@ export class Settler {
     this.#work ??= this.#nextWork();
     const { plan, diverts } = this.#work;
     const held = this.proofs();
+    // What has failed moves before what was read behind it: in between this process may end, and the next one must not find
+    // only the latter among those that wait.
     await this.#holdBack(plan.heldBack, held);
-    if (diverts.length > 0) await this.#db(this.store.divert(diverts, held));
     await this.#park(plan.parked, held);
+    if (diverts.length > 0) await this.#db(this.store.divert(diverts, held));
     await this.#remove('pending', plan.confirmed, held);
     await this.#remove('waiting', plan.confirmed, held);
     await this.#unblock([...plan.confirmed, ...plan.parked.map(({ row }) => row)], held);

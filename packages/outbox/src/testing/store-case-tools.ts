@@ -57,7 +57,7 @@ export async function takeOver(store: OutboxStore, relay: string): Promise<HeldL
 }
 
 /** It is measured anew with each read. */
-const ageless = ({ addedAt: _, ...message }: StoredMessage): StoredMessage => message;
+const ageless = ({ addedAt: _addedAt, ...message }: StoredMessage): StoredMessage => message;
 
 export const pending = async (store: OutboxStore): Promise<StoredMessage[]> =>
   (await store.readPending(allLanes(store), [], 20_000)).map(ageless);

@@ -74,4 +74,33 @@ describe('while the broker does not answer', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     await stopping;
   });
+
+  it('what was read by a look that began before does not keep the relay from asking', async () => {
+    const publisher = new HeldPublisher();
+    let looking = Promise.resolve();
+    let goOn = (): void => {};
+    const promote = () => looking.then(() => ({ moved: 0, nextInMs: undefined }));
+    const store = storeOf(
+      [1, 2, 3].map((seq) => stored(seq)),
+      { promote },
+    );
+    const relay = relayOf(store, publisher, { window: 2 });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(100);
+    looking = new Promise((done) => (goOn = done));
+    await vi.advanceTimersByTimeAsync(200);
+    publisher.answer(0, 'unknown');
+    publisher.answer(1, 'unknown');
+    // Long enough to settle it. Only then does the look read messages.
+    await vi.advanceTimersByTimeAsync(100);
+    goOn();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(publisher.published).toEqual(['m1', 'm2', 'm1']);
+    publisher.answer(2, 'confirmed');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(publisher.published).toHaveLength(5);
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await stopping;
+  });
 });

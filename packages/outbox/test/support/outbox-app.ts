@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { openContext, type TestBroker } from '@acme/internal-testing';
+import { openContext, type TestBroker, type TestDatabase } from '@acme/internal-testing';
 import {
   Outbox,
   OutboxAdmin,
@@ -12,7 +12,7 @@ import {
 import { TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';
-import type { OutboxDatabase } from './outbox-database.js';
+import { postgresAt, type OutboxDatabase } from './outbox-database.js';
 
 export interface OutboxAppOptions extends Omit<Partial<OutboxModuleOptions>, 'store'> {
   readonly store?: OutboxStore;
@@ -22,15 +22,16 @@ export interface OutboxAppOptions extends Omit<Partial<OutboxModuleOptions>, 'st
 
 /** A Nest application with transactions on the database, and an outbox that publishes to the test's broker. */
 export async function openOutboxApp(
-  database: OutboxDatabase,
-  broker: TestBroker,
+  database: TestDatabase | OutboxDatabase,
+  broker: Pick<TestBroker, 'url'>,
   { amqpUrl = broker.url, ...options }: OutboxAppOptions = {},
 ) {
+  const { adapter, store } = outboxDatabase(database);
   @Module({
     imports: [
-      TransactionModule.forRoot({ adapter: database.adapter }),
+      TransactionModule.forRoot({ adapter }),
       OutboxModule.forRoot({
-        store: database.store(),
+        store: store(),
         publisher: new RabbitMqPublisher({ connect: () => connect(amqpUrl) }),
         ...options,
       }),
@@ -53,11 +54,18 @@ export interface Queryable {
 }
 
 /** How many rows each table of the outbox has. */
-export async function outboxRows(database: OutboxDatabase) {
-  const [row] = await database.query<{ pending: number; waiting: number; parked: number }>(
+export async function outboxRows(database: TestDatabase | OutboxDatabase) {
+  const [row] = await outboxDatabase(database).query<{
+    pending: number;
+    waiting: number;
+    parked: number;
+  }>(
     `select (select cast(count(*) as int) from outbox_messages) as pending,
             (select cast(count(*) as int) from outbox_waiting) as waiting,
             (select cast(count(*) as int) from outbox_parked) as parked`,
   );
   return row;
 }
+
+const outboxDatabase = (database: TestDatabase | OutboxDatabase): OutboxDatabase =>
+  'adapter' in database ? database : postgresAt(database.url, database.pool);

@@ -3,7 +3,7 @@ import type { ConsumeMessage, Message, Options } from 'amqplib';
 
 /** Declares a queue; messages reach it through the default exchange, with its name as the routing key. */
 export async function declareQueue(
-  broker: TestBroker,
+  broker: Pick<TestBroker, 'channel' | 'name'>,
   name: string,
   options: Options.AssertQueue = {},
 ): Promise<string> {
@@ -15,7 +15,10 @@ export async function declareQueue(
 }
 
 /** Takes what is ready in a queue. By subscribing: asking for each message is a round trip. */
-export async function takeAll(broker: TestBroker, queue: string): Promise<ConsumeMessage[]> {
+export async function takeAll(
+  broker: Pick<TestBroker, 'channel' | 'queue'>,
+  queue: string,
+): Promise<ConsumeMessage[]> {
   const expected = (await broker.queue(queue))?.messages ?? 0;
   const channel = await broker.channel();
   const taken: ConsumeMessage[] = [];

@@ -44,20 +44,26 @@ const entering = (t: TableName, rules: EntryRules): string => {
   ${enter(t, rules, now)};`;
 };
 
-/** Moves what is due, and tells when the next one is. Both by the index on (available_at, seq). */
+/**
+ * Moves what is due, and tells when the next one is. Both by the index on (available_at, seq). One relay at a time, by a lock on
+ * the first version of the tables: of two, each with a part of a key's messages, the one with the later part could be the first
+ * to number them. The other finds nothing.
+ */
 export const promoteDelayed = (t: TableName, rules: EntryRules, limit: number): string => {
   const due = `(select p.place, m.* from ${pickedOf(t, 'outbox_delayed')}) n`;
   return transaction(
     `declare began datetime(6) default ${NOW};
+  declare mine integer;
   ${PICKING}`,
-    `${pick(
-      `
+    `select version into mine from ${t('outbox_schema')} where version = 1 for update skip locked;
+  ${pick(
+    `
     select seq
     from ${t('outbox_delayed')} force index (outbox_delayed_due)
-    where available_at <= began
+    where available_at <= began and mine is not null
     order by available_at, seq`,
-      limit,
-    )}
+    limit,
+  )}
   if count > 0 then${orderedBy(t, rules, due)}
     ${enter(t, rules, due)};
     delete m

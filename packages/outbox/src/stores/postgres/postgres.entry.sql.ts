@@ -23,12 +23,16 @@ with n as materialized (
 )${followedBy(delayed ? later(t) : '', ordered(t, rules))}
 ${enter(t, rules)}`;
 
-/** Moves what is due, and tells when the next one is. Both by the index on (available_at, seq). */
+/**
+ * Moves what is due, and tells when the next one is. Both by the index on (available_at, seq). One relay at a time: of two, each
+ * with a part of a key's messages, the one with the later part could be the first to number them. The other finds nothing.
+ */
 export const promoteDelayed = (t: TableName, rules: EntryRules): string => `
 with due as materialized (
   select seq
   from ${t('outbox_delayed')}
   where available_at <= clock_timestamp()
+    and (select pg_try_advisory_xact_lock(${PROMOTE_LOCK}, '${t('outbox_delayed')}'::regclass::oid::integer))
   order by available_at, seq
   limit $1
   for update skip locked
@@ -108,6 +112,9 @@ function enter(t: TableName, { sequence, strictOrder }: EntryRules): string {
   where n.available_at is null
   order by n.place`;
 }
+
+/** Keeps it apart from the locks of others: of `migrate`, and of whoever uses the number of a table. */
+const PROMOTE_LOCK = 0x6f75_7470; // "outp"
 
 /** Keeps our locks on keys apart from those of others. */
 const KEY_LOCK = 0x6f75_7462; // "outb"

@@ -1,0 +1,197 @@
+// Servers go down and come back, each a private instance, while services add and relays publish. What counts is what the tables
+// and the queue hold in the end. `CHAOS=full` kills the servers as well.
+import { startPrivate, waitFor, type PrivateServer } from '@acme/internal-testing';
+import { connect, type ChannelModel } from 'amqplib';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openOutboxApp, outboxRows } from './support/outbox-app.js';
+import { postgresAt, type OutboxDatabase } from './support/outbox-database.js';
+import { firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { emptied, FULL, spawnRelay, WINDOW } from './support/relays.js';
+
+const TIMEOUT = 240_000;
+const LONG = { deadlineMs: 100_000 };
+const lease = '2s';
+
+type Fault = (server: PrivateServer) => Promise<void>;
+
+const restarted: Fault = (server) => server.restart();
+const killed: Fault = async (server) => {
+  await server.kill('SIGKILL');
+  await server.restart();
+};
+
+/** What somebody sees who connects to the broker now: a connection from before a restart is dead. */
+async function look<T>(url: string, work: (connection: ChannelModel) => Promise<T>): Promise<T> {
+  const connection = await connect(url);
+  connection.on('error', () => {});
+  try {
+    return await work(connection);
+  } finally {
+    await connection.close().catch(() => {});
+  }
+}
+
+describe('while relays publish and services add', () => {
+  let postgres: PrivateServer;
+  let rabbitmq: PrivateServer;
+  let pool: pg.Pool;
+  let database: OutboxDatabase;
+  let queue: string;
+  let queues = 0;
+  beforeAll(async () => {
+    [postgres, rabbitmq] = await Promise.all([startPrivate('postgres'), startPrivate('rabbitmq')]);
+    pool = new pg.Pool({ connectionString: postgres.url, max: 6 });
+    pool.on('error', () => {});
+    database = postgresAt(postgres.url, pool);
+  }, TIMEOUT);
+  afterAll(() => pool.end());
+  beforeEach(async () => {
+    queue = `q${++queues}`;
+    await look(rabbitmq.url, async (connection) =>
+      (await connection.createChannel()).assertQueue(queue, { durable: true }),
+    );
+    await pool.query('drop table if exists orders');
+    await pool.query('create table orders (key text, n integer, primary key (key, n))');
+  });
+
+  const ready = () =>
+    look(
+      rabbitmq.url,
+      async (connection) =>
+        (await (await connection.createChannel()).checkQueue(queue)).messageCount,
+    );
+  const grows = async (by: number) => {
+    const before = await ready();
+    await waitFor(async () => (await ready()) >= before + by, {
+      ...LONG,
+      what: `${by} more messages in the queue`,
+    });
+  };
+
+  /** Four services that add one message with each order, and go on when something fails; up to a backlog of a thousand or so. */
+  const produce = async () => {
+    const { outbox, transactions, close } = await openOutboxApp(database, rabbitmq, {
+      relay: { mode: 'off' },
+    });
+    let stopped = false;
+    const isShort = async () => ((await outboxRows(database))?.pending ?? 0) < 1_000;
+    const order = (key: string, n: number) =>
+      transactions.run(async () => {
+        await transactions.sql().query('insert into orders (key, n) values ($1, $2)', [key, n]);
+        await outbox.add({ type: queue, key, payload: { key, n } });
+        if (n % 5 === 4) throw new Error('rolled back');
+      });
+    const produceOne = async (key: string): Promise<void> => {
+      for (let n = 0; !stopped; n += 1) {
+        const failed = await order(key, n).then(
+          () => false,
+          (error: Error) => error.message !== 'rolled back',
+        );
+        if (failed) await waitFor(() => pool.query('select 1'), LONG);
+        if (n % 50 === 0) await waitFor(async () => stopped || (await isShort()), LONG);
+      }
+    };
+    const running = Promise.all(['a', 'b', 'c', 'd'].map(produceOne));
+    return async () => {
+      stopped = true;
+      await running;
+      await close();
+    };
+  };
+
+  /** Exactly what was committed has arrived, in order; so many windows may have come twice. */
+  const complete = async (windows: number): Promise<void> => {
+    await emptied(database, LONG.deadlineMs);
+    await expect(outboxRows(database)).resolves.toEqual({ pending: 0, waiting: 0, parked: 0 });
+    const { rows } = await pool.query<{ id: string }>(`select key || n as id from orders`);
+    const arrived = await look(rabbitmq.url, (connection) =>
+      takeAll(
+        {
+          channel: () => connection.createChannel(),
+          queue: async () => ({ messages: await ready(), consumers: 0 }),
+        },
+        queue,
+      ),
+    );
+    const ids = firstOccurrences(arrived).map(({ content }) => {
+      const { key, n } = JSON.parse(content.toString()) as { key: string; n: number };
+      return `${key}${n}`;
+    });
+    expect(ids.toSorted()).toEqual(rows.map(({ id }) => id).toSorted());
+    expect(arrived.length - ids.length).toBeLessThanOrEqual(windows * WINDOW);
+    expect(orderViolations(arrived)).toEqual([]);
+  };
+
+  const running = async (publishTimeout?: string) => {
+    const options = { publishTimeout, retry: { attempts: 1 } };
+    const relays = [1, 2].map(() => spawnRelay(database, rabbitmq, { lease, options }));
+    const stop = await produce();
+    await grows(100);
+    return async () => {
+      await stop();
+      await emptied(database, LONG.deadlineMs);
+      for (const relay of relays)
+        await expect(relay.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+    };
+  };
+
+  const frozen: Fault = async (server) => {
+    await server.kill('SIGSTOP');
+    const until = performance.now() + 5_000;
+    await waitFor(() => performance.now() > until);
+    await server.kill('SIGCONT');
+  };
+
+  it.each<[string, Fault]>([
+    ['restarts', restarted],
+    ['freezes for longer than a lease', frozen],
+    ...(FULL ? [['is killed', killed] as [string, Fault]] : []),
+  ])(
+    'PostgreSQL %s: nothing is lost, or invented',
+    async (_, fault) => {
+      const stop = await running();
+      await fault(postgres);
+      await grows(100);
+      await stop();
+      await expect(complete(2)).resolves.toBeUndefined();
+    },
+    TIMEOUT,
+  );
+
+  it.each<[string, Fault]>([
+    ['restarts', restarted],
+    ...(FULL ? [['is killed', killed] as [string, Fault]] : []),
+  ])(
+    'RabbitMQ %s: nothing is lost, or blamed',
+    async (_, fault) => {
+      const stop = await running();
+      await fault(rabbitmq);
+      await grows(100);
+      await stop();
+      await expect(complete(2)).resolves.toBeUndefined();
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'RabbitMQ blocks publishers for want of memory: messages wait, none is blamed or lost',
+    async () => {
+      const stop = await running('1s');
+      await rabbitmq.control('set_vm_memory_high_watermark', '0.000001');
+      const before = await ready();
+      await waitFor(async () => ((await outboxRows(database))?.pending ?? 0) > 200, {
+        ...LONG,
+        what: 'a backlog',
+      });
+      // A few may have been on their way.
+      expect(await ready()).toBeLessThanOrEqual(before + 2 * WINDOW);
+      await expect(outboxRows(database)).resolves.toMatchObject({ waiting: 0, parked: 0 });
+      await rabbitmq.control('set_vm_memory_high_watermark', '0.4');
+      await grows(200);
+      await stop();
+      await expect(complete(4)).resolves.toBeUndefined();
+    },
+    TIMEOUT,
+  );
+});
