@@ -59,10 +59,8 @@ export { OutboxRelay, type RelayRun } from './relay/outbox-relay.js';
 export { PostgresOutboxStore } from './stores/postgres/postgres.store.js';
 export type { PostgresOutboxStoreOptions } from './stores/postgres/postgres.options.js';
 export type { PgListenerFactory, PgListenerLike } from './wakeup/pg-listener-like.js';
-export {
-  MariaDbOutboxStore,
-  type MariaDbOutboxStoreOptions,
-} from './stores/mariadb/mariadb.store.js';
+export { MariaDbOutboxStore } from './stores/mariadb/mariadb.store.js';
+export type { MariaDbOutboxStoreOptions } from './stores/mariadb/mariadb.options.js';
 export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,

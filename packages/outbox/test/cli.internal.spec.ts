@@ -17,7 +17,7 @@ describe('wrong usage', () => {
     [['status', ...url, '--schema', 'No Such'], /store\.schema: "No Such" is not a plain SQL name/],
     [['migrate', ...url, '--lanes', '0'], /--lanes: give a whole number from 1 to 1024/],
     [['sql', '--dialect', 'postgres', '--lanes', 'x'], /--lanes/],
-    [['sql', '--dialect', 'mysql'], /There are postgres/],
+    [['sql', '--dialect', 'oracle'], /There are postgres/],
     [['parked', ...url, '--limit', 'all'], /--limit: give a whole number/],
     [['parked', ...url, '--key', 'a', '--key', 'b'], /--key was given twice/],
     [['discard', ...url], /or --all of them/],

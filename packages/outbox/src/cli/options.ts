@@ -18,7 +18,7 @@ export const OPTIONS = {
     value: 'NAME',
     help: 'schema of the tables (the first of the search path)',
   },
-  dialect: { type: 'string', value: 'NAME', help: 'instead of --url: postgres' },
+  dialect: { type: 'string', value: 'NAME', help: 'instead of --url: postgres, mariadb' },
   lanes: { type: 'string', value: 'N', help: 'number of lanes of new tables (16)' },
   type: { type: 'string', value: 'NAME', help: 'messages of this type' },
   key: { type: 'string', value: 'TEXT', help: 'messages of this key' },

@@ -1,7 +1,11 @@
+const STEP_MS = 50;
+
 /** Which blocks of our lanes have failed and wait, as far as this process knows, and when to look at them next. */
 export class Blocks {
   readonly #lanes = new Map<string, number>();
   #lookAt = -Infinity;
+  /** When the retries are due that this process knows of, in steps: a few thousand at most, however many messages have failed. */
+  readonly #steps = new Set<number>();
 
   constructor(private readonly pollIntervalMs: number) {}
 
@@ -29,11 +33,19 @@ export class Blocks {
 
   /** One of them is due then. */
   dueIn(ms: number): void {
-    this.#lookAt = Math.min(this.#lookAt, performance.now() + ms);
+    const now = performance.now();
+    const step = Math.ceil((now + ms) / STEP_MS);
+    if (ms > 0) this.#steps.add(step);
+    this.#lookAt = Math.min(this.#lookAt, ms > 0 ? step * STEP_MS : now);
   }
 
   /** What was due has been read. Others, and other processes, may have made more: what is in the database counts. */
   looked(): void {
-    this.#lookAt = performance.now() + this.pollIntervalMs;
+    const now = performance.now();
+    this.#lookAt = now + this.pollIntervalMs;
+    for (const step of this.#steps) {
+      if (step * STEP_MS <= now) this.#steps.delete(step);
+      else this.#lookAt = Math.min(this.#lookAt, step * STEP_MS);
+    }
   }
 }

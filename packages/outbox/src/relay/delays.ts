@@ -31,6 +31,8 @@ export class Delays {
     const { batchSize, pollIntervalMs, leaseMs, rules } = this.settings;
     const wait = this.#lookAt - performance.now();
     if (wait > 0) return wait;
+    // What is added while the database is asked may be due sooner than what it answers.
+    this.#lookAt = performance.now() + pollIntervalMs;
     const { moved, nextInMs = Infinity } = await answerWithin(
       leaseMs,
       this.store.promote(batchSize, rules),
@@ -38,7 +40,7 @@ export class Delays {
     this.#lastMoved = moved;
     // Clocks run at different speeds: a millisecond too late is better than a look too early.
     const pause = this.isCaughtUp ? Math.min(pollIntervalMs, Math.ceil(nextInMs) + 1) : 0;
-    this.#lookAt = performance.now() + pause;
-    return pause;
+    this.dueIn(pause);
+    return Math.max(0, this.#lookAt - performance.now());
   }
 }

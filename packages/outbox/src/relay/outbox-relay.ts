@@ -142,6 +142,8 @@ export class OutboxRelay {
       const stop = this.#stopBy < Infinity || isDone(engine);
       if (stop && !draining) {
         draining = true;
+        // What is under way need not end: the broker or the database may be away.
+        this.#stopBy = Math.min(this.#stopBy, performance.now() + this.settings.stopTimeoutMs);
         engine.drain();
       }
       if (draining && (engine.isIdle || performance.now() >= this.#stopBy)) break;

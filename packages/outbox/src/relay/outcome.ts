@@ -31,8 +31,14 @@ export function toVerdict<Row>(row: Row, index: number, outcome: Outcome): Verdi
 function failureOf(error: unknown, code: string): Failure {
   const reason = (error as { reason?: unknown } | null | undefined)?.reason;
   const message = error instanceof Error ? error.message : inspect(error);
-  return { code: typeof reason === 'string' ? reason : code, message };
+  return { code: storable(typeof reason === 'string' ? reason : code), message: storable(message) };
 }
+
+/** Enough to see what it was. */
+const MAX_TEXT = 2_000;
+
+/** No database takes a NUL in a text: settling would fail with it for ever. */
+const storable = (text: string): string => text.replaceAll('\0', '\ufffd').slice(0, MAX_TEXT);
 
 /** Of a publisher that resolves with nothing. */
 export function noOutcome(): PublishOutcome {

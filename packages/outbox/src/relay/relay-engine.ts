@@ -116,7 +116,8 @@ export class RelayEngine {
 
   /** Whether the last look found nothing that could be published now. */
   get isCaughtUp(): boolean {
-    return this.#caughtUp && this.isIdle && this.#trial.isOver && this.#delays.isCaughtUp;
+    const nothingIsDue = this.#delays.isCaughtUp && this.#blocks.dueInMs > 0;
+    return this.#caughtUp && this.isIdle && this.#trial.isOver && nothingIsDue;
   }
 
   get isBrokerDown(): boolean {

@@ -192,11 +192,16 @@ export class Settler {
 
   /** Ends the waiting of blocks that have no message left. */
   async unblock(blocks: readonly string[], held = this.proofs()): Promise<void> {
+    // Of messages on their way behind it: those of a statement that ends meanwhile, and those that are read meanwhile.
+    const pending = this.#divertedBlocks();
     const free = await this.#db(this.store.unblock(blocks, held));
-    // Of messages on their way behind it, also by a statement that is under way.
-    const diverts = [...this.#diverts, ...(this.#work?.diverts ?? [])];
-    const pending = new Set(diverts.map(({ block }) => block));
+    for (const block of this.#divertedBlocks()) pending.add(block);
     for (const block of free) if (!pending.has(block)) this.blocks.delete(block);
+  }
+
+  #divertedBlocks(): Set<string> {
+    const diverts = [...this.#diverts, ...(this.#work?.diverts ?? [])];
+    return new Set(diverts.map(({ block }) => block));
   }
 
   #finish({ plan, diverts }: Work): void {

@@ -62,7 +62,7 @@ export function postgresAt(url: string, pool: pg.Pool): OutboxDatabase<pg.Pool> 
   };
 }
 
-async function onMariaDb(): Promise<OutboxDatabase<MysqlPool>> {
+export async function onMariaDb(): Promise<OutboxDatabase<MysqlPool>> {
   const { url, pool } = await testMariaDatabase();
   return {
     url,

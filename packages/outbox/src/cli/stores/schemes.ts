@@ -1,5 +1,6 @@
-import { openPostgres, type Drivers, type Schemes } from '@acme/nest-transaction/cli';
+import { openMariaDb, openPostgres, type Drivers, type Schemes } from '@acme/nest-transaction/cli';
 import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
+import { MariaDbOutboxStore } from '../../stores/mariadb/mariadb.store.js';
 import { PostgresOutboxStore } from '../../stores/postgres/postgres.store.js';
 import type { Values } from '../options.js';
 
@@ -32,12 +33,28 @@ const POSTGRES: Scheme = {
   unconnected: ({ schema }) =>
     new PostgresOutboxStore({
       schema,
-      database: {
-        dialect: 'postgres',
-        query: () => Promise.reject(new Error('This store has no database.')),
-      },
+      database: { dialect: 'postgres', query: noDatabase },
     }),
 };
 
+const MARIADB: Scheme = {
+  options: STORE_OPTIONS,
+
+  open(url, { schema }, drivers) {
+    const { database, close } = openMariaDb(url, drivers);
+    return { store: new MariaDbOutboxStore({ database, schema, migrate: false }), close };
+  },
+
+  unconnected: ({ schema }) =>
+    new MariaDbOutboxStore({ schema, database: { dialect: 'mysql', query: noDatabase } }),
+};
+
+const noDatabase = (): Promise<never> => Promise.reject(new Error('This store has no database.'));
+
 /** The whole of what `--url` may begin with. */
-export const SCHEMES: Schemes<Scheme> = { postgres: POSTGRES, postgresql: POSTGRES };
+export const SCHEMES: Schemes<Scheme> = {
+  postgres: POSTGRES,
+  postgresql: POSTGRES,
+  mariadb: MARIADB,
+  mysql: MARIADB,
+};

@@ -140,3 +140,7 @@ export const purge = (t: TableName, limit: number): string =>
   limit ${limit};
   select row_count() as count;`,
   );
+
+export const version = (t: TableName): string => `
+select coalesce(max(version), 0) as version
+from ${t('outbox_schema')}`;

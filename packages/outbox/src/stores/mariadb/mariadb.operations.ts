@@ -1,3 +1,4 @@
+import { mysqlErrnoOf } from '@acme/nest-transaction';
 import type {
   OutboxStatus,
   ParkedFilter,
@@ -5,7 +6,9 @@ import type {
   PublishedFilter,
   PublishedMessage,
 } from '../../contracts/messages.js';
+import type { TablesVersion } from '../../contracts/examination.js';
 import type { OutboxOperations } from '../../contracts/outbox-store.js';
+import { TABLES_VERSION } from './mariadb.schema.js';
 import {
   parkedFromRow,
   publishedFromRow,
@@ -28,6 +31,16 @@ export class MariaDbOutboxOperations implements OutboxOperations {
   async status(): Promise<OutboxStatus> {
     const [row] = await this.database.rows<StatusRow>(statements.status(this.t));
     return statusFromRow(row as StatusRow);
+  }
+
+  async version(): Promise<TablesVersion> {
+    try {
+      const [row] = await this.database.rows<{ version: unknown }>(statements.version(this.t));
+      return { found: Number(row?.version ?? 0), needed: TABLES_VERSION };
+    } catch (error) {
+      if (mysqlErrnoOf(error) !== NO_SUCH_TABLE) throw error;
+      return { found: 0, needed: TABLES_VERSION };
+    }
   }
 
   async parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]> {
@@ -69,3 +82,5 @@ export class MariaDbOutboxOperations implements OutboxOperations {
 function chosen({ messageIds, type, key, reason }: ParkedFilter): unknown[] {
   return [messageIds && json(messageIds), type, key, reason].map((value) => value ?? null);
 }
+
+const NO_SUCH_TABLE = 1146;

@@ -35,6 +35,9 @@ export function namesOf(schema: string | undefined): MariaDbNames {
   return { schema, table: (name) => `${within}\`${name}\`` };
 }
 
+/** What `migrate()` brings the tables to. */
+export const TABLES_VERSION = 1;
+
 /**
  * Brings the tables to the newest version; of racing processes one does it, the others wait and find it done. One
  * statement, because the lock belongs to a connection and a pool may take another one for the next.

@@ -10,17 +10,18 @@ import {
   type Tended,
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
+import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
 import { OutboxConfigurationError } from '../../outbox.errors.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
-import { executorOf } from '../sql/sql-store-options.js';
 import { TABLES, type Place, type TableName } from '../sql/tables.js';
 import { MariaDbDatabase } from './mariadb.database.js';
 import * as entry from './mariadb.entry.sql.js';
 import { addAtOnce, insertInto, type Entrance } from './mariadb.insert.js';
 import * as lane from './mariadb.lanes.sql.js';
 import { MariaDbOutboxOperations } from './mariadb.operations.js';
+import { databaseOf, type MariaDbOutboxStoreOptions } from './mariadb.options.js';
 import { proofs } from './mariadb.proofs.js';
 import * as read from './mariadb.read.sql.js';
 import * as relay from './mariadb.relay.sql.js';
@@ -28,33 +29,14 @@ import { migrationSql, namesOf, type MariaDbNames } from './mariadb.schema.js';
 import { maxPacketOf, problemsOfServer } from './mariadb.server.js';
 import { json } from './mariadb.text.js';
 
-/** Options of `MariaDbOutboxStore`. */
-export interface MariaDbOutboxStoreOptions {
-  /**
-   * Where the relay gets its connections: a pool of `mysql2` or `mariadb`, or any other handle or pool that `sqlOf()` of
-   * `@acme/nest-transaction` accepts, or a `SqlExecutor`. It stays its owner's: nobody closes it here.
-   */
-  readonly database: unknown;
-  /**
-   * The database (in MariaDB the same as a schema) of the tables; created by `migrate()` when it is not there.
-   * @default the one that the connection uses
-   */
-  readonly schema?: string | undefined;
-  /**
-   * Whether `prepare` creates and upgrades the tables. Without it they have to be there: `migrate()` is what a deployment
-   * step calls, with a user that may create tables.
-   * @default true
-   */
-  readonly migrate?: boolean | undefined;
-}
-
 const DEFAULT_LANES = 16;
 
 /**
  * The outbox in MariaDB 10.6 or later, in InnoDB. On a Galera cluster every process has to use the same node: nodes neither
  * see one another's locks nor number messages in one order.
  */
-export class MariaDbOutboxStore extends OutboxStore {
+export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
+  readonly label = 'MariaDB';
   readonly #db: MariaDbDatabase;
   readonly #names: MariaDbNames;
   readonly #t: TableName;
@@ -66,7 +48,7 @@ export class MariaDbOutboxStore extends OutboxStore {
   /** @throws {OutboxConfigurationError} when the options make no store */
   constructor(options: MariaDbOutboxStoreOptions) {
     super();
-    this.#db = new MariaDbDatabase(executorOf(options, KIND));
+    this.#db = new MariaDbDatabase(databaseOf(options));
     this.#names = namesOf(options.schema);
     this.#t = this.#names.table;
     this.#migrate = options.migrate ?? true;
@@ -87,6 +69,11 @@ export class MariaDbOutboxStore extends OutboxStore {
   async migrate(lanes = DEFAULT_LANES): Promise<void> {
     await this.#checkServer();
     await this.#db.sql.query(migrationSql(this.#names, lanes));
+  }
+
+  /** What `migrate()` does, as a script for those who apply SQL by hand. Asks no database. */
+  migrationSql(lanes = DEFAULT_LANES): string {
+    return migrationSql(this.#names, lanes);
   }
 
   /** @throws {OutboxConfigurationError} on a server that cannot keep the outbox */
@@ -332,13 +319,6 @@ export class MariaDbOutboxStore extends OutboxStore {
     return count;
   }
 }
-
-const KIND = {
-  store: 'MariaDbOutboxStore',
-  needs: 'MariaDB',
-  dialect: 'mysql',
-  schema: /^[A-Za-z_]\w{0,63}$/,
-} as const;
 
 const NO_SUCH_TABLE = 1146;
 /** Each is a query of its own within the statement. */
