@@ -8,7 +8,7 @@ import { published } from '../../internal-testing/bin/repo/workspace.mjs';
 
 // Specs of what a package does not export, and what supports these, import its sources by path: there is no build to run them
 // against.
-const INTERNAL = /\.internal(\.spec)?\.ts$/;
+const INTERNAL = /\.internal(\.int)?(\.spec)?\.ts$/;
 
 export const here = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 

@@ -110,7 +110,7 @@ export class GuardedFolder {
 
   /** Removes the folder. All processes must have ended. */
   async remove(): Promise<void> {
-    rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 10 });
     await this.guardian.dismiss();
   }
 
