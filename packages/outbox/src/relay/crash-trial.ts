@@ -5,6 +5,7 @@ import { answerWithin } from './answer-within.js';
 import type { Blocks } from './blocks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { LaneKeeper } from './lane-keeper.js';
+import type { Outcome } from './outcome.js';
 import type { RelaySettings } from './relay-settings.js';
 import type { Settler } from './settler.js';
 
@@ -22,6 +23,9 @@ export interface TrialParts {
   readonly settings: RelaySettings;
   /** So many processes in a row have died while this message was tried. */
   suspected(entry: StoredEntry, deaths: number): void;
+  /** There may be something to do: `run()` again. */
+  readonly wake: () => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -38,6 +42,8 @@ export class CrashTrial {
   /** Of messages that got no answer: their first place in the order of publishing. */
   readonly #firstIndex = new Map<number, number>();
   #mustSettle = false;
+  /** The one that is being published: the relay does not wait for it longer than its leases allow. */
+  #asked: Promise<void> | undefined;
 
   constructor(private readonly parts: TrialParts) {}
 
@@ -70,6 +76,7 @@ export class CrashTrial {
   async run(): Promise<number> {
     const until = performance.now() + SLICE_MS;
     while (!this.isOver && performance.now() < until) {
+      if (this.#isAsking) return Infinity;
       if (this.#mustSettle && !this.parts.settler.isIdle) return Infinity;
       this.#mustSettle = false;
       const [suspect] = this.#suspects;
@@ -77,6 +84,10 @@ export class CrashTrial {
       else await this.#end();
     }
     return this.isOver ? Infinity : 0;
+  }
+
+  get #isAsking(): boolean {
+    return this.#asked !== undefined;
   }
 
   async #try(suspect: StoredEntry): Promise<void> {
@@ -99,14 +110,32 @@ export class CrashTrial {
   }
 
   async #publish(suspect: StoredEntry, row: StoredMessage): Promise<void> {
-    const { book, dispatcher } = this.parts;
+    const { book, dispatcher, lanes, store, wake, failed } = this.parts;
     const index = this.#firstIndex.get(row.seq) ?? dispatcher.nextIndex();
     book.setAside(row);
-    const outcome = await dispatcher.ask(row);
+    const asked = dispatcher
+      .ask(row)
+      .then((outcome) => this.#answered(suspect, row, index, outcome))
+      .catch(failed)
+      .finally(() => {
+        this.#asked = undefined;
+        wake();
+      });
+    this.#asked = asked;
+    await orAfter(lanes.dueInMs, asked);
+    // What the process has survived so long it will not die of; it may be killed while the broker hangs.
+    if (this.#isAsking) await this.#db(store.acquit(lanes.proofs()));
+  }
+
+  async #answered(
+    suspect: StoredEntry,
+    row: StoredMessage,
+    index: number,
+    outcome: Outcome,
+  ): Promise<void> {
+    const { dispatcher, lanes, store } = this.parts;
     this.#mustSettle ||= outcome.status !== 'confirmed';
     if (outcome.status === 'unknown') {
-      // The database stops counting: a process that is killed while the broker is down has not died of it.
-      await this.#db(this.parts.store.acquit(this.parts.lanes.proofs()));
       this.#firstIndex.set(row.seq, index);
       this.#putLast(suspect);
     } else {
@@ -114,6 +143,8 @@ export class CrashTrial {
       if (outcome.status !== 'confirmed') this.#leaveWaiting(suspect);
     }
     dispatcher.conclude(row, index, outcome);
+    // The database stops counting: a process that is killed while the broker is down has not died of it.
+    if (outcome.status === 'unknown') await this.#db(store.acquit(lanes.proofs()));
   }
 
   /** Others show whether the broker is well, and then it is this message that is not. */
@@ -163,4 +194,12 @@ export class CrashTrial {
   #db<T>(work: Promise<T>): Promise<T> {
     return answerWithin(this.parts.settings.leaseMs, work);
   }
+}
+
+/** Waits for `work`, but no longer than so many milliseconds. */
+async function orAfter(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((done) => (timer = setTimeout(done, Math.max(0, ms))));
+  await Promise.race([work, over]);
+  clearTimeout(timer);
 }

@@ -104,6 +104,8 @@ export class RelayEngine {
       settler,
       settings,
       suspected: (entry, deaths) => events.suspected(entry, deaths),
+      wake: () => events.wake(),
+      failed: (error) => events.failed(error),
     });
     this.#delays = new Delays(store, settings);
     this.#upkeep = new Upkeep(store, settings, (count) => events.purged(count));

@@ -89,14 +89,14 @@ export class ConfirmLink {
   }
 
   /** Resolves when there may be room, when the link is dead, or when the time is up. */
-  room(): Promise<void> {
+  room(withinMs: number): Promise<void> {
     return new Promise((done) => {
       const go = (): void => {
         clearTimeout(waiter.timer);
         this.#waiters.delete(waiter);
         done();
       };
-      const waiter: Waiter = { go, timer: setTimeout(go, this.settings.timeoutMs) };
+      const waiter: Waiter = { go, timer: setTimeout(go, withinMs) };
       this.#waiters.add(waiter);
     });
   }
