@@ -100,11 +100,16 @@ export class OutboxAdmin {
   }
 
   /**
-   * Puts parked messages back: with their old ids, before whatever of their keys still waits, and with all attempts. Returns
-   * how many.
+   * Puts parked messages back: with their old ids, before whatever of their keys still waits, and with all attempts. Each one
+   * once, also one that is parked again meanwhile. Returns how many.
    */
   async redrive(filter: ParkedFilter = {}, options: MoveOptions = {}): Promise<number> {
-    const moved = await inPieces(() => this.operations.redrive(filter, PIECE), options);
+    let after: number | undefined;
+    const moved = await inPieces(async () => {
+      const { count, lastSeq } = await this.operations.redrive(filter, PIECE, after);
+      after = lastSeq;
+      return count;
+    }, options);
     if (moved > 0) this.wake();
     this.tell('redriven', moved);
     return moved;

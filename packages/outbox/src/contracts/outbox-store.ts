@@ -52,6 +52,13 @@ export interface Promoted {
   readonly nextInMs: number | undefined;
 }
 
+/** What `redrive` did. */
+export interface Redriven {
+  readonly count: number;
+  /** Place of the last one in insertion order; undefined when there was none. */
+  readonly lastSeq: number | undefined;
+}
+
 /** How messages enter the outbox; the same for all producers and relays. */
 export interface EntryRules {
   /** Transactions that add messages of one key wait for one another, so that their order is that of the commits. */
@@ -202,10 +209,10 @@ export abstract class OutboxStore {
    */
   abstract unblock(blocks: readonly string[], held: readonly HeldLane[]): Promise<string[]>;
   /**
-   * Makes messages due that wait without a block. Nothing here leaves such ones; it is for those who change the tables by hand,
-   * and asked now and then.
+   * Makes messages due that wait without a block. Nothing here leaves such ones; it is for those who change the tables by hand.
+   * One relay asks for it now and then: it may look at every block, and must lock nothing when all is well.
    */
-  abstract heal(lanes: readonly number[]): Promise<void>;
+  abstract heal(): Promise<void>;
 
   /** What people and programs do that look after the outbox. */
   abstract readonly operations: OutboxOperations;
@@ -219,10 +226,12 @@ export interface OutboxOperations {
   parked(filter: ParkedFilter, limit: number): Promise<ParkedMessage[]>;
   /**
    * Moves at most `limit` parked messages back to their places, the oldest first, to be published next, all failures forgiven
-   * though not forgotten: the history stays. What waits behind them is due as well. Returns how many; what somebody else moves
-   * at the same time is left to that one.
+   * though not forgotten: the history stays. What waits behind them is due as well. What somebody else moves at the same time
+   * is left to that one.
+   *
+   * @param afterSeq the last one of a call before, so that none is moved again that was parked once more since
    */
-  redrive(filter: ParkedFilter, limit: number): Promise<number>;
+  redrive(filter: ParkedFilter, limit: number, afterSeq?: number): Promise<Redriven>;
   /** Deletes at most `limit` parked messages, the oldest first, and lets go on what waits for them; returns how many. */
   discard(filter: ParkedFilter, limit: number): Promise<number>;
   /** Kept messages after `afterSeq`, in insertion order. */

@@ -21,16 +21,19 @@ export function toNewMessages(
   inherited: Readonly<Record<string, HeaderValue>>,
 ): NewMessage[] {
   const problems: string[] = [];
-  const made = messages.flatMap((given, index) => {
+  const made: NewMessage[] = [];
+  for (const [index, given] of messages.entries()) {
     const note = (problem: string): void => {
       problems.push(messages.length === 1 ? problem : `message ${index}: ${problem}`);
     };
     const message = toMessage(given, note);
-    return message ? [toNewMessage(message, inherited, note)] : [];
-  });
+    if (message) made.push(toNewMessage(message, inherited, note));
+  }
   if (problems.length > 0) throw new OutboxMessageInvalidError(problems);
   return made;
 }
+
+const OPTIONAL_NAMES = ['exchange', 'routingKey', 'key', 'contentType', 'messageId'] as const;
 
 type Note = (problem: string) => void;
 
@@ -43,10 +46,8 @@ function toNewMessage(
   checkName('type', message.type, note);
   if (message.type === '')
     note('type: empty. Give the event its name, with its version: order.placed.v1.');
-  const optional = { exchange, routingKey, key, contentType, messageId };
-  for (const [name, value] of Object.entries(optional)) {
-    if (value !== undefined) checkName(name, value, note);
-  }
+  for (const name of OPTIONAL_NAMES)
+    if (message[name] !== undefined) checkName(name, message[name], note);
   if (timestamp !== undefined && !(Math.abs(timestamp) <= MAX_TIME)) {
     note(`timestamp: ${String(timestamp)} is not a time. Give Unix milliseconds.`);
   }
@@ -92,7 +93,7 @@ const MAX_TIME = 8.64e15;
 
 function checkName(name: string, value: unknown, note: Note): void {
   if (typeof value !== 'string') note(`${name}: ${typeof value} instead of a string.`);
-  else if (Buffer.byteLength(value) > MAX_NAME_BYTES) {
+  else if (value.length > MAX_NAME_BYTES / 3 && Buffer.byteLength(value) > MAX_NAME_BYTES) {
     note(`${name}: ${Buffer.byteLength(value)} bytes; AMQP carries at most ${MAX_NAME_BYTES}.`);
   } else if (value.includes('\0')) note(`${name}: contains a NUL character.`);
 }

@@ -1,7 +1,6 @@
 import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import type { MessageBook } from '../core/message-book.js';
-import { answerWithin } from './answer-within.js';
 import type { Blocks } from './blocks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { LaneKeeper } from './lane-keeper.js';
@@ -60,7 +59,7 @@ export class CrashTrial {
     const { store, settings } = this.parts;
     // What a relay has in memory: the window, and what it reads ahead.
     const limit = settings.window + 2 * settings.batchSize;
-    const found = await this.#db(store.suspects(lanes, limit));
+    const found = await store.suspects(lanes, limit);
     this.drop(lanes);
     for (const lane of lanes) this.#lanes.add(lane);
     this.#suspects.push(...found);
@@ -97,14 +96,14 @@ export class CrashTrial {
       settler.divert(suspect);
       return this.#done(suspect);
     }
-    const deaths = await this.#db(store.accuse(suspect, lanes.proofs()));
+    const deaths = await store.accuse(suspect, lanes.proofs());
     if (deaths === undefined) {
       lanes.suspect();
       return this.drop([suspect.lane]);
     }
     if (deaths > 0) this.parts.suspected(suspect, deaths);
     if (deaths >= settings.crashes) return this.#park(suspect, deaths);
-    const row = await this.#db(store.readOne(suspect));
+    const row = await store.readOne(suspect);
     if (row) await this.#publish(suspect, row);
     else this.#done(suspect);
   }
@@ -124,7 +123,7 @@ export class CrashTrial {
     this.#asked = asked;
     await orAfter(lanes.dueInMs, asked);
     // What the process has survived so long it will not die of; it may be killed while the broker hangs.
-    if (this.#isAsking) await this.#db(store.acquit(lanes.proofs()));
+    if (this.#isAsking) await store.acquit(lanes.proofs());
   }
 
   async #answered(
@@ -144,7 +143,7 @@ export class CrashTrial {
     }
     dispatcher.conclude(row, index, outcome);
     // The database stops counting: a process that is killed while the broker is down has not died of it.
-    if (outcome.status === 'unknown') await this.#db(store.acquit(lanes.proofs()));
+    if (outcome.status === 'unknown') await store.acquit(lanes.proofs());
   }
 
   /** Others show whether the broker is well, and then it is this message that is not. */
@@ -186,13 +185,9 @@ export class CrashTrial {
 
   async #end(): Promise<void> {
     const { store, lanes } = this.parts;
-    await this.#db(store.acquit(lanes.proofs()));
+    await store.acquit(lanes.proofs());
     lanes.open([...this.#lanes]);
     this.#lanes.clear();
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.parts.settings.leaseMs, work);
   }
 }
 

@@ -1,5 +1,4 @@
 import type { EntryRules, OutboxStore } from '../contracts/outbox-store.js';
-import { answerWithin } from './answer-within.js';
 
 /** Lets messages in whose time has come. */
 export class Delays {
@@ -11,7 +10,6 @@ export class Delays {
     private readonly settings: {
       readonly batchSize: number;
       readonly pollIntervalMs: number;
-      readonly leaseMs: number;
       readonly rules: EntryRules;
     },
   ) {}
@@ -28,15 +26,12 @@ export class Delays {
 
   /** Returns in how many milliseconds to look again. */
   async step(): Promise<number> {
-    const { batchSize, pollIntervalMs, leaseMs, rules } = this.settings;
+    const { batchSize, pollIntervalMs, rules } = this.settings;
     const wait = this.#lookAt - performance.now();
     if (wait > 0) return wait;
     // What is added while the database is asked may be due sooner than what it answers.
     this.#lookAt = performance.now() + pollIntervalMs;
-    const { moved, nextInMs = Infinity } = await answerWithin(
-      leaseMs,
-      this.store.promote(batchSize, rules),
-    );
+    const { moved, nextInMs = Infinity } = await this.store.promote(batchSize, rules);
     this.#lastMoved = moved;
     // Clocks run at different speeds: a millisecond too late is better than a look too early.
     const pause = this.isCaughtUp ? Math.min(pollIntervalMs, Math.ceil(nextInMs) + 1) : 0;

@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
 import { elapsedMs, type Instant } from '../core/instant.js';
 import { fairShare } from '../core/lane.js';
-import { answerWithin } from './answer-within.js';
 
 interface Lease {
   readonly token: number;
@@ -93,9 +92,7 @@ export class LaneKeeper {
    */
   async tend(takeMore: boolean): Promise<LaneChange> {
     const now = this.clock();
-    const { relays, renewed } = await this.#db(
-      this.store.tend(this.id, this.proofs(), this.leaseMs),
-    );
+    const { relays, renewed } = await this.store.tend(this.id, this.proofs(), this.leaseMs);
     const lost = [...this.#held.keys()].filter((lane) => !renewed.includes(lane));
     for (const lane of lost) this.#forget(lane);
     for (const lane of renewed) this.#renew(lane, now);
@@ -111,7 +108,7 @@ export class LaneKeeper {
 
   async release(lanes: readonly number[]): Promise<void> {
     const proofs = this.proofs().filter(({ lane }) => lanes.includes(lane));
-    await this.#db(this.store.release(proofs));
+    await this.store.release(proofs);
     for (const lane of lanes) this.#forget(lane);
   }
 
@@ -124,7 +121,7 @@ export class LaneKeeper {
 
   async #claim(limit: number): Promise<number[]> {
     const since = this.clock();
-    const claimed = await this.#db(this.store.claim(this.id, this.proofs(), limit, this.leaseMs));
+    const claimed = await this.store.claim(this.id, this.proofs(), limit, this.leaseMs);
     for (const { lane, token } of claimed) this.#held.set(lane, { token, since, isOpen: false });
     return claimed.filter(({ takenOver }) => takenOver).map(({ lane }) => lane);
   }
@@ -142,10 +139,6 @@ export class LaneKeeper {
   #forget(lane: number): void {
     this.#held.delete(lane);
     this.#leaving.delete(lane);
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.leaseMs, work);
   }
 }
 

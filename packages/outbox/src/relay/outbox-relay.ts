@@ -8,7 +8,7 @@ import type { RelaySource } from '../observability/gauges.js';
 import { Observability } from '../observability/observability.js';
 import { answerWithin } from './answer-within.js';
 import { Outage } from './outage.js';
-import { RelayEngine, type EngineEvents } from './relay-engine.js';
+import { LEAVE_MS, RelayEngine, type EngineEvents } from './relay-engine.js';
 import type { RelaySettings } from './relay-settings.js';
 import { Signal } from './signal.js';
 
@@ -32,6 +32,7 @@ export class OutboxRelay {
   readonly #signal = new Signal();
   #running: Promise<void> | undefined;
   #stopBy = Infinity;
+  #giveUp: NodeJS.Timeout | undefined;
   #engine: RelayEngine | undefined;
   readonly #brokerOutage = new Outage();
   readonly #databaseOutage = new Outage();
@@ -120,9 +121,18 @@ export class OutboxRelay {
    * is still under way then is published once more by the next relay.
    */
   async stop(): Promise<void> {
-    this.#stopBy = Math.min(this.#stopBy, performance.now() + this.settings.stopTimeoutMs);
+    if (!this.#running) return;
+    this.#stopInTime();
     this.wake();
     await this.#running;
+  }
+
+  /** What is under way need not end: the broker or the database may be away. */
+  #stopInTime(): void {
+    if (this.#stopBy < Infinity) return;
+    const ms = Math.max(0, this.settings.stopTimeoutMs - LEAVE_MS);
+    this.#stopBy = performance.now() + ms;
+    this.#giveUp = setTimeout(() => this.#engine?.giveUp(), ms);
   }
 
   async #run(
@@ -142,8 +152,7 @@ export class OutboxRelay {
       const stop = this.#stopBy < Infinity || isDone(engine);
       if (stop && !draining) {
         draining = true;
-        // What is under way need not end: the broker or the database may be away.
-        this.#stopBy = Math.min(this.#stopBy, performance.now() + this.settings.stopTimeoutMs);
+        this.#stopInTime();
         engine.drain();
       }
       if (draining && (engine.isIdle || performance.now() >= this.#stopBy)) break;
@@ -153,6 +162,7 @@ export class OutboxRelay {
     await engine.close(Math.min(this.#stopBy - performance.now(), 5_000)).catch(onFailure);
     this.observed.relaying(undefined);
     for (const outage of [this.#brokerOutage, this.#databaseOutage]) outage.end();
+    clearTimeout(this.#giveUp);
     this.#running = this.#engine = undefined;
   }
 

@@ -1,7 +1,6 @@
 import type { StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore, WaitingRead } from '../contracts/outbox-store.js';
 import type { MessageBook } from '../core/message-book.js';
-import { answerWithin } from './answer-within.js';
 import type { Blocks } from './blocks.js';
 import type { LaneKeeper } from './lane-keeper.js';
 
@@ -29,7 +28,6 @@ export class Reader {
     private readonly lanes: LaneKeeper,
     private readonly book: MessageBook<StoredMessage>,
     private readonly blocks: Blocks,
-    private readonly timeoutMs: number,
     /** Whether somebody measures how long messages take. */
     private readonly measured: () => boolean,
   ) {}
@@ -45,9 +43,7 @@ export class Reader {
     const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const epoch = this.#epoch;
-    const rows = await this.#db(
-      this.store.readPending(usable, this.book.seqs(), limit, this.measured()),
-    );
+    const rows = await this.store.readPending(usable, this.book.seqs(), limit, this.measured());
     return epoch === this.#epoch ? rows : undefined;
   }
 
@@ -58,7 +54,7 @@ export class Reader {
     const busy = new Set<string>();
     for (const { block } of this.book.rows()) if (this.blocks.has(block)) busy.add(block);
     const epoch = this.#epoch;
-    const found = await this.#db(this.store.readWaiting(usable, [...busy], WAITING_BLOCKS));
+    const found = await this.store.readWaiting(usable, [...busy], WAITING_BLOCKS);
     if (epoch !== this.#epoch) return undefined;
     // Of a lane taken over a moment ago, or of a message that was redriven.
     const read = new Set(found.empty);
@@ -67,9 +63,5 @@ export class Reader {
       read.add(block);
     }
     return { ...found, isFull: read.size >= WAITING_BLOCKS };
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.timeoutMs, work);
   }
 }

@@ -4,12 +4,12 @@ import type { OutboxStore } from '../contracts/outbox-store.js';
 import { Breaker } from '../core/breaker.js';
 import { MessageBook } from '../core/message-book.js';
 import { pickProbe } from '../core/settle-plan.js';
-import { answerWithin } from './answer-within.js';
 import { Blocks } from './blocks.js';
 import { CrashTrial } from './crash-trial.js';
 import { Delays } from './delays.js';
 import { Dispatcher } from './dispatcher.js';
 import { LaneKeeper } from './lane-keeper.js';
+import { answering, Patience } from './patience.js';
 import { Reader } from './reader.js';
 import type { RelaySettings } from './relay-settings.js';
 import { Settler, type SettlerEvents } from './settler.js';
@@ -38,6 +38,8 @@ export interface EngineEvents extends Pick<
 
 const BREAKER = { initialMs: 100, maxMs: 5_000 };
 const MIN_POLL_MS = 20;
+/** For giving the lanes back, also when everything else has taken its time. */
+export const LEAVE_MS = 100;
 
 /**
  * Reads, publishes and settles the messages of the lanes it holds. One loop calls `step()`; publishing and settling go on
@@ -54,6 +56,8 @@ export class RelayEngine {
   readonly #trial: CrashTrial;
   readonly #delays: Delays;
   readonly #upkeep: Upkeep;
+  readonly #store: OutboxStore;
+  readonly #patience: Patience;
   /** Lanes taken over from a dead relay, whose messages are still to be tried one by one. */
   readonly #untried = new Set<number>();
   #pollMs = MIN_POLL_MS;
@@ -61,11 +65,13 @@ export class RelayEngine {
   #draining = false;
 
   constructor(
-    private readonly store: OutboxStore,
+    asked: OutboxStore,
     publisher: Publisher,
     private readonly settings: RelaySettings,
     private readonly events: EngineEvents,
   ) {
+    this.#patience = new Patience(settings.leaseMs);
+    const store = (this.#store = answering(asked, this.#patience));
     const lanes = (this.#lanes = new LaneKeeper(store, settings.leaseMs));
     const book = (this.#book = new MessageBook<StoredMessage>(settings.window));
     const blocks = (this.#blocks = new Blocks(settings.pollIntervalMs));
@@ -92,9 +98,7 @@ export class RelayEngine {
       failed: (error) => events.failed(error),
     });
     this.#dispatcher = dispatcher;
-    this.#reader = new Reader(store, lanes, book, blocks, settings.leaseMs, () =>
-      events.isMeasured(),
-    );
+    this.#reader = new Reader(store, lanes, book, blocks, () => events.isMeasured());
     this.#trial = new CrashTrial({
       store,
       lanes,
@@ -143,10 +147,16 @@ export class RelayEngine {
     this.#drop();
   }
 
+  /** There is no more time: a statement without an answer fails now. To be closed next. */
+  giveUp(): void {
+    this.#patience.shorten(LEAVE_MS);
+  }
+
   /** Gives the lanes back, within so many milliseconds; otherwise their leases expire. */
   async close(budgetMs: number): Promise<void> {
     this.#settler.cancel();
-    await answerWithin(Math.max(budgetMs, 100), this.#lanes.leave());
+    this.#patience.shorten(Math.max(budgetMs, LEAVE_MS));
+    await this.#lanes.leave();
   }
 
   /**
@@ -165,7 +175,7 @@ export class RelayEngine {
     const waitingIn = await this.#readWaiting();
     const readIn = await this.#read();
     this.#dispatcher.run();
-    const upkeepIn = await this.#upkeep.step(() => this.#lanes.usable());
+    const upkeepIn = await this.#upkeep.step(this.#lanes.mayPublish(0));
     return Math.min(tendIn, trialIn, delayedIn, waitingIn, readIn, upkeepIn);
   }
 
@@ -221,8 +231,7 @@ export class RelayEngine {
   async #openLanes(): Promise<void> {
     const lanes = this.#lanes.unopened.filter((lane) => !this.#trial.covers(lane));
     if (lanes.length === 0) return;
-    await this.#db(this.store.heal(lanes));
-    const blocks = await this.#db(this.store.readBlocks(lanes));
+    const blocks = await this.#store.readBlocks(lanes);
     // What is left of an earlier holding is older than what somebody else may have done since.
     for (const lane of lanes) this.#drop(lane);
     this.#forgetBlocks(lanes);
@@ -296,9 +305,5 @@ export class RelayEngine {
     this.#book.add(probe);
     this.#dispatcher.probe();
     return Infinity;
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.settings.leaseMs, work);
   }
 }

@@ -8,7 +8,6 @@ import {
   type SettlePlan,
   type Verdict,
 } from '../core/settle-plan.js';
-import { answerWithin } from './answer-within.js';
 import type { Blocks } from './blocks.js';
 import type { RelaySettings } from './relay-settings.js';
 
@@ -122,7 +121,7 @@ export class Settler {
     // only the latter among those that wait.
     await this.#holdBack(plan.heldBack, held);
     await this.#park(plan.parked, held);
-    if (diverts.length > 0) await this.#db(this.store.divert(diverts, held));
+    if (diverts.length > 0) await this.store.divert(diverts, held);
     await this.#remove('pending', plan.confirmed, held);
     await this.#remove('waiting', plan.confirmed, held);
     await this.#unblock([...plan.confirmed, ...plan.parked.map(({ row }) => row)], held);
@@ -163,14 +162,14 @@ export class Settler {
 
   async #holdBack(entries: readonly HeldBack<Row>[], held: HeldLane[]): Promise<void> {
     for (const [place, some] of byPlace(entries)) {
-      await this.#db(this.store.holdBack(place, some, held));
+      await this.store.holdBack(place, some, held);
     }
   }
 
   async #park(entries: readonly Parked<Row>[], held: HeldLane[]): Promise<void> {
     for (const [place, some] of byPlace(entries)) {
       const { blockKeyOnPark } = this.settings;
-      await this.#db(this.store.park(place, some, held, blockKeyOnPark));
+      await this.store.park(place, some, held, blockKeyOnPark);
     }
   }
 
@@ -178,7 +177,7 @@ export class Settler {
     const seqs = confirmed.filter((row) => row.place === place).map(({ seq }) => seq);
     if (seqs.length === 0) return;
     const keep = this.settings.retentionMs !== undefined;
-    const removed = await this.#db(this.store.remove(place, seqs, held, keep));
+    const removed = await this.store.remove(place, seqs, held, keep);
     if (removed < seqs.length) this.events.leaseLost();
   }
 
@@ -194,7 +193,7 @@ export class Settler {
   async unblock(blocks: readonly string[], held = this.proofs()): Promise<void> {
     // Of messages on their way behind it: those of a statement that ends meanwhile, and those that are read meanwhile.
     const pending = this.#divertedBlocks();
-    const free = await this.#db(this.store.unblock(blocks, held));
+    const free = await this.store.unblock(blocks, held);
     for (const block of this.#divertedBlocks()) pending.add(block);
     for (const block of free) if (!pending.has(block)) this.blocks.delete(block);
   }
@@ -217,10 +216,6 @@ export class Settler {
       this.events.parked(entry);
     }
     this.events.settled(plan.confirmed);
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.settings.leaseMs, work);
   }
 }
 

@@ -1,5 +1,4 @@
 import type { OutboxStore } from '../contracts/outbox-store.js';
-import { answerWithin } from './answer-within.js';
 
 const EVERY_MS = 60_000;
 /** Few enough to be done in a moment. */
@@ -12,36 +11,30 @@ export class Upkeep {
 
   constructor(
     private readonly store: OutboxStore,
-    private readonly settings: {
-      readonly leaseMs: number;
-      readonly retentionMs: number | undefined;
-    },
+    private readonly settings: { readonly retentionMs: number | undefined },
     private readonly purged: (count: number) => void,
-  ) {
-    if (settings.retentionMs === undefined) this.#purgeAt = Infinity;
-  }
+  ) {}
 
-  /** Returns in how many milliseconds there is more to do. */
-  async step(lanes: () => readonly number[]): Promise<number> {
+  /** Returns in how many milliseconds there is more to do. Infinity where it is another relay's. */
+  async step(holdsFirstLane: boolean): Promise<number> {
+    if (!holdsFirstLane) return Infinity;
+    const { retentionMs } = this.settings;
     const now = performance.now();
     if (now >= this.#healAt) {
       this.#healAt = now + EVERY_MS;
-      await this.#db(this.store.heal(lanes()));
+      await this.store.heal();
     }
-    if (now >= this.#purgeAt) {
+    if (retentionMs !== undefined && now >= this.#purgeAt) {
       this.#purgeAt = now + EVERY_MS;
-      if (lanes().includes(0)) await this.#purge(this.settings.retentionMs as number);
+      await this.#purge(retentionMs);
     }
-    return Math.max(0, Math.min(this.#healAt, this.#purgeAt) - performance.now());
+    const next = retentionMs === undefined ? this.#healAt : Math.min(this.#healAt, this.#purgeAt);
+    return Math.max(0, next - performance.now());
   }
 
   async #purge(retentionMs: number): Promise<void> {
-    const purged = await this.#db(this.store.operations.purge(retentionMs, PURGE_LIMIT));
+    const purged = await this.store.operations.purge(retentionMs, PURGE_LIMIT);
     this.purged(purged);
     if (purged >= PURGE_LIMIT) this.#purgeAt = performance.now();
-  }
-
-  #db<T>(work: Promise<T>): Promise<T> {
-    return answerWithin(this.settings.leaseMs, work);
   }
 }

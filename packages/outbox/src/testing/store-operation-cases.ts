@@ -77,16 +77,16 @@ export const operationCases: StoreCases = {
     await store.holdBack('pending', [heldBack(rows[1]!, { delayMs: MINUTE_MS })], held);
     await store.divert([rows[2]!], held);
     same(await waiting(other), [], 'what is due');
-    same(await other.operations.redrive({ messageIds: [] }, 10), 0, 'of none');
-    same(await other.operations.redrive({ key: 'k' }, 10), 1, 'of the key');
+    same((await other.operations.redrive({ messageIds: [] }, 10)).count, 0, 'of none');
+    same((await other.operations.redrive({ key: 'k' }, 10)).count, 1, 'of the key');
     const found = await waiting(store);
     same(seqsOf(found), seqsOf(rows.slice(0, 3)), 'what is due');
     const { attempts, tries, history, place, headers } = found[0]!;
     same([attempts, tries, place, headers], [0, 0, 'waiting', '{"h":1}'], 'the one');
     same(history.length, 1, 'what is still known of it');
-    same(await other.operations.redrive({}, 10), 1, 'the other');
+    same((await other.operations.redrive({}, 10)).count, 1, 'the other');
     same(seqsOf(await waiting(store)), seqsOf(rows), 'what is due');
-    same(await other.operations.redrive({}, 10), 0, 'once more');
+    same((await other.operations.redrive({}, 10)).count, 0, 'once more');
     same(await store.remove('waiting', seqsOf(rows), held, false), 4, 'removed');
   },
 
@@ -96,12 +96,12 @@ export const operationCases: StoreCases = {
     const held = await claimAll(store);
     const rows = await pending(store);
     await store.park('pending', rows.map(parked), held, false);
-    same(await store.operations.redrive({}, 5), 5, 'moved');
+    same((await store.operations.redrive({}, 5)).count, 5, 'moved');
     same(seqsOf(await waiting(other)), seqsOf(rows.slice(0, 5)), 'the oldest');
     let moved = 5;
     await until(async () => {
       const asked = [store, other, store, other].map((one) => one.operations.redrive({}, 4));
-      for (const one of await Promise.all(asked)) moved += one;
+      for (const { count } of await Promise.all(asked)) moved += count;
       return moved >= 40;
     }, 'all of them are back');
     same(seqsOf(await waiting(other)), seqsOf(rows), 'what is due');
@@ -127,7 +127,7 @@ export const operationCases: StoreCases = {
     const read = await store.readWaiting(allLanes(store), [], 10);
     same(read, { messages: [], empty: [] }, 'what is due');
     same(await store.unblock([a.block], held), [], 'what is free');
-    await other.heal(allLanes(other));
+    await other.heal();
     same(await waiting(other), [], 'what is due');
     same(await other.operations.discard({ key: 'k' }, 10), 1, 'thrown away');
     same((await store.readWaiting(allLanes(store), [], 10)).empty, [a.block], 'what is empty');

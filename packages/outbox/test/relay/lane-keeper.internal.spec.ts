@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OutboxStore, Tended } from '../../src/contracts/outbox-store.js';
 import { LaneKeeper } from '../../src/relay/lane-keeper.js';
+import { answering, Patience } from '../../src/relay/patience.js';
 
 const LEASE = 9_000;
+
+/** As the relay asks it. */
+const patient = (store: object): OutboxStore =>
+  answering(store as OutboxStore, new Patience(LEASE));
 
 /** Answers as a database would whose lanes are free, unless a test says otherwise. */
 function storeOfTwoLanes() {
@@ -36,7 +41,7 @@ class Machine {
 
 async function keeperWithLanes(store = storeOfTwoLanes()) {
   const machine = new Machine();
-  const keeper = new LaneKeeper(store as unknown as OutboxStore, LEASE, machine.now);
+  const keeper = new LaneKeeper(patient(store), LEASE, machine.now);
   await keeper.tend(true);
   keeper.open(keeper.unopened);
   return { store, machine, keeper };
@@ -130,7 +135,7 @@ describe('an answer of the database that comes too late', () => {
     const store = storeOfTwoLanes();
     const slow = late<Awaited<ReturnType<OutboxStore['claim']>>>();
     store.claim.mockReturnValueOnce(slow.coming);
-    const keeper = new LaneKeeper(store as unknown as OutboxStore, LEASE, new Machine().now);
+    const keeper = new LaneKeeper(patient(store), LEASE, new Machine().now);
     await timesOut(keeper.tend(true));
     slow.answer([{ lane: 0, token: 1, takenOver: false }]);
     await vi.advanceTimersByTimeAsync(0);
@@ -153,7 +158,7 @@ describe('an answer of the database that comes too late', () => {
 
 it('a lane is not usable before it is opened', async () => {
   const store = storeOfTwoLanes();
-  const keeper = new LaneKeeper(store as unknown as OutboxStore, LEASE, new Machine().now);
+  const keeper = new LaneKeeper(patient(store), LEASE, new Machine().now);
   await keeper.tend(true);
   expect([keeper.usable(), keeper.unopened]).toEqual([[], [0, 1]]);
   keeper.open([1]);

@@ -31,3 +31,21 @@ it.each(['before', 'while'])(
     expect(vi.getTimerCount()).toBe(0);
   },
 );
+
+const never = (): Promise<never> => new Promise(() => {});
+
+it.each<keyof OutboxStore>(['tend', 'readBlocks', 'readPending', 'promote'])(
+  'a database that hangs in %s() does not hold up a relay that has to stop',
+  async (statement) => {
+    const leave = vi.fn<OutboxStore['leave']>(async () => {});
+    const store = storeOf([stored(1)], { [statement]: never, leave });
+    const relay = relayOf(store, new LatePublisher(), { leaseMs: 60_000 });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(10);
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopping;
+    expect(leave).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);

@@ -56,13 +56,16 @@ end`;
 const taking = (t: TableName, limit: number, work: string): string =>
   transaction(
     `${FILTER}
+  declare after_seq bigint default ?;
   ${PICKING}
-  declare locked integer;`,
+  declare locked integer;
+  declare last bigint;`,
     `${pick(
       `
     select m.seq
     from ${t('outbox_parked')} m force index (primary)
     where ${CHOSEN}
+      and m.seq > coalesce(after_seq, ${LEAST})
     order by m.seq`,
       limit,
     )}
@@ -77,9 +80,10 @@ const taking = (t: TableName, limit: number, work: string): string =>
     for update;
   end for;
   ${work.trim()}
+  select max(m.seq) into last from ${pickedOf(t, 'outbox_parked')};
   delete m
   from ${pickedOf(t, 'outbox_parked')};
-  select count;`,
+  select count, last;`,
   );
 
 /** With its old number a message comes before whatever of its key still waits. */

@@ -7,11 +7,13 @@ import type {
   PublishedMessage,
 } from '../../contracts/messages.js';
 import type { TablesVersion } from '../../contracts/examination.js';
-import type { OutboxOperations } from '../../contracts/outbox-store.js';
+import type { OutboxOperations, Redriven } from '../../contracts/outbox-store.js';
 import { TABLES_VERSION } from './mariadb.schema.js';
 import {
   parkedFromRow,
   publishedFromRow,
+  redrivenFromRow,
+  type Bigint,
   type MessageRow,
   type ParkedRow,
 } from '../sql/message-row.js';
@@ -49,12 +51,17 @@ export class MariaDbOutboxOperations implements OutboxOperations {
     return rows.map(parkedFromRow);
   }
 
-  redrive(filter: ParkedFilter, limit: number): Promise<number> {
-    return this.counted(statements.redrive(this.t, Math.floor(limit)), chosen(filter));
+  async redrive(filter: ParkedFilter, limit: number, afterSeq?: number): Promise<Redriven> {
+    const [row] = await this.database.rows<{ count: Bigint; last: Bigint | null }>(
+      statements.redrive(this.t, Math.floor(limit)),
+      [...chosen(filter), afterSeq ?? null],
+    );
+    return redrivenFromRow(row);
   }
 
   discard(filter: ParkedFilter, limit: number): Promise<number> {
-    return this.counted(statements.discard(this.t, Math.floor(limit)), chosen(filter));
+    const statement = statements.discard(this.t, Math.floor(limit));
+    return this.counted(statement, [...chosen(filter), null]);
   }
 
   async published(

@@ -30,6 +30,13 @@ select block, lane
 from ${t('outbox_blocks')}
 where find_in_set(lane, ?)`;
 
+/** Limit. Steps from block to block along the index on (block, seq), however many messages each of them has. Locks nothing. */
+export const readOrphans = (t: TableName): string => `
+select w.block
+from (select distinct block from ${t('outbox_waiting')} force index (outbox_waiting_block)) w
+where not exists (select 1 from ${t('outbox_blocks')} b where b.block = w.block)
+limit ?`;
+
 /** Lanes as a list, blocks as JSON, limit. By the index on the time. */
 export const readDue = (t: TableName): string => `
 select block

@@ -1,7 +1,7 @@
 import type { TableName } from '../sql/tables.js';
 import { MOVED, MOVED_OF_M, NEVER } from './mariadb.columns.js';
 import { TEXT } from './mariadb.schema.js';
-import { fenced, inMs, NOW, table } from './mariadb.statement.js';
+import { fenced, inMs, NOW, table, text, transaction } from './mariadb.statement.js';
 
 /**
  * The given messages that are there and ours, by the primary key. Never by a scan, however few rows the statistics know of:
@@ -134,11 +134,16 @@ export const unblock = (t: TableName): string => {
   );
 };
 
-/** Lanes as a list. */
-export const heal = (t: TableName): string => `
-insert into ${t('outbox_blocks')} (block, lane, available_at)
-select distinct w.block, w.lane, ${NOW}
-from ${t('outbox_waiting')} w
-where find_in_set(w.lane, ?)
-  and not exists (select 1 from ${t('outbox_blocks')} b where b.block = w.block)
-on duplicate key update block = values(block)`;
+/** Messages whose block is missing: looked for first, and without a lock, because there are none. Given: blocks. */
+export const heal = (t: TableName): string =>
+  transaction(
+    `${text('given', '?')}`,
+    `
+  insert into ${t('outbox_blocks')} (block, lane, available_at)
+  select w.block, min(w.lane), ${NOW}
+  from ${table('given', `block varchar(256) ${TEXT}`)} v
+  straight_join ${t('outbox_waiting')} w force index (outbox_waiting_block) on w.block = v.block
+  group by w.block
+  order by w.block
+  on duplicate key update block = values(block);`,
+  );

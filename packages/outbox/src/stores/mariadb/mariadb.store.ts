@@ -276,8 +276,12 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
     return rows.map(({ block }) => block);
   }
 
-  async heal(lanes: readonly number[]): Promise<void> {
-    await this.#db.run(relay.heal(this.#t), [lanes.join()]);
+  async heal(): Promise<void> {
+    const orphans = await this.#db.rows<{ block: string }>(read.readOrphans(this.#t), [
+      HEALED_AT_ONCE,
+    ]);
+    if (orphans.length === 0) return;
+    await this.#db.run(relay.heal(this.#t), [json(orphans.map(({ block }) => [block]))]);
   }
 
   #fenced<Row>(
@@ -323,5 +327,6 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
 const NO_SUCH_TABLE = 1146;
 /** Each is a query of its own within the statement. */
 const BLOCKS_AT_ONCE = 100;
+const HEALED_AT_ONCE = 1_000;
 
 const bySeq = (one: StoredEntry, other: StoredEntry): number => one.seq - other.seq;

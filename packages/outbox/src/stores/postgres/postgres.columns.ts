@@ -1,7 +1,21 @@
 import type { TableName } from '../sql/tables.js';
 
-/** What a message is made of, as every table that holds messages has it. */
-export const CONTENT = `lane, message_id, type, key, exchange, routing_key, content_type, headers, occurred_at, payload, payload_bytes`;
+/** What a message is made of, as every table that holds messages has it, in the order of `messageValues`. */
+export const CONTENT_COLUMNS = [
+  'lane',
+  'message_id',
+  'type',
+  'key',
+  'exchange',
+  'routing_key',
+  'content_type',
+  'headers',
+  'occurred_at',
+  'payload',
+  'payload_bytes',
+] as const;
+
+export const CONTENT = CONTENT_COLUMNS.join(', ');
 
 /** What goes along when a message moves to another table: it keeps its place, and the time at which it came. */
 export const MOVED = `seq, created_at, sequence, ${CONTENT}`;

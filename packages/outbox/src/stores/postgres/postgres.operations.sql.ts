@@ -41,10 +41,10 @@ where ${CHOSEN}
 order by m.seq
 limit $5`;
 
-const taken = (t: TableName): string => `picked as materialized (
+const taken = (t: TableName, chosen = CHOSEN): string => `picked as materialized (
   select m.seq
   from ${t('outbox_parked')} m
-  where ${CHOSEN}
+  where ${chosen}
   order by m.seq
   limit $5
   for update skip locked
@@ -58,7 +58,7 @@ gone as (
 
 /** With its old number a message comes before whatever of its key still waits. */
 export const redrive = (t: TableName): string => `
-with ${taken(t)},
+with ${taken(t, `${CHOSEN}\n    and ($6::bigint is null or m.seq > $6)`)},
 back as (
   insert into ${t('outbox_waiting')} (${MOVED}, block, attempts, tries, history)
   select ${MOVED}, ${BLOCK}, 0, 0, history
@@ -72,7 +72,7 @@ due as (
   order by 1
   on conflict (block) do update set available_at = excluded.available_at
 )
-select count(*)::integer as count
+select count(*)::integer as count, max(seq)::text as last
 from gone`;
 
 /** A block without a time waits for the message that is thrown away here. */

@@ -7,10 +7,12 @@ import type {
   PublishedMessage,
 } from '../../contracts/messages.js';
 import type { OutboxExamination, TablesVersion } from '../../contracts/examination.js';
-import type { OutboxOperations } from '../../contracts/outbox-store.js';
+import type { OutboxOperations, Redriven } from '../../contracts/outbox-store.js';
 import {
   parkedFromRow,
   publishedFromRow,
+  redrivenFromRow,
+  type Bigint,
   type MessageRow,
   type ParkedRow,
 } from '../sql/message-row.js';
@@ -44,8 +46,12 @@ export class PostgresOutboxOperations implements OutboxOperations {
     return rows.map(parkedFromRow);
   }
 
-  async redrive(filter: ParkedFilter, limit: number): Promise<number> {
-    return this.counted(statements.redrive(this.t), [...chosen(filter), limit]);
+  async redrive(filter: ParkedFilter, limit: number, afterSeq?: number): Promise<Redriven> {
+    const { rows } = await this.sql.query<{ count: number; last: Bigint | null }>(
+      statements.redrive(this.t),
+      [...chosen(filter), limit, afterSeq],
+    );
+    return redrivenFromRow(rows[0]);
   }
 
   async discard(filter: ParkedFilter, limit: number): Promise<number> {

@@ -191,14 +191,25 @@ using free
 where b.block = free.block
 returning b.block`;
 
+/** Steps from block to block along the index on (block, seq), however many messages each of them has. */
 export const heal = (t: TableName): string => `
+with recursive w as (
+  (select block, lane from ${t('outbox_waiting')} order by block, seq limit 1)
+  union all
+  select next.block, next.lane
+  from w
+  cross join lateral (
+    select block, lane
+    from ${t('outbox_waiting')} x
+    where x.block > w.block
+    order by block, seq
+    limit 1
+  ) next
+)
 insert into ${t('outbox_blocks')} (block, lane, available_at)
-select w.block, min(w.lane), clock_timestamp()
-from ${t('outbox_waiting')} w
-where w.lane = any($1::integer[])
-  and not exists (select from ${t('outbox_blocks')} b where b.block = w.block)
-group by w.block
-order by w.block
+select w.block, w.lane, clock_timestamp()
+from w
+where not exists (select from ${t('outbox_blocks')} b where b.block = w.block)
 on conflict (block) do nothing`;
 
 const ENTRY = 'm.lane, m.seq, m.key, m.message_id, m.type';

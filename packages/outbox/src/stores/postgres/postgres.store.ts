@@ -23,6 +23,7 @@ import { TABLES, type Place, type TableName } from '../sql/tables.js';
 import * as entry from './postgres.entry.sql.js';
 import * as lane from './postgres.lanes.sql.js';
 import * as relay from './postgres.relay.sql.js';
+import { CONTENT_COLUMNS } from './postgres.columns.js';
 import { databaseOf, type PostgresOutboxStoreOptions } from './postgres.options.js';
 import { PostgresOutboxOperations } from './postgres.operations.js';
 import { migrationSql } from './postgres.schema.js';
@@ -35,7 +36,8 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   readonly #db: SqlExecutor;
   readonly #t: TableName;
   readonly #migrate: boolean;
-  readonly #insertOne: string;
+  /** By the columns that are set, one bit for each. */
+  readonly #insertOne = new Map<number, string>();
   readonly #wakeUps: WakeUps | undefined;
   readonly operations: OutboxOperations;
   #lanes = 0;
@@ -50,7 +52,6 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     this.operations = new PostgresOutboxOperations(this.#db, this.#t, (messages, rules) =>
       this.insert(this.#db, messages, rules),
     );
-    this.#insertOne = entry.insertMessage(this.#t);
     this.#wakeUps = listen && new PostgresWakeUps(this.#db, () => this.#schema(), listen);
   }
 
@@ -92,12 +93,27 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     const delayed = messages.some(({ due }) => due !== null);
     const [only] = messages;
     if (only && messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence) {
-      await executor.query(this.#insertOne, messageValues(only, this.#lanes));
+      await this.#insertMessage(executor, only);
       return;
     }
     const columns = messageColumns(messages, this.#lanes);
     const statement = entry.insertMessages(this.#t, rules, delayed);
     await executor.query(statement, [...columns, ...dueColumns(messages)]);
+  }
+
+  #insertMessage(executor: SqlExecutor, message: NewMessage): Promise<unknown> {
+    const values = messageValues(message, this.#lanes);
+    const isSet = (_: unknown, at: number): boolean => values[at] !== null;
+    const shape = values.reduce<number>(
+      (bits, value, at) => bits | (Number(value !== null) << at),
+      0,
+    );
+    let statement = this.#insertOne.get(shape);
+    if (statement === undefined) {
+      statement = entry.insertMessage(this.#t, CONTENT_COLUMNS.filter(isSet));
+      this.#insertOne.set(shape, statement);
+    }
+    return executor.query(statement, values.filter(isSet));
   }
 
   async promote(limit: number, rules: EntryRules): Promise<Promoted> {
@@ -278,8 +294,8 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     return rows.map(({ block }) => block);
   }
 
-  async heal(lanes: readonly number[]): Promise<void> {
-    await this.#db.query(relay.heal(this.#t), [lanes]);
+  async heal(): Promise<void> {
+    await this.#db.query(relay.heal(this.#t));
   }
 
   /** Where the search path has led to. */

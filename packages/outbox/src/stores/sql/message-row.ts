@@ -5,6 +5,7 @@ import type {
   StoredEntry,
   StoredMessage,
 } from '../../contracts/messages.js';
+import type { Redriven } from '../../contracts/outbox-store.js';
 import type { FailureRecord } from '../../core/settle-plan.js';
 
 /** What libraries make of a bigint. */
@@ -101,6 +102,12 @@ export function parkedFromRow(row: ParkedRow): ParkedMessage {
 
 export function publishedFromRow(row: MessageRow): PublishedMessage {
   return { ...contentOf(row), seq: Number(row.seq), sequence: sequenceOf(row) };
+}
+
+/** Of a row that is always there. */
+export function redrivenFromRow(row?: { count: Bigint; last: Bigint | null }): Redriven {
+  const { count = 0, last = null } = row ?? {};
+  return { count: Number(count), lastSeq: last === null ? undefined : Number(last) };
 }
 
 function sequenceOf({ sequence }: MessageRow): number | null {
