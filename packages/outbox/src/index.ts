@@ -104,6 +104,8 @@ export {
   type HeldLane,
   type OutboxOperations,
   type Promoted,
+  type ReadOptions,
+  type Redriven,
   type Tended,
   type WaitingRead,
 } from './contracts/outbox-store.js';

@@ -59,6 +59,30 @@ describe.each(OUTBOX_DATABASES)('messages of one key, on %s', (_, openDatabase) 
     },
   );
 
+  it('do not hold up other keys, however many there are of them', async () => {
+    const { queue, outbox, transactions, relay, close } = await opened('hot', {
+      relay: { mode: 'off', batchSize: 20 },
+    });
+    const add = (key: string, count: number) =>
+      transactions.run(() =>
+        outbox.add(
+          Array.from({ length: count }, (_, n) => ({ type: queue, key, payload: [key, n] })),
+        ),
+      );
+    await add('hot', 400);
+    for (const key of ['a', 'b', 'c']) await add(key, 2);
+    await add('hot', 10);
+    await relay.runOnce();
+    const arrived = (await takeAll(broker, queue)).map(
+      ({ content }) => JSON.parse(content.toString()) as [string, number],
+    );
+    const placesOf = (key: string) => arrived.flatMap(([one], at) => (one === key ? [at] : []));
+    for (const key of ['a', 'b', 'c']) expect(Math.max(...placesOf(key))).toBeLessThan(100);
+    const numbers = arrived.flatMap(([key, n]) => (key === 'hot' ? [n] : []));
+    expect(numbers).toEqual([...Array(400).keys(), ...Array(10).keys()]);
+    await close();
+  });
+
   it('wait for no other transaction unless it is asked for', async () => {
     const { waits, arrived } = await race('loose', {});
     expect(waits).toBe(false);

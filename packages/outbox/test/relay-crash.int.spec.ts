@@ -32,7 +32,7 @@ const SCENES: Record<string, Scene> = {
   'all messages but one': {
     options: {},
     steps:
-      'claim tend heal readBlocks readPending readWaiting promote publish holdBack divert park remove unblock',
+      'claim tend readBlocks readPending readWaiting promote publish holdBack divert park remove unblock',
     short: [
       ['during promote', 1],
       ['after promote', 1],
@@ -52,7 +52,7 @@ const SCENES: Record<string, Scene> = {
   'after a predecessor has died': {
     options: {},
     before: abandonLanes,
-    steps: 'suspects accuse readOne publish acquit divert holdBack remove',
+    steps: 'pendingEntries waitingEntries accuse readOne publish acquit divert holdBack remove',
     short: [
       ['after accuse', 1],
       ['after readOne', 20],

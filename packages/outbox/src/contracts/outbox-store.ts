@@ -29,6 +29,14 @@ export interface ClaimedLane extends HeldLane {
   readonly takenOver: boolean;
 }
 
+/** How `readPending` reads. */
+export interface ReadOptions {
+  /** With `addedAt`, which somebody measures; otherwise it may be left out. */
+  readonly aged?: boolean;
+  /** Without the messages of these keys, of which enough is in memory. */
+  readonly exceptKeys?: readonly string[];
+}
+
 /** What `readWaiting` found. */
 export interface WaitingRead {
   /** In insertion order, at most 100 of each block. */
@@ -48,6 +56,8 @@ export interface Tended {
 /** What `promote` did. */
 export interface Promoted {
   readonly moved: number;
+  /** Due, and left where they are, because an open transaction has added to their keys and may still do so. */
+  readonly skipped: number;
   /** In how many milliseconds the next one is due; undefined when none waits. */
   readonly nextInMs: number | undefined;
 }
@@ -118,7 +128,8 @@ export abstract class OutboxStore {
 
   /**
    * Enters at most `limit` messages whose time has come, each call in the order of the times. Any number of relays may call it
-   * at once: each message enters once, but what two of them enter at the same time is in no order.
+   * at once: each message enters once, but what two of them enter at the same time is in no order. With `strictOrder` or
+   * `sequence` it does not wait for the transactions that have added to a key: that key's messages are left for a later call.
    */
   abstract promote(limit: number, rules: EntryRules): Promise<Promoted>;
 
@@ -142,16 +153,15 @@ export abstract class OutboxStore {
   abstract leave(relay: string): Promise<void>;
 
   /**
-   * The lowest messages of these lanes, in insertion order, without `except`. `aged`: with `addedAt`, which somebody measures;
-   * otherwise it may be left out.
+   * The lowest messages of these lanes, in insertion order, without `except`.
    */
   abstract readPending(
     lanes: readonly number[],
     except: readonly number[],
     limit: number,
-    aged?: boolean,
+    options?: ReadOptions,
   ): Promise<StoredMessage[]>;
-  /** The blocks of these lanes that have failed and wait, each with its lane. */
+  /** The blocks of keys of these lanes that have failed and wait, each with its lane. */
   abstract readBlocks(
     lanes: readonly number[],
   ): Promise<{ readonly block: string; readonly lane: number }[]>;
@@ -165,11 +175,17 @@ export abstract class OutboxStore {
     limit: number,
   ): Promise<WaitingRead>;
 
+  /** The lowest `limit` pending messages of these lanes, in insertion order. Without reading what they carry. */
+  abstract pendingEntries(
+    lanes: readonly number[],
+    limit: number,
+    exceptKeys?: readonly string[],
+  ): Promise<StoredEntry[]>;
   /**
-   * What a dead owner of these lanes can have had under way, in insertion order: the first `limit` that are pending, and so many
-   * of the waiting blocks that are due. Without reading what they carry.
+   * The same of the waiting blocks that are due: what `readWaiting` finds in at most `limit` blocks. It may leave out blocks
+   * that have been due for less time than 50 others.
    */
-  abstract suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]>;
+  abstract waitingEntries(lanes: readonly number[], limit: number): Promise<StoredEntry[]>;
   /**
    * Remembers that this message is being tried, and no other one of the lanes held. Whoever takes the lane over from here on
    * counts a death against it, unless the lane was given back. Returns how many there were in a row, since another message of

@@ -1,5 +1,7 @@
 /** What the book must know of a message. */
 export interface Bookable {
+  /** Which table it is in. */
+  readonly place: 'pending' | 'waiting';
   /** Place in insertion order. */
   readonly seq: number;
   readonly lane: number;
@@ -35,13 +37,35 @@ export class MessageBook<Row extends Bookable> {
   #ready: string[] = [];
   #nextReady = 0;
   #queued = 0;
+  #heads = 0;
   #unsettled = 0;
+  readonly #crowded = new Set<string>();
+  #relieved = 0;
 
-  constructor(private readonly window: number) {}
+  /** @param crowd so many messages of one block in the queue are enough of it */
+  constructor(
+    private readonly window: number,
+    private readonly crowd = Infinity,
+  ) {}
 
   /** Messages that wait to be handed out. */
   get queued(): number {
     return this.#queued;
+  }
+
+  /** Blocks that have such messages: so many could be under way at once. */
+  get heads(): number {
+    return this.#heads;
+  }
+
+  /** Blocks of which enough is queued: more would only keep others from being read. */
+  get crowded(): string[] {
+    return [...this.#crowded];
+  }
+
+  /** Grows when a block is no longer crowded. */
+  get relieved(): number {
+    return this.#relieved;
   }
 
   /** Messages that were handed out and are still in the database. */
@@ -70,7 +94,9 @@ export class MessageBook<Row extends Bookable> {
     let block = this.#blocks.get(row.block);
     if (!block) this.#blocks.set(row.block, (block = { queue: [], busy: false }));
     insertBySeq(block.queue, row);
+    if (block.queue.length === 1) this.#heads += 1;
     if (block.queue.length === 1 && !block.busy) this.#ready.push(row.block);
+    if (block.queue.length >= this.crowd) this.#crowded.add(row.block);
   }
 
   /** Enters a message that is only to be moved: it is left out when reading, and never handed out. */
@@ -88,6 +114,7 @@ export class MessageBook<Row extends Bookable> {
       if (!block || !row) continue;
       block.busy = true;
       this.#queued -= 1;
+      this.#left(row.block, block.queue.length);
       this.#unsettled += 1;
       (this.#entries.get(row.seq) as Entry).state = 'out';
       return row;
@@ -116,6 +143,7 @@ export class MessageBook<Row extends Bookable> {
   withdraw(block: string): Row[] {
     const rows = this.#blocks.get(block)?.queue.splice(0) ?? [];
     this.#queued -= rows.length;
+    if (rows.length > 0) this.#left(block, 0);
     for (const { seq } of rows) (this.#entries.get(seq) as Entry).state = 'aside';
     return rows;
   }
@@ -127,6 +155,12 @@ export class MessageBook<Row extends Bookable> {
       for (const row of this.withdraw(name)) this.#entries.delete(row.seq);
       if (!block.busy) this.#blocks.delete(name);
     }
+  }
+
+  /** So many are left in the queue of a block. */
+  #left(block: string, queued: number): void {
+    if (queued === 0) this.#heads -= 1;
+    if (queued <= this.crowd / 2 && this.#crowded.delete(block)) this.#relieved += 1;
   }
 
   #free(name: string): void {

@@ -1,6 +1,11 @@
+import { keyOf } from '../core/block.js';
+
 const STEP_MS = 50;
 
-/** Which blocks of our lanes have failed and wait, as far as this process knows, and when to look at them next. */
+/**
+ * Which keys of our lanes wait, as far as this process knows, and when to look at the next of what waits. A message without a
+ * key holds nobody up: of those it knows nothing, however many have failed.
+ */
 export class Blocks {
   readonly #lanes = new Map<string, number>();
   #lookAt = -Infinity;
@@ -14,7 +19,7 @@ export class Blocks {
   }
 
   add(block: string, lane: number): void {
-    this.#lanes.set(block, lane);
+    if (keyOf(block) !== undefined) this.#lanes.set(block, lane);
   }
 
   delete(block: string): void {

@@ -7,6 +7,7 @@ import type { LaneKeeper } from './lane-keeper.js';
 import type { Outcome } from './outcome.js';
 import type { RelaySettings } from './relay-settings.js';
 import type { Settler } from './settler.js';
+import { suspectsOf } from './suspects.js';
 
 /** After so many milliseconds the relay's other lanes get their turn. */
 const SLICE_MS = 50;
@@ -56,10 +57,7 @@ export class CrashTrial {
 
   /** The holder of these lanes has died. Their blocks must be known. */
   async begin(lanes: readonly number[]): Promise<void> {
-    const { store, settings } = this.parts;
-    // What a relay has in memory: the window, and what it reads ahead.
-    const limit = settings.window + 2 * settings.batchSize;
-    const found = await store.suspects(lanes, limit);
+    const found = await suspectsOf(lanes, this.parts.store, this.parts.settings);
     this.drop(lanes);
     for (const lane of lanes) this.#lanes.add(lane);
     this.#suspects.push(...found);

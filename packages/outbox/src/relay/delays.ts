@@ -1,9 +1,15 @@
 import type { EntryRules, OutboxStore } from '../contracts/outbox-store.js';
 
+/** After so many milliseconds those are asked for again that an open transaction holds up. */
+const RETRY_MS = 20;
+/** So many of them are passed by at most to get at the others. */
+const MAX_LIMIT = 10_000;
+
 /** Lets messages in whose time has come. */
 export class Delays {
   #lookAt = -Infinity;
-  #lastMoved = Infinity;
+  #limit: number;
+  #isCaughtUp = false;
 
   constructor(
     private readonly store: OutboxStore,
@@ -12,11 +18,13 @@ export class Delays {
       readonly pollIntervalMs: number;
       readonly rules: EntryRules;
     },
-  ) {}
+  ) {
+    this.#limit = settings.batchSize;
+  }
 
-  /** Whether the last look left none that was due. */
+  /** Whether the last look left none that was due, but for those that an open transaction holds up. */
   get isCaughtUp(): boolean {
-    return this.#lastMoved < this.settings.batchSize;
+    return this.#isCaughtUp;
   }
 
   /** A message was added that is due then. */
@@ -31,11 +39,14 @@ export class Delays {
     if (wait > 0) return wait;
     // What is added while the database is asked may be due sooner than what it answers.
     this.#lookAt = performance.now() + pollIntervalMs;
-    const { moved, nextInMs = Infinity } = await this.store.promote(batchSize, rules);
-    this.#lastMoved = moved;
+    const limit = this.#limit;
+    const { moved, skipped, nextInMs = Infinity } = await this.store.promote(limit, rules);
+    const isFull = moved + skipped >= limit;
+    this.#isCaughtUp = !isFull || (moved === 0 && limit >= MAX_LIMIT);
+    this.#limit = Math.min(batchSize + skipped, Math.max(batchSize, MAX_LIMIT));
     // Clocks run at different speeds: a millisecond too late is better than a look too early.
-    const pause = this.isCaughtUp ? Math.min(pollIntervalMs, Math.ceil(nextInMs) + 1) : 0;
-    this.dueIn(pause);
+    const nextMs = Math.min(pollIntervalMs, Math.ceil(nextInMs) + 1);
+    this.dueIn(isFull && moved > 0 ? 0 : skipped > 0 ? Math.min(RETRY_MS, nextMs) : nextMs);
     return Math.max(0, this.#lookAt - performance.now());
   }
 }

@@ -1,5 +1,6 @@
 import type { StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore, WaitingRead } from '../contracts/outbox-store.js';
+import { keyOf } from '../core/block.js';
 import type { MessageBook } from '../core/message-book.js';
 import type { Blocks } from './blocks.js';
 import type { LaneKeeper } from './lane-keeper.js';
@@ -38,12 +39,22 @@ export class Reader {
     this.#epoch += 1;
   }
 
-  /** Undefined when the result is worth nothing any more: that there was nothing must not be concluded from it. */
-  async pending(limit: number): Promise<StoredMessage[] | undefined> {
+  /**
+   * Undefined when the result is worth nothing any more: that there was nothing must not be concluded from it.
+   *
+   * @param except blocks to leave out; of keys only
+   */
+  async pending(
+    limit: number,
+    except: readonly string[] = [],
+  ): Promise<StoredMessage[] | undefined> {
     const usable = this.lanes.usable();
     if (usable.length === 0) return [];
     const epoch = this.#epoch;
-    const rows = await this.store.readPending(usable, this.book.seqs(), limit, this.measured());
+    const rows = await this.store.readPending(usable, this.book.seqs(), limit, {
+      aged: this.measured(),
+      exceptKeys: keysOf(except),
+    });
     return epoch === this.#epoch ? rows : undefined;
   }
 
@@ -52,7 +63,8 @@ export class Reader {
     const usable = this.lanes.usable();
     if (usable.length === 0) return { messages: [], empty: [], isFull: false };
     const busy = new Set<string>();
-    for (const { block } of this.book.rows()) if (this.blocks.has(block)) busy.add(block);
+    for (const { block, place } of this.book.rows())
+      if (place === 'waiting' || this.blocks.has(block)) busy.add(block);
     const epoch = this.#epoch;
     const found = await this.store.readWaiting(usable, [...busy], WAITING_BLOCKS);
     if (epoch !== this.#epoch) return undefined;
@@ -65,3 +77,6 @@ export class Reader {
     return { ...found, isFull: read.size >= WAITING_BLOCKS };
   }
 }
+
+const keysOf = (blocks: readonly string[]): string[] =>
+  blocks.map(keyOf).filter((key) => key !== undefined);

@@ -1,6 +1,9 @@
 import type { EntryRules } from '../contracts/outbox-store.js';
 import type { RetryPolicy } from '../core/settle-plan.js';
 
+/** What a relay reads ahead, in batches: of one key no more than leaves room for others, nor than all of them may take up. */
+export const READ_AHEAD = { ofKey: 0.5, ofAll: 4 };
+
 /** @internal What a relay works with; times in milliseconds. */
 export interface RelaySettings {
   readonly batchSize: number;

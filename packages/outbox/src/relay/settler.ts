@@ -1,5 +1,6 @@
 import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
+import { keyOf } from '../core/block.js';
 import type { MessageBook } from '../core/message-book.js';
 import {
   planSettle,
@@ -155,9 +156,8 @@ export class Settler {
     }
   }
 
-  /** Blocks of keys start with another character than those of messages without one. */
   #blocksKey({ block }: Row): boolean {
-    return this.settings.blockKeyOnPark && block.startsWith('=');
+    return this.settings.blockKeyOnPark && keyOf(block) !== undefined;
   }
 
   async #holdBack(entries: readonly HeldBack<Row>[], held: HeldLane[]): Promise<void> {

@@ -140,41 +140,47 @@ export const crashCases: StoreCases = {
     same(await deaths(store, a, ['c']), [1], 'by the next one');
   },
 
-  'names what can have been under way: the first that are pending, and those that are due': async (
-    fixture,
-  ) => {
-    const { store } = fixture;
-    await add(
-      fixture,
-      Array.from({ length: 12 }, (_, n) => newMessage({ key: `k${n % 3}`, messageId: `m${n}` })),
-    );
-    const held: HeldLane[] = await claimAll(store);
-    const rows = await pending(store);
-    const ofKey = (key: string) => rows.filter((row) => row.key === key);
-    await store.holdBack('pending', [heldBack(ofKey('k0')[0]!, { tries: 7 })], held);
-    await store.divert(ofKey('k0').slice(1), held);
-    await store.holdBack('pending', [heldBack(ofKey('k1')[0]!, { delayMs: MINUTE_MS })], held);
-    const found = await store.suspects(allLanes(store), 100);
-    const expected = rows.filter(({ messageId }) => messageId !== 'm1');
-    same(idsOf(found), idsOf(expected), 'suspects');
-    same(
-      found.map(({ place, tries }) => [place, tries]),
-      expected.map(({ key, messageId }) => [
-        key === 'k0' ? 'waiting' : 'pending',
-        messageId === 'm0' ? 7 : 0,
-      ]),
-      'their places',
-    );
-    holds(!found.some((entry) => 'payload' in entry), 'what they carry is not read');
-    same(idsOf(await store.suspects(allLanes(store), 2)), ['m0', 'm2', 'm3', 'm4'], 'two of each');
-    same(await store.suspects([], 10), [], 'of no lanes');
-    for (const entry of found) {
-      const message = await store.readOne(entry);
-      const { lane, block, messageId, type, attempts, history, seq, place, tries } = message!;
-      same({ place, seq, lane, block, messageId, type, attempts, tries, history }, entry, 'it');
-      same(message!.payload, '1', 'what it carries');
-    }
-    await store.remove('waiting', [found[0]!.seq], held, false);
-    same(await store.readOne(found[0]!), undefined, 'one that is there no longer');
-  },
+  'names what can have been under way: what is pending, and what is due, without reading it':
+    async (fixture) => {
+      const { store } = fixture;
+      await add(
+        fixture,
+        Array.from({ length: 12 }, (_, n) => newMessage({ key: `k${n % 3}`, messageId: `m${n}` })),
+      );
+      const held: HeldLane[] = await claimAll(store);
+      const rows = await pending(store);
+      const ofKey = (key: string) => rows.filter((row) => row.key === key);
+      await store.holdBack('pending', [heldBack(ofKey('k0')[0]!, { tries: 7 })], held);
+      await store.divert(ofKey('k0').slice(1), held);
+      await store.holdBack('pending', [heldBack(ofKey('k1')[0]!, { delayMs: MINUTE_MS })], held);
+      const lanes = allLanes(store);
+      const found = [
+        ...(await store.pendingEntries(lanes, 100)),
+        ...(await store.waitingEntries(lanes, 100)),
+      ].sort((a, b) => a.seq - b.seq);
+      const expected = rows.filter(({ messageId }) => messageId !== 'm1');
+      same(idsOf(found), idsOf(expected), 'suspects');
+      same(
+        found.map(({ place, tries }) => [place, tries]),
+        expected.map(({ key, messageId }) => [
+          key === 'k0' ? 'waiting' : 'pending',
+          messageId === 'm0' ? 7 : 0,
+        ]),
+        'their places',
+      );
+      holds(!found.some((entry) => 'payload' in entry), 'what they carry is not read');
+      same(idsOf(await store.pendingEntries(lanes, 2)), ['m2', 'm4'], 'the first two');
+      same(idsOf(await store.pendingEntries(lanes, 3, ['k2', 'k9'])), ['m4', 'm7', 'm10'], 'of k1');
+      same(idsOf(await store.waitingEntries(lanes, 1)), ['m0', 'm3', 'm6', 'm9'], 'of one block');
+      same(await store.pendingEntries([], 10), [], 'of no lanes');
+      same(await store.waitingEntries([], 10), [], 'of no lanes');
+      for (const entry of found) {
+        const message = await store.readOne(entry);
+        const { lane, block, messageId, type, attempts, history, seq, place, tries } = message!;
+        same({ place, seq, lane, block, messageId, type, attempts, tries, history }, entry, 'it');
+        same(message!.payload, '1', 'what it carries');
+      }
+      await store.remove('waiting', [found[0]!.seq], held, false);
+      same(await store.readOne(found[0]!), undefined, 'one that is there no longer');
+    },
 };

@@ -1,7 +1,17 @@
 import type { NewMessage, StoredMessage } from '../contracts/messages.js';
 import type { EntryRules } from '../contracts/outbox-store.js';
 import { holds, same, until } from './case-tools.js';
-import { add, idsOf, MINUTE_MS, named, newMessage, pending, PLAIN } from './store-case-tools.js';
+import {
+  add,
+  claimAll,
+  idsOf,
+  MINUTE_MS,
+  named,
+  newMessage,
+  pending,
+  PLAIN,
+  seqsOf,
+} from './store-case-tools.js';
 import type { OutboxStoreFixture, StoreCases } from './store-contract.js';
 
 const STRICT: EntryRules = { strictOrder: true, sequence: false };
@@ -75,14 +85,26 @@ export const entryCases: StoreCases = {
       fixture,
       times.map((atMs, n) => newMessage({ messageId: `${atMs}.${n}`, due: { atMs } })),
     );
-    same(await store.promote(2, PLAIN), { moved: 2, nextInMs: undefined }, 'the first two');
-    same(await store.promote(10, PLAIN), { moved: 4, nextInMs: undefined }, 'the others');
+    same(
+      await store.promote(2, PLAIN),
+      { moved: 2, skipped: 0, nextInMs: undefined },
+      'the first two',
+    );
+    same(
+      await store.promote(10, PLAIN),
+      { moved: 4, skipped: 0, nextInMs: undefined },
+      'the others',
+    );
     same(
       idsOf(await pending(store)),
       ['100.2', '200.4', '300.1', '300.5', '400.3', '500.0'],
       'their order',
     );
-    same(await store.promote(10, PLAIN), { moved: 0, nextInMs: undefined }, 'when there is none');
+    same(
+      await store.promote(10, PLAIN),
+      { moved: 0, skipped: 0, nextInMs: undefined },
+      'when there is none',
+    );
   },
 
   'enters each once, whoever asks': async (fixture) => {
@@ -107,7 +129,11 @@ export const entryCases: StoreCases = {
     });
     await lost.catch(() => {});
     same((await store.operations.status()).delayed, 0, 'delayed');
-    same(await store.promote(10, PLAIN), { moved: 0, nextInMs: undefined }, 'what is due');
+    same(
+      await store.promote(10, PLAIN),
+      { moved: 0, skipped: 0, nextInMs: undefined },
+      'what is due',
+    );
   },
 
   'has the order of the commits where it is to be strict, and other keys wait for nobody': async (
@@ -156,6 +182,35 @@ export const entryCases: StoreCases = {
     const rows = await pending(store);
     same(numbers(rows), [['k', 1], ['k', 2], ['k', 3], ['k', 4]], 'numbers'); // prettier-ignore
     same(idsOf(rows).slice(1, 3), ['1', '2'], 'their order');
+  },
+
+  'lets in what is due of other keys while a transaction that has added to a key is open': async (
+    fixture,
+  ) => {
+    const { store, other } = fixture;
+    for (const [key, rules] of [
+      ['a', STRICT],
+      ['a', STRICT],
+      ['b', NUMBERED],
+      ['b', NUMBERED],
+    ] as const) {
+      const due = (messageId: string, of: string | null, atMs: number) =>
+        newMessage({ messageId, key: of, due: { atMs } });
+      await addUnder(fixture, PLAIN, [
+        ...[due('k1', key, 1), due('o', `not ${key}`, 2), due('k2', key, 3), due('n', null, 4)],
+      ]);
+      await fixture.transaction(async (sql) => {
+        await store.insert(sql, [newMessage({ messageId: 'k0', key })], rules);
+        const first = await other.promote(10, rules);
+        same(first, { moved: 2, skipped: 2, nextInMs: undefined }, 'while it is open');
+        same((await other.promote(10, rules)).skipped, 2, 'once more');
+      });
+      const then = await other.promote(10, rules);
+      same(then, { moved: 2, skipped: 0, nextInMs: undefined }, 'when it has ended');
+      const rows = await pending(store);
+      same(idsOf(rows.filter((row) => row.key === key)), ['k0', 'k1', 'k2'], 'their order');
+      await store.remove('pending', seqsOf(rows), await claimAll(store), false);
+    }
   },
 
   'keeps numbers through all that becomes of a message': async (fixture) => {

@@ -107,6 +107,38 @@ export const operationCases: StoreCases = {
     same(seqsOf(await waiting(other)), seqsOf(rows), 'what is due');
   },
 
+  'brings back no message that was parked once more since the call before': async (fixture) => {
+    const { store, other } = fixture;
+    await add(fixture, named(['m0', 'm1', 'm2', 'm3', 'm4']));
+    const held = await claimAll(store);
+    const rows = await pending(store);
+    await store.park('pending', rows.map(parked), held, false);
+    same(
+      await other.operations.redrive({}, 2),
+      { count: 2, lastSeq: rows[1]!.seq },
+      'the first two',
+    );
+    const again = rows.slice(0, 2).map((row) => parked({ ...row, place: 'waiting' }));
+    await store.park('waiting', again, held, false);
+    same(
+      await other.operations.redrive({}, 2, rows[1]!.seq),
+      { count: 2, lastSeq: rows[3]!.seq },
+      'the next two',
+    );
+    same((await other.operations.redrive({}, 2, rows[3]!.seq)).count, 1, 'the last one');
+    same(
+      await other.operations.redrive({}, 2, rows[4]!.seq),
+      { count: 0, lastSeq: undefined },
+      'once more',
+    );
+    const left = await other.operations.parked({}, 10);
+    same(
+      left.map(({ messageId }) => messageId),
+      ['m0', 'm1'],
+      'what is still parked',
+    );
+  },
+
   'holds a key up behind its parked message, until that is redriven': async (fixture) => {
     const { store, other, held, rows, a } = await withParked(fixture, true);
     same(await blocksOf(other), [a.block], 'blocks: none of the one without a key');

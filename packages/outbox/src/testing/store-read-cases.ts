@@ -57,6 +57,8 @@ export const readCases: StoreCases = {
     same(seqsOf(await read(7)), expected.slice(0, 7), 'the first seven');
     same(await store.readPending([], [], 10), [], 'of no lanes');
     same(await store.readPending(allLanes(store), seqs, 10), [], 'without any');
+    const others = await store.readPending([3, 1], known, 7, { exceptKeys: ['k'] });
+    same(seqsOf(others), expected.slice(0, 7), 'those without a key when a key is left out');
   },
 
   'leaves out as many as a relay has in memory': async (fixture) => {
@@ -78,6 +80,22 @@ export const readCases: StoreCases = {
       rows.map(({ key }) => key),
       ALIKE,
       'the keys',
+    );
+    const without = (exceptKeys: string[], except: number[] = []) =>
+      store.readPending(allLanes(store), except, 100, { exceptKeys });
+    for (const key of ALIKE) {
+      same(
+        (await without([key])).map((row) => row.key),
+        ALIKE.filter((other) => other !== key),
+        `without ${key}`,
+      );
+    }
+    same(await without(ALIKE), [], 'without any');
+    const [first, second, ...others] = rows;
+    same(
+      seqsOf(await without([second!.key!], [first!.seq])),
+      seqsOf(others),
+      'without what is known, and a key',
     );
     const blocks = rows.map(({ block }) => block);
     same(new Set(blocks).size, ALIKE.length, 'blocks');

@@ -21,7 +21,7 @@ const pass = (moment, step, times = 1) => {
   process.kill(process.pid, 'SIGKILL');
 };
 const STORE =
-  'claim tend heal readBlocks readPending readWaiting suspects accuse readOne acquit promote divert holdBack park';
+  'claim tend heal readBlocks readPending readWaiting pendingEntries waitingEntries accuse readOne acquit promote divert holdBack park';
 const steps = [
   ...`${STORE} remove unblock release leave`.split(' ').map((step) => [store, step]),
   [store.operations, 'purge'],

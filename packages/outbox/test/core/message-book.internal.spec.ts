@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MessageBook } from '../../src/core/message-book.js';
+import { MessageBook, type Bookable } from '../../src/core/message-book.js';
 
-const row = (seq: number, block = `#${seq}`, lane = 0) => ({ seq, block, lane });
+const row = (seq: number, block = `#${seq}`, lane = 0) =>
+  ({ place: 'pending', seq, block, lane }) satisfies Bookable as Bookable;
 
 describe('MessageBook', () => {
   it('hands out in order of arrival, one of a block at a time', () => {
@@ -67,6 +68,44 @@ describe('MessageBook', () => {
     book.forget(row(1, 'a'));
     expect(book.take()).toBeUndefined();
     expect(book.seqs()).toEqual([2, 3]);
+  });
+
+  it('counts the blocks that have something to hand out', () => {
+    const book = new MessageBook(10);
+    for (const one of [row(1, 'a'), row(2, 'a'), row(3, 'b'), row(4)]) book.add(one);
+    expect(book.heads).toBe(3);
+    const first = book.take()!;
+    expect(book.heads).toBe(3);
+    book.landed(first);
+    for (let one = book.take(); one; one = book.take()) book.landed(one);
+    expect([book.heads, book.queued]).toEqual([0, 0]);
+    for (const one of [row(5, 'a'), row(6, 'a'), row(7, 'b')]) book.add(one);
+    book.withdraw('a');
+    book.withdraw('a');
+    expect(book.heads).toBe(1);
+    book.dropQueued();
+    expect(book.heads).toBe(0);
+  });
+
+  it('tells of which blocks it has enough, until half of that is handed out', () => {
+    const book = new MessageBook(10, 4);
+    for (let seq = 1; seq <= 5; seq += 1) book.add(row(seq, 'a'));
+    book.add(row(6, 'b'));
+    expect([book.crowded, book.relieved]).toEqual([['a'], 0]);
+    const takeOfA = () => {
+      for (let one = book.take(); one; one = book.take()) {
+        book.landed(one);
+        if (one.block === 'a') return;
+      }
+    };
+    takeOfA();
+    takeOfA();
+    expect([book.crowded, book.relieved]).toEqual([['a'], 0]);
+    takeOfA();
+    expect([book.crowded, book.relieved]).toEqual([[], 1]);
+    for (let seq = 7; seq <= 9; seq += 1) book.add(row(seq, 'a'));
+    book.dropQueued();
+    expect([book.crowded, book.relieved]).toEqual([[], 2]);
   });
 
   it('drops what is queued of a lane and keeps what is out', () => {

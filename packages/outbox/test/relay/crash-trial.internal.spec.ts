@@ -29,7 +29,8 @@ describe('while a suspected message is on its way to a broker that hangs', () =>
     const store = storeOf(rows, {
       tend,
       claim: async () => [{ lane: 0, token: 2, takenOver: true }],
-      suspects: async () => rows,
+      pendingEntries: async () => rows,
+      waitingEntries: async () => [],
       accuse: async ({ messageId }) => {
         calls.push(`accuse ${messageId}`);
         return 0;

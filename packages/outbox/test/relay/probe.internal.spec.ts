@@ -52,7 +52,7 @@ describe('while the broker does not answer', () => {
     const store = storeOf([stored(1)], {
       promote: async () => {
         await slow;
-        return { moved: 0, nextInMs: undefined };
+        return { moved: 0, skipped: 0, nextInMs: undefined };
       },
     });
     const relay = relayOf(store, publisher);
@@ -79,7 +79,7 @@ describe('while the broker does not answer', () => {
     const publisher = new HeldPublisher();
     let looking = Promise.resolve();
     let goOn = (): void => {};
-    const promote = () => looking.then(() => ({ moved: 0, nextInMs: undefined }));
+    const promote = () => looking.then(() => ({ moved: 0, skipped: 0, nextInMs: undefined }));
     const store = storeOf(
       [1, 2, 3].map((seq) => stored(seq)),
       { promote },

@@ -22,7 +22,7 @@ export function emptyStore(more: Partial<OutboxStore> = {}): OutboxStore {
     park: async () => {},
     unblock: async () => [],
     heal: async () => {},
-    promote: async () => ({ moved: 0, nextInMs: undefined }),
+    promote: async () => ({ moved: 0, skipped: 0, nextInMs: undefined }),
     ...more,
   };
   return store as OutboxStore;

@@ -53,7 +53,7 @@ export function storeOf(
 
 const NOTHING_TO_DO: Partial<OutboxStore> = {
   heal: async () => {},
-  promote: async () => ({ moved: 0, nextInMs: undefined }),
+  promote: async () => ({ moved: 0, skipped: 0, nextInMs: undefined }),
 };
 
 /** A relay that parks what fails once. */

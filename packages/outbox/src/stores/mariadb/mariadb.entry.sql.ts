@@ -4,6 +4,7 @@ import { CONTENT, CONTENT_OF_N, timeOf } from './mariadb.columns.js';
 import { TEXT } from './mariadb.schema.js';
 import {
   inMs,
+  list,
   NOW,
   part,
   pick,
@@ -50,10 +51,16 @@ const entering = (t: TableName, rules: EntryRules): string => {
  * to number them. The other finds nothing.
  */
 export const promoteDelayed = (t: TableName, rules: EntryRules, limit: number): string => {
-  const due = `(select p.place, m.* from ${pickedOf(t, 'outbox_delayed')}) n`;
+  const isOrdered = rules.strictOrder || rules.sequence;
+  const picked = isOrdered
+    ? pickedOf(t, 'outbox_delayed', OF_FREE_KEYS)
+    : pickedOf(t, 'outbox_delayed');
+  const due = `(select p.place, m.* from ${picked}) n`;
   return transaction(
     `declare began datetime(6) default ${NOW};
   declare mine integer;
+  declare moved integer default 0;
+  ${text('free', "'[]'")}
   ${PICKING}`,
     `select version into mine from ${t('outbox_schema')} where version = 1 for update skip locked;
   ${pick(
@@ -64,18 +71,57 @@ export const promoteDelayed = (t: TableName, rules: EntryRules, limit: number): 
     order by available_at, seq`,
     limit,
   )}
-  if count > 0 then${orderedBy(t, rules, due)}
+  if count > 0 then${isOrdered ? freeKeys(t) : ''}
+    select count(*) into moved from ${due};${orderedBy(t, rules, due)}
     ${enter(t, rules, due)};
     delete m
-    from ${pickedOf(t, 'outbox_delayed')};
+    from ${picked};
   end if;
-  select count as moved, (
+  select moved, count - moved as skipped, (
     select timestampdiff(microsecond, ${NOW}, min(available_at)) / 1000
     from ${t('outbox_delayed')}
     where available_at > began
   ) as next_in_ms;`,
+    isOrdered ? withRows(t, limit) : '',
   );
 };
+
+/** A key that has no row yet gets one, which can be locked without waiting. One that a producer is giving it is left to that. */
+const withRows = (t: TableName, limit: number): string => `
+  for new in (
+    select distinct d.\`key\`
+    from (
+      select \`key\`
+      from ${t('outbox_delayed')} force index (outbox_delayed_due)
+      where available_at <= began
+      order by available_at, seq
+      limit ${limit}
+    ) d
+    where d.\`key\` is not null
+      and not exists (select 1 from ${t('outbox_sequences')} s where s.\`key\` = d.\`key\`)
+  ) do
+    begin
+      declare continue handler for 1205 begin end;
+      set statement innodb_lock_wait_timeout = 0 for
+        insert ignore into ${t('outbox_sequences')} (\`key\`, value) values (new.\`key\`, 0);
+    end;
+  end for;`;
+
+/** Notes the keys of the picked ones to which no open transaction has added. Each is asked for once: all of its messages go, or none. */
+const freeKeys = (t: TableName): string => `
+    for one in (
+      select s.\`key\`
+      from (select distinct m.\`key\` from ${pickedOf(t, 'outbox_delayed')} where m.\`key\` is not null) k
+      straight_join ${t('outbox_sequences')} s force index (primary) on s.\`key\` = k.\`key\`
+      order by s.\`key\`
+      for update skip locked
+    ) do
+      set free = json_array_append(free, '$', one.\`key\`);
+    end for;`;
+
+const OF_FREE_KEYS = `(m.\`key\` is null or m.\`key\` in (
+    select k from ${list('free', `k varchar(255) ${TEXT}`)} x where k is not null
+  ))`;
 
 /**
  * What is in the JSON, with its `place`. Text columns are long, so that what is too long is refused by the table and not cut

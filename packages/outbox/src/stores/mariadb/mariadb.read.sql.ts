@@ -3,32 +3,39 @@ import { AGED_MESSAGE, ENTRY, FAILURES, MESSAGE } from './mariadb.columns.js';
 import { TEXT } from './mariadb.schema.js';
 import { NOW } from './mariadb.statement.js';
 
+/** Keys as JSON. */
+const NOT_OF_KEYS = `(m.\`key\` is null or m.\`key\` not in (
+    select k from json_table(?, '$[*]' columns (k longtext ${TEXT} path '$')) x where k is not null
+  ))`;
+
 /**
- * Lanes as a list, seqs as JSON, limit. Walks the primary key from its beginning. There is no "everything after the last one
+ * Lanes as a list, seqs as JSON, keys as JSON where some are left out, limit. Walks the primary key from its beginning. There is no "everything after the last one
  * I saw": a transaction that commits late brings lower numbers, and a key's later message must not pass them. What the relay
  * has in memory is looked up in a hash. `find_in_set` hides the lanes from the planner, which must not think of a sort.
  */
-export const readPending = (t: TableName, aged: boolean): string => `
+export const readPending = (t: TableName, aged: boolean, withoutKeys: boolean): string => `
 select ${aged ? AGED_MESSAGE : MESSAGE}
 from ${t('outbox_messages')} m force index (primary)
 where find_in_set(m.lane, ?)
-  and m.seq not in (select seq from json_table(?, '$[*]' columns (seq bigint path '$')) x where seq is not null)
+  and m.seq not in (select seq from json_table(?, '$[*]' columns (seq bigint path '$')) x where seq is not null)${withoutKeys ? `\n  and ${NOT_OF_KEYS}` : ''}
 order by m.seq
 limit ?`;
 
-/** Lanes as a list, limit. Without what they carry: to read one of them may be what the relay died of. */
-export const suspectsPending = (t: TableName): string => `
+/** Lanes as a list, keys as JSON, limit. Without what they carry: to read one of them may be what the relay died of. */
+export const pendingEntries = (t: TableName): string => `
 select ${ENTRY}
 from ${t('outbox_messages')} m force index (primary)
 where find_in_set(m.lane, ?)
+  and ${NOT_OF_KEYS}
 order by m.seq
 limit ?`;
 
-/** Lanes as a list. */
+/** Lanes as a list. Those of keys. */
 export const readBlocks = (t: TableName): string => `
 select block, lane
 from ${t('outbox_blocks')}
-where find_in_set(lane, ?)`;
+where find_in_set(lane, ?)
+  and left(block, 1) = '='`;
 
 /** Limit. Steps from block to block along the index on (block, seq), however many messages each of them has. Locks nothing. */
 export const readOrphans = (t: TableName): string => `
@@ -64,7 +71,7 @@ export const readWaiting = (t: TableName, blocks: number): string =>
   firstOfEach(t, blocks, AGED_MESSAGE);
 
 /** The same without what they carry. */
-export const suspectsWaiting = (t: TableName, blocks: number): string =>
+export const waitingEntries = (t: TableName, blocks: number): string =>
   firstOfEach(t, blocks, ENTRY);
 
 export const readOnePending = (t: TableName): string => `

@@ -21,15 +21,20 @@ export const text = (name: string, value: string): string =>
 /**
  * What is more than one step is one compound statement: a transaction of its own, one round trip, and neither a pool that
  * takes another connection for the next step nor a process that freezes between two can leave it half done. Read committed,
- * because no gap may be locked: producers insert into them.
+ * because no gap may be locked: producers insert into them. What is done `before` is not part of the transaction.
  */
-export const transaction = (declarations: string, work: string): string => `begin not atomic
+export const transaction = (
+  declarations: string,
+  work: string,
+  before = '',
+): string => `begin not atomic
   ${declarations}
   declare exit handler for sqlexception
   begin
     rollback;
     resignal;
   end;
+  ${before.trim()}
   set transaction isolation level read committed;
   start transaction;
   ${work.trim()}
@@ -91,7 +96,7 @@ export const pick = (query: string, limit: number): string => `
     set count = count + 1;
   end for;`;
 
-/** The rows that were picked, as `m`, each with its `p.place`. By the primary key, never by a scan. */
-export const pickedOf = (t: TableName, name: string): string =>
+/** The rows that were picked, as `m`, each with its `p.place`, `only` some of them. By the primary key, never by a scan. */
+export const pickedOf = (t: TableName, name: string, only?: string): string =>
   `${list(`concat('[', picked, ']')`, 'seq bigint')} p
-  straight_join ${t(name)} m force index (primary) on m.seq = p.seq`;
+  straight_join ${t(name)} m force index (primary) on m.seq = p.seq${only ? ` and ${only}` : ''}`;

@@ -7,6 +7,7 @@ import {
   type HeldLane,
   type OutboxOperations,
   type Promoted,
+  type ReadOptions,
   type Tended,
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
@@ -106,11 +107,12 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
   }
 
   async promote(limit: number, rules: EntryRules): Promise<Promoted> {
-    const [row] = await this.#db.rows<{ moved: unknown; next_in_ms: unknown }>(
+    const [row] = await this.#db.rows<{ moved: unknown; skipped: unknown; next_in_ms: unknown }>(
       entry.promoteDelayed(this.#t, rules, Math.floor(limit)),
     );
-    const { moved = 0, next_in_ms: next = null } = row ?? {};
-    return { moved: Number(moved), nextInMs: next === null ? undefined : Number(next) };
+    const { moved = 0, skipped = 0, next_in_ms: next = null } = row ?? {};
+    const nextInMs = next === null ? undefined : Number(next);
+    return { moved: Number(moved), skipped: Number(skipped), nextInMs };
   }
 
   async tend(owner: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended> {
@@ -151,12 +153,14 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
     lanes: readonly number[],
     except: readonly number[],
     limit: number,
-    aged = false,
+    { aged = false, exceptKeys = [] }: ReadOptions = {},
   ): Promise<StoredMessage[]> {
+    const keys = exceptKeys.length > 0 ? [json(exceptKeys)] : [];
+    const statement = read.readPending(this.#t, aged, keys.length > 0);
     const askedAt = performance.now();
-    const rows = await this.#db.rows<MessageRow>(read.readPending(this.#t, aged), [
-      lanes.join(),
-      json(except),
+    const rows = await this.#db.rows<MessageRow>(statement, [
+      ...[lanes.join(), json(except)],
+      ...keys,
       limit,
     ]);
     return rows.map((row) => fromRow(row, 'pending', askedAt));
@@ -189,20 +193,25 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
     };
   }
 
-  async suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]> {
-    const pending = await this.#db.rows<EntryRow>(read.suspectsPending(this.#t), [
-      lanes.join(),
-      limit,
-    ]);
+  async pendingEntries(
+    lanes: readonly number[],
+    limit: number,
+    exceptKeys: readonly string[] = [],
+  ): Promise<StoredEntry[]> {
+    const params = [lanes.join(), json(exceptKeys), limit];
+    const rows = await this.#db.rows<EntryRow>(read.pendingEntries(this.#t), params);
+    return rows.map((row) => entryOf(row, 'pending'));
+  }
+
+  async waitingEntries(lanes: readonly number[], limit: number): Promise<StoredEntry[]> {
     const blocks = await this.#dueBlocks(lanes, [], limit);
     const waiting: StoredEntry[] = [];
     while (blocks.length > 0 && waiting.length < limit) {
       const some = blocks.splice(0, BLOCKS_AT_ONCE);
-      const rows = await this.#db.rows<EntryRow>(read.suspectsWaiting(this.#t, some.length), some);
+      const rows = await this.#db.rows<EntryRow>(read.waitingEntries(this.#t, some.length), some);
       waiting.push(...rows.map((row) => entryOf(row, 'waiting')));
     }
-    const entries = pending.map((row) => entryOf(row, 'pending'));
-    return [...entries, ...waiting.slice(0, limit)].sort(bySeq);
+    return waiting.sort(bySeq);
   }
 
   async accuse(suspect: StoredEntry, held: readonly HeldLane[]): Promise<number | undefined> {

@@ -32,21 +32,23 @@ ${enter(t, rules)}`;
 /**
  * Moves what is due, and tells when the next one is. Both by the index on (available_at, seq). One relay at a time: of two, each
  * with a part of a key's messages, the one with the later part could be the first to number them. The other finds nothing.
+ * It does not wait for a producer's transaction, which may stay open for long: a key is asked for once, and all of its messages
+ * go, or none.
  */
 export const promoteDelayed = (t: TableName, rules: EntryRules): string => `
 with due as materialized (
-  select seq
+  select seq, key
   from ${t('outbox_delayed')}
   where available_at <= clock_timestamp()
     and (select pg_try_advisory_xact_lock(${PROMOTE_LOCK}, '${t('outbox_delayed')}'::regclass::oid::integer))
   order by available_at, seq
   limit $1
   for update skip locked
-),
+)${followedBy(isOrdered(rules) ? FREE : '')},
 gone as (
   delete from ${t('outbox_delayed')} d
   using due
-  where d.seq = due.seq
+  where d.seq = due.seq${isOrdered(rules) ? '\n    and (due.key is null or due.key in (select key from free))' : ''}
   returning d.*
 ),
 n as materialized (
@@ -59,6 +61,7 @@ entered as (
 )
 select
   (select count(*) from entered)::integer as moved,
+  ((select count(*) from due) - (select count(*) from gone))::integer as skipped,
   (
     select (extract(epoch from min(available_at) - clock_timestamp()) * 1000)::float8
     from ${t('outbox_delayed')}
@@ -76,28 +79,30 @@ const later = (t: TableName): string => `later as (
   order by place
 )`;
 
+const isOrdered = ({ sequence, strictOrder }: EntryRules): boolean => sequence || strictOrder;
+
 /**
- * What makes the transactions that add to one key wait for one another: the key's counter, whose row stays locked until the
- * commit, or a lock of the transaction. In the order of the keys: two transactions that add to the same ones with one call
- * each cannot wait for each other.
+ * What makes the transactions that add to one key wait for one another: a lock until the commit. In the order of the keys: two
+ * transactions that add to the same ones with one call each cannot wait for each other.
  */
-function ordered(t: TableName, { sequence, strictOrder }: EntryRules): string {
-  if (sequence) {
-    return `counted as (
+function ordered(t: TableName, rules: EntryRules): string {
+  if (!isOrdered(rules)) return '';
+  const locked = `locked as materialized (
+  select pg_advisory_xact_lock(hashtextextended(key, ${KEY_LOCK}))
+  from (select distinct key from n where key is not null and available_at is null order by key) k
+)`;
+  if (!rules.sequence) return locked;
+  return `${locked},
+counted as (
   insert into ${t('outbox_sequences')} as s (key, value)
   select key, count(*)
   from n
+  cross join (select count(*) from locked) l
   where key is not null and available_at is null
   group by key
   order by key
   on conflict (key) do update set value = s.value + excluded.value
   returning key, value
-)`;
-  }
-  if (!strictOrder) return '';
-  return `locked as materialized (
-  select pg_advisory_xact_lock(hashtextextended(key, ${KEY_LOCK}))
-  from (select distinct key from n where key is not null and available_at is null order by key) k
 )`;
 }
 
@@ -124,3 +129,10 @@ const PROMOTE_LOCK = 0x6f75_7470; // "outp"
 
 /** Keeps our locks on keys apart from those of others. */
 const KEY_LOCK = 0x6f75_7462; // "outb"
+
+/** The keys to which no open transaction has added. The lock is taken here; to take it once more costs nothing. */
+const FREE = `free as materialized (
+  select key
+  from (select distinct key from due where key is not null) k
+  where pg_try_advisory_xact_lock(hashtextextended(key, ${KEY_LOCK}))
+)`;

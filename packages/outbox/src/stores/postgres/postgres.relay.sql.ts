@@ -10,7 +10,7 @@ import type { TableName } from '../sql/tables.js';
  * for 100,000 messages. `coalesce` hides the lanes, of which it knows nothing where the table was empty when it was analysed;
  * the pair hides that the two ends belong together, of which it would think that they hold one row in two hundred.
  */
-export const readPending = (t: TableName, aged: boolean): string => `
+export const readPending = (t: TableName, aged: boolean, withoutKeys: boolean): string => `
 select ${aged ? AGED_MESSAGE : MESSAGE}
 from unnest($2::bigint[], $3::bigint[]) as g(after, before)
 cross join lateral (
@@ -18,7 +18,7 @@ cross join lateral (
   from ${t('outbox_messages')} p
   where p.seq > coalesce(g.after, ${MIN})
     and (p.seq, 0) < (coalesce(g.before, ${MAX}), 0)
-    and coalesce(p.lane = any($1::integer[]), false)
+    and coalesce(p.lane = any($1::integer[]), false)${withoutKeys ? '\n    and coalesce(p.key <> all($5::text[]), true)' : ''}
   order by p.seq
   limit $4
 ) m
@@ -28,10 +28,12 @@ limit $4`;
 const MIN = '-9223372036854775808';
 const MAX = '9223372036854775807';
 
+/** Those of keys. */
 export const readBlocks = (t: TableName): string => `
 select block, lane
 from ${t('outbox_blocks')}
-where lane = any($1::integer[])`;
+where lane = any($1::integer[])
+  and left(block, 1) = '='`;
 
 /** The due blocks by the index on their time, then each block's messages by the index on (block, seq). */
 export const readWaiting = (t: TableName): string => `
@@ -215,14 +217,15 @@ on conflict (block) do nothing`;
 const ENTRY = 'm.lane, m.seq, m.key, m.message_id, m.type';
 
 /** Without what they carry: to read one of them may be what the relay died of. By the same indexes as the reads. */
-export const suspectsPending = (t: TableName): string => `
+export const pendingEntries = (t: TableName): string => `
 select ${ENTRY}
 from ${t('outbox_messages')} m
 where coalesce(m.lane = any($1::integer[]), false)
+  and coalesce(m.key <> all($3::text[]), true)
 order by m.seq
 limit $2`;
 
-export const suspectsWaiting = (t: TableName): string => `
+export const waitingEntries = (t: TableName): string => `
 with due as materialized (
   select block
   from ${t('outbox_blocks')}
@@ -240,7 +243,7 @@ cross join lateral (
   order by w.seq
   limit 100
 ) m
-limit $2`;
+limit $2 + 50 * 100`;
 
 export const readOnePending = (t: TableName): string => `
 select ${AGED_MESSAGE}

@@ -7,6 +7,7 @@ import {
   type EntryRules,
   type HeldLane,
   type Promoted,
+  type ReadOptions,
   type Tended,
   type WaitingRead,
 } from '../../contracts/outbox-store.js';
@@ -117,12 +118,13 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   }
 
   async promote(limit: number, rules: EntryRules): Promise<Promoted> {
-    const { rows } = await this.#db.query<{ moved: number; next_in_ms: number | null }>(
-      entry.promoteDelayed(this.#t, rules),
-      [limit],
-    );
-    const { moved = 0, next_in_ms } = rows[0] ?? {};
-    return { moved, nextInMs: next_in_ms ?? undefined };
+    const { rows } = await this.#db.query<{
+      moved: number;
+      skipped: number;
+      next_in_ms: number | null;
+    }>(entry.promoteDelayed(this.#t, rules), [limit]);
+    const { moved = 0, skipped = 0, next_in_ms } = rows[0] ?? {};
+    return { moved, skipped, nextInMs: next_in_ms ?? undefined };
   }
 
   async tend(owner: string, held: readonly HeldLane[], leaseMs: number): Promise<Tended> {
@@ -163,16 +165,14 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     lanes: readonly number[],
     except: readonly number[],
     limit: number,
-    aged = false,
+    { aged = false, exceptKeys = [] }: ReadOptions = {},
   ): Promise<StoredMessage[]> {
     const { after, before } = gapsBetween(except);
+    const withoutKeys = exceptKeys.length > 0;
+    const statement = relay.readPending(this.#t, aged, withoutKeys);
+    const params = [lanes, after, before, limit, ...(withoutKeys ? [exceptKeys] : [])];
     const askedAt = performance.now();
-    const { rows } = await this.#db.query<MessageRow>(relay.readPending(this.#t, aged), [
-      lanes,
-      after,
-      before,
-      limit,
-    ]);
+    const { rows } = await this.#db.query<MessageRow>(statement, params);
     return rows.map((row) => fromRow(row, 'pending', askedAt));
   }
 
@@ -202,13 +202,19 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     };
   }
 
-  async suspects(lanes: readonly number[], limit: number): Promise<StoredEntry[]> {
-    const pending = await this.#db.query<EntryRow>(relay.suspectsPending(this.#t), [lanes, limit]);
-    const waiting = await this.#db.query<EntryRow>(relay.suspectsWaiting(this.#t), [lanes, limit]);
-    return [
-      ...pending.rows.map((row) => entryOf(row, 'pending')),
-      ...waiting.rows.map((row) => entryOf(row, 'waiting')),
-    ].sort((one, other) => one.seq - other.seq);
+  async pendingEntries(
+    lanes: readonly number[],
+    limit: number,
+    exceptKeys: readonly string[] = [],
+  ): Promise<StoredEntry[]> {
+    const params = [lanes, limit, exceptKeys];
+    const { rows } = await this.#db.query<EntryRow>(relay.pendingEntries(this.#t), params);
+    return rows.map((row) => entryOf(row, 'pending'));
+  }
+
+  async waitingEntries(lanes: readonly number[], limit: number): Promise<StoredEntry[]> {
+    const { rows } = await this.#db.query<EntryRow>(relay.waitingEntries(this.#t), [lanes, limit]);
+    return rows.map((row) => entryOf(row, 'waiting')).sort(bySeq);
   }
 
   async accuse(suspect: StoredEntry, held: readonly HeldLane[]): Promise<number | undefined> {
@@ -319,3 +325,5 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
 }
 
 const UNDEFINED_TABLE = '42P01';
+
+const bySeq = (one: StoredEntry, other: StoredEntry): number => one.seq - other.seq;

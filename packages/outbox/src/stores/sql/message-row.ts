@@ -6,6 +6,7 @@ import type {
   StoredMessage,
 } from '../../contracts/messages.js';
 import type { Redriven } from '../../contracts/outbox-store.js';
+import { blockOf } from '../../core/block.js';
 import type { FailureRecord } from '../../core/settle-plan.js';
 
 /** What libraries make of a bigint. */
@@ -132,9 +133,4 @@ const NONE: readonly FailureRecord[] = [];
 
 function historyOf({ history }: EntryRow): readonly FailureRecord[] {
   return history === undefined ? NONE : (JSON.parse(history) as FailureRecord[]);
-}
-
-/** Whatever waits for whatever: all messages of a key, or a message without one for itself alone. */
-function blockOf(key: string | null, seq: number): string {
-  return key === null ? `#${seq}` : `=${key}`;
 }

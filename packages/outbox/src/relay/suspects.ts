@@ -1,0 +1,44 @@
+import type { StoredEntry } from '../contracts/messages.js';
+import type { OutboxStore } from '../contracts/outbox-store.js';
+import { keyOf } from '../core/block.js';
+import { byBlock, foremost } from '../core/suspects.js';
+import { READ_AHEAD, type RelaySettings } from './relay-settings.js';
+
+/** What a dead owner of these lanes may have had under way, in insertion order. */
+export async function suspectsOf(
+  lanes: readonly number[],
+  store: OutboxStore,
+  settings: Pick<RelaySettings, 'window' | 'batchSize'>,
+): Promise<StoredEntry[]> {
+  const { window, batchSize } = settings;
+  // What it had handed out, and what it would have next.
+  const limit = window + 2 * batchSize;
+  const pending = await pendingOf(lanes, store, settings);
+  const waiting = await store.waitingEntries(lanes, limit);
+  return [...foremost(pending, limit), ...foremost(waiting, limit)].sort(
+    (one, other) => one.seq - other.seq,
+  );
+}
+
+/** As a relay reads them: around the keys of which it has enough. */
+async function pendingOf(
+  lanes: readonly number[],
+  store: OutboxStore,
+  { window, batchSize }: Pick<RelaySettings, 'window' | 'batchSize'>,
+): Promise<StoredEntry[]> {
+  // A read brings a batch before what it brings is counted.
+  const ofKey = batchSize * (READ_AHEAD.ofKey + 1);
+  const ofAll = window + batchSize * (READ_AHEAD.ofAll + 1);
+  const found: StoredEntry[] = [];
+  const keys: string[] = [];
+  for (;;) {
+    const some = await store.pendingEntries(lanes, ofAll, keys);
+    const crowded = [...byBlock(some)].filter(([, rows]) => rows.length >= ofKey);
+    if (some.length < ofAll || crowded.length === 0 || found.length >= ofAll)
+      return [...found, ...some];
+    for (const [block, rows] of crowded) {
+      found.push(...rows.slice(0, ofKey));
+      keys.push(keyOf(block) ?? '');
+    }
+  }
+}
