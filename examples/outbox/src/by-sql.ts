@@ -33,7 +33,16 @@ export const addBySql = `
 /** With everything that adds and relays stopped, and nothing left in `outbox_messages`, `_waiting`, `_blocks` and `_delayed`. */
 // #region lanes
 export const changeLanes = `
+  begin;
   delete from outbox_lanes;
   insert into outbox_lanes (lane) select generate_series(0, 31);
-  update outbox_parked set lane = outbox_lane(coalesce(key, message_id))`;
+  update outbox_parked set lane = outbox_lane(coalesce(key, message_id));
+  commit`;
+// #endregion
+
+/** For a service that may not create tables. */
+// #region rights
+export const grantRights = (schema: string, role: string): string => `
+  grant usage on schema ${schema} to ${role};
+  grant select, insert, update, delete on all tables in schema ${schema} to ${role}`;
 // #endregion

@@ -1,8 +1,15 @@
-import { closeFixtures, openContext, testDatabase, waitFor } from '@acme/internal-testing';
+import {
+  closeFixtures,
+  openContext,
+  testDatabase,
+  testMariaDatabase,
+  waitFor,
+} from '@acme/internal-testing';
 import { OutboxAdmin, OutboxRelay } from '@acme/nest-outbox';
 import type { DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeEach, expect, it } from 'vitest';
+import { MariaDbModule, MariaDbOrders } from '../src/mariadb.js';
 import { Orders } from '../src/orders.js';
 import { ApiModule, WorkerModule } from '../src/processes.js';
 import { Ledger, TenantsModule } from '../src/tenants.js';
@@ -38,6 +45,19 @@ it('a transaction of TypeORM takes messages, ours and one opened by hand', async
   );
   await app.close();
   await dataSource.destroy();
+});
+
+it('a transaction of MariaDB takes messages', async () => {
+  const { broker, exchange, queue } = shop;
+  const { pool } = await testMariaDatabase();
+  await pool.query('create table shop_order (id varchar(50) primary key, amount integer)');
+  const app = await open(MariaDbModule.with(pool, publisherTo(broker.url, exchange)));
+  await app.get(MariaDbOrders).place({ id: 'order-1', amount: 5 });
+  const again = app.get(MariaDbOrders).place({ id: 'order-1', amount: 5 });
+  await expect(again).rejects.toThrow('Duplicate');
+  expect((await arrivals(broker, queue, 1)).map(payloadOf)).toEqual([
+    { orderId: 'order-1', amount: 5 },
+  ]);
 });
 
 it('one process adds and another publishes', async () => {

@@ -1,7 +1,8 @@
 // Code in the documentation is compiled code: `<!-- code: path#region -->` before a fenced block says where it stands.
-// Without arguments fails when a block differs from its region; with --write puts the regions in.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+// Without arguments fails when a block differs from its region; with --write puts the regions in. Links within the repository
+// have to lead somewhere, to a heading where they name one.
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const top = resolve(fileURLToPath(import.meta.url), '../../../..');
@@ -26,8 +27,13 @@ for (const file of documents()) {
     console.error(`${relative(top, file)} quotes code that has changed: npm run docs:sync`);
   }
 }
-console.log(`${blocks} blocks of code in the documentation, ${stale} documents out of date`);
-process.exitCode = stale === 0 ? 0 : 1;
+const broken = documents().flatMap(brokenLinksOf);
+for (const { file, link } of broken)
+  console.error(`${relative(top, file)} links to ${link}, which is not there`);
+console.log(
+  `${blocks} blocks of code in the documentation, ${stale} documents out of date, ${broken.length} broken links`,
+);
+process.exitCode = stale === 0 && broken.length === 0 ? 0 : 1;
 
 function documents() {
   const folders = ['docs', 'packages', 'examples'].map((name) => join(top, name));
@@ -54,4 +60,30 @@ function regionOf(path, region) {
     .filter((line) => !line.includes('#region'));
   const indent = Math.min(...body.filter((line) => line.trim()).map((line) => line.search(/\S/)));
   return body.map((line) => `${line.slice(indent)}\n`).join('');
+}
+
+function brokenLinksOf(file) {
+  const links = [...proseOf(file).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)];
+  return links.flatMap(([, link]) => {
+    const [path, heading] = link.split('#');
+    const target = path === '' ? file : resolve(dirname(file), path);
+    const leads = existsSync(target) && (!heading || headingsOf(target).includes(heading));
+    return leads ? [] : [{ file, link }];
+  });
+}
+
+/** As GitHub names them in addresses. */
+function headingsOf(file) {
+  if (!file.endsWith('.md')) return [];
+  return [...proseOf(file).matchAll(/^#+ (.*)$/gm)].map(([, text]) =>
+    text
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function proseOf(file) {
+  return readFileSync(file, 'utf8').replace(/```[\s\S]*?```/g, '');
 }
