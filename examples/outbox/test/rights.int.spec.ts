@@ -23,6 +23,9 @@ describe.each([
   it('one that may not adds, publishes, parks, redrives and keeps messages, when somebody else has applied the SQL', async () => {
     const [broker, database] = await Promise.all([testBroker(), openDatabase()]);
     const { exchange, queue } = await declareExchange(broker);
+    const early = await database.asService();
+    await expect(early.store(true).prepare(undefined)).rejects.toThrow(/denied/);
+    await early.close();
     const script = (database.store as unknown as { migrationSql(): string }).migrationSql();
     await database.query(script, []);
     const service = await database.asService();
@@ -46,7 +49,8 @@ describe.each([
       return openContext(AppModule);
     };
 
-    await expect(open(true)).rejects.toThrow(/denied/);
+    // There is nothing left to be made.
+    await (await open(true)).close();
     const { app, close } = await open(false);
     const [outbox, relay, admin] = [app.get(Outbox), app.get(OutboxRelay), app.get(OutboxAdmin)];
     await app.get(Transactions).run(() =>

@@ -45,6 +45,16 @@ describe('OutboxModule', () => {
     expect(publisher.close).toHaveBeenCalledTimes(1);
   });
 
+  it('closes within relay.stopTimeout although the publisher does not', async () => {
+    const publisher = Object.assign(new NullPublisher(), {
+      close: vi.fn<() => Promise<void>>(() => new Promise(() => {})),
+    });
+    const relay = { stopTimeout: 200 };
+    const { close } = await open({ store: emptyStore(), publisher, relay });
+    await close();
+    expect(publisher.close).toHaveBeenCalledTimes(1);
+  });
+
   it('takes its options from a factory', async () => {
     @Module({
       imports: [

@@ -14,3 +14,16 @@ export async function within<T>(
     clearTimeout(timer);
   }
 }
+
+/** Waits for `work`, but no longer than `ms`. A failure of it is thrown. */
+export async function atMost(ms: number, work: PromiseLike<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((done) => {
+    timer = setTimeout(done, Math.max(0, ms));
+  });
+  try {
+    await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

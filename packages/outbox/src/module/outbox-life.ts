@@ -1,11 +1,15 @@
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import { atMost } from '../core/within.js';
 import type { Observability } from '../observability/observability.js';
 import type { Outbox } from '../outbox.js';
 import type { OutboxSettings } from '../outbox.options.js';
 import type { OutboxRelay } from '../relay/outbox-relay.js';
 import type { OutboxWakeUp } from '../wakeup/outbox-wake-up.js';
 import { assertOnlyOne, assertOwnTables, type Neighbour } from './neighbours.js';
+
+/** For closing a connection, also when everything else has taken its time. */
+const CLOSE_MS = 100;
 
 /** @internal One outbox from the start of the application to its end. */
 export class OutboxLife
@@ -39,10 +43,15 @@ export class OutboxLife
     this.wakeUp.listen();
   }
 
-  /** Before the application closes the pool or the broker's connection. */
+  /**
+   * Before the application closes the pool or the broker's connection. The publisher has what time the relay has left: all it
+   * was given is answered or given up by then.
+   */
   async onModuleDestroy(): Promise<void> {
+    const stopBy = performance.now() + this.settings.relay.stopTimeoutMs;
     await Promise.all([this.relay.stop(), this.wakeUp.close()]);
-    await this.settings.publisher?.close?.();
+    const leftMs = Math.max(stopBy - performance.now(), CLOSE_MS);
+    await atMost(leftMs, this.settings.publisher?.close?.() ?? Promise.resolve());
     this.observed.end();
   }
 }

@@ -1,6 +1,7 @@
 import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import type { MessageBook } from '../core/message-book.js';
+import { atMost } from '../core/within.js';
 import type { Blocks } from './blocks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { LaneKeeper } from './lane-keeper.js';
@@ -119,7 +120,7 @@ export class CrashTrial {
         wake();
       });
     this.#asked = asked;
-    await orAfter(lanes.dueInMs, asked);
+    await atMost(lanes.dueInMs, asked);
     // What the process has survived so long it will not die of; it may be killed while the broker hangs.
     if (this.#isAsking) await store.acquit(lanes.proofs());
   }
@@ -187,12 +188,4 @@ export class CrashTrial {
     lanes.open([...this.#lanes]);
     this.#lanes.clear();
   }
-}
-
-/** Waits for `work`, but no longer than so many milliseconds. */
-async function orAfter(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((done) => (timer = setTimeout(done, Math.max(0, ms))));
-  await Promise.race([work, over]);
-  clearTimeout(timer);
 }

@@ -7,14 +7,16 @@ import { MOST_LANES } from './migrate.js';
 
 export const sql: Command = {
   summary: 'Prints the SQL of migrate, for deployments that apply SQL by hand',
-  details: `Connects to nothing: of --url only the kind of database counts, and --dialect will do. The script
-brings tables of any version to the newest, so it may be applied again.`,
+  details: `Connects to nothing: of --url only the kind of database counts, and --dialect will do. The script is for
+psql or mariadb, with --json the statement alone. It brings tables of any version to the newest, so it may be
+applied again.`,
   options: ['dialect', 'url', 'config', 'schema', 'lanes'],
 
   async run(desk) {
     const lanes = countOf('lanes', desk.values.lanes, MOST_LANES);
-    const text = (await storeOf(desk)).migrationSql(lanes);
-    return { exit: EXIT.done, json: { sql: text }, text: text.trimEnd() };
+    const store = await storeOf(desk);
+    const text = store.migrationScript(lanes).trimEnd();
+    return { exit: EXIT.done, json: { sql: store.migrationSql(lanes) }, text };
   },
 };
 

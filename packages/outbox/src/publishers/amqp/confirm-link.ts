@@ -4,6 +4,7 @@ import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
 import { ExchangeCheck } from './exchange-check.js';
+import { sever } from './sever.js';
 import { WriteBatch } from './write-batch.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
@@ -139,8 +140,9 @@ export class ConfirmLink {
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
     const { timeoutMs } = this.settings;
-    // A peer that is gone without a word would be waited for until its heartbeats are missed.
-    await within(timeoutMs, this.connection.close(), () => new Error('no answer')).catch(() => {});
+    await within(timeoutMs, this.connection.close(), () => new Error('no answer')).catch(() =>
+      sever(this.connection),
+    );
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {

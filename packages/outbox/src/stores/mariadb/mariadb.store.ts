@@ -5,7 +5,6 @@ import {
   type ClaimedLane,
   type EntryRules,
   type HeldLane,
-  type OutboxOperations,
   type Promoted,
   type ReadOptions,
   type Tended,
@@ -15,6 +14,7 @@ import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import type { HeldBack, Parked } from '../../core/settle-plan.js';
 import { OutboxConfigurationError } from '../../outbox.errors.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
+import { isMigrated } from '../sql/is-migrated.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
 import { TABLES, type Place, type TableName } from '../sql/tables.js';
 import { MariaDbDatabase } from './mariadb.database.js';
@@ -42,7 +42,7 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
   readonly #names: MariaDbNames;
   readonly #t: TableName;
   readonly #migrate: boolean;
-  readonly operations: OutboxOperations;
+  readonly operations: MariaDbOutboxOperations;
   #lanes = 0;
   #maxPacket = 0;
 
@@ -72,15 +72,19 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
     await this.#db.sql.query(migrationSql(this.#names, lanes));
   }
 
-  /** What `migrate()` does, as a script for those who apply SQL by hand. Asks no database. */
   migrationSql(lanes = DEFAULT_LANES): string {
     return migrationSql(this.#names, lanes);
   }
 
+  /** For `mariadb`, which has to be told where a statement ends that has others in it. */
+  migrationScript(lanes?: number): string {
+    return `delimiter //\n${this.migrationSql(lanes)}\n//\ndelimiter ;\n`;
+  }
+
   /** @throws {OutboxConfigurationError} on a server that cannot keep the outbox */
   async prepare(lanes: number | undefined): Promise<void> {
-    if (this.#migrate) await this.migrate(lanes);
-    else await this.#checkServer();
+    await this.#checkServer();
+    if (this.#migrate && !(await isMigrated(this.operations))) await this.migrate(lanes);
     const count = await this.#countLanes();
     if (lanes !== undefined && lanes !== count)
       throw lanesDiffer(lanes, count, this.#t('outbox_lanes'));

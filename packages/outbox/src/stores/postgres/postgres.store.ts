@@ -2,7 +2,6 @@ import type { SqlExecutor } from '@acme/nest-transaction';
 import type { NewMessage, StoredEntry, StoredMessage } from '../../contracts/messages.js';
 import {
   OutboxStore,
-  type OutboxOperations,
   type ClaimedLane,
   type EntryRules,
   type HeldLane,
@@ -19,6 +18,7 @@ import { PostgresWakeUps } from '../../wakeup/postgres-wake-ups.js';
 import { entryOf, fromRow, type EntryRow, type MessageRow } from '../sql/message-row.js';
 import { dueColumns, messageColumns, messageValues } from '../sql/message-columns.js';
 import { lanesAndTokens } from '../sql/lanes-and-tokens.js';
+import { isMigrated } from '../sql/is-migrated.js';
 import { lanesDiffer, tablesMissing } from '../sql/schema-errors.js';
 import { TABLES, type Place, type TableName } from '../sql/tables.js';
 import * as entry from './postgres.entry.sql.js';
@@ -40,7 +40,7 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   /** By the columns that are set, one bit for each. */
   readonly #insertOne = new Map<number, string>();
   readonly #wakeUps: WakeUps | undefined;
-  readonly operations: OutboxOperations;
+  readonly operations: PostgresOutboxOperations;
   #lanes = 0;
 
   /** @throws {OutboxConfigurationError} when the options make no store */
@@ -69,8 +69,13 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     return `${migrationSql(this.#t, lanes)};\n`;
   }
 
+  /** For `psql`. */
+  migrationScript(lanes?: number): string {
+    return this.migrationSql(lanes);
+  }
+
   async prepare(lanes: number | undefined): Promise<void> {
-    if (this.#migrate) await this.migrate(lanes);
+    if (this.#migrate && !(await isMigrated(this.operations))) await this.migrate(lanes);
     const count = await this.#countLanes();
     if (lanes !== undefined && lanes !== count)
       throw lanesDiffer(lanes, count, this.#t('outbox_lanes'));

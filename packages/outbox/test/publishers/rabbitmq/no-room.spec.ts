@@ -14,6 +14,8 @@ class BlockedConnection extends EventEmitter {
     });
   createChannel = this.createConfirmChannel;
   close = async () => {};
+  /** As `amqplib` has it. */
+  readonly connection = { stream: { destroy: vi.fn<(error: Error) => void>() } };
 }
 
 afterEach(() => vi.useRealTimers());
@@ -35,4 +37,20 @@ it('all messages of a call are told together that there is no room, after publis
   await vi.advanceTimersByTimeAsync(200);
   expect(told).toEqual(messages.map((_, index) => [index, 'unknown']));
   await publisher.close();
+});
+
+it('a connection whose broker does not even answer close() is cut, so that it does not keep the process', async () => {
+  vi.useFakeTimers();
+  const connection = new BlockedConnection();
+  connection.close = () => new Promise(() => {});
+  const publisher = new RabbitMqPublisher({
+    connect: async () => connection as unknown as Connection,
+    publishTimeout: 1_000,
+  });
+  await publisher.prepare();
+  connection.emit('blocked', 'low on memory');
+  const closing = publisher.close();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await closing;
+  expect(connection.connection.stream.destroy).toHaveBeenCalledTimes(1);
 });
