@@ -26,13 +26,13 @@ import { PlainJsonDeserializer } from '@acme/nest-message-context';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCharges, Ledger } from './support/ledger.js';
-import { Otel } from './support/otel.js';
+import { Otel } from '@acme/internal-testing/otel';
 
 let otel: Otel;
 let key: string;
 
 beforeAll(() => {
-  otel = new Otel();
+  otel = new Otel('@acme/nest-idempotency');
 });
 
 beforeEach(() => {
@@ -46,13 +46,13 @@ afterAll(() => {
 
 const shown = (): string =>
   JSON.stringify(
-    otel.spans.map(({ name, attributes, events, status }) => [name, attributes, events, status]),
+    otel.spans().map(({ name, attributes, events, status }) => [name, attributes, events, status]),
   );
 
 const parentOf = (name: string, at = 0): string | undefined => {
-  const span = otel.spans.filter((one) => one.name === name)[at]!;
+  const span = otel.spans().filter((one) => one.name === name)[at]!;
   const parent = span.parentSpanContext?.spanId;
-  return otel.spans.find((one) => one.spanContext().spanId === parent)?.name;
+  return otel.spans().find((one) => one.spanContext().spanId === parent)?.name;
 };
 
 @Controller()
@@ -116,13 +116,14 @@ describe('HTTP, Redis', () => {
     const headers = { 'idempotency-key': key };
     expect([await post(headers), await post(headers)]).toEqual([201, 201]);
     expect([await post(headers, 2), await post({})]).toEqual([422, 400]);
-    await waitFor(() => otel.spans.filter(({ name }) => name === 'POST /orders').length === 4);
+    await waitFor(() => otel.spans().filter(({ name }) => name === 'POST /orders').length === 4);
     expect(seen.map(({ type }) => type)).toEqual(['executed', 'replayed', 'reused', 'refused']);
     expect(seen[0]).toMatchObject({ kind: 'http', mode: 'lease', store: 'Redis' });
     expect(parentOf('write order')).toBe('idempotency orders.place');
     for (const at of [0, 1, 2])
       expect(parentOf('idempotency orders.place', at)).toBe('POST /orders');
-    const traces = otel.spans
+    const traces = otel
+      .spans()
       .filter(({ name }) => name !== 'POST /orders')
       .map((span) => span.spanContext().traceId);
     expect(traces[0]).toBe(traces[1]);

@@ -23,6 +23,7 @@ export { TestingError } from './testing.errors.js';
 export { type Address, addressOf } from './tools/address-of.js';
 export { type BuiltCli, builtCli, type CliOptions, type CliResult } from './tools/built-cli.js';
 export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
+export { layOutAlone, type LonePackage } from './tools/lone-package.js';
 export { ManualClock } from './tools/manual-clock.js';
 export { type SeededRandom, seededRandom } from './tools/seeded-random.js';
 export { type Silence, TcpProxy, tcpProxy } from './tools/tcp-proxy.js';

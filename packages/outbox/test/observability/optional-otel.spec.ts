@@ -1,17 +1,8 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-import { createRequire } from 'node:module';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { spawnChild } from '@acme/internal-testing';
+import { layOutAlone, spawnChild } from '@acme/internal-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const NEEDED = [
@@ -23,7 +14,6 @@ const NEEDED = [
   'rxjs',
 ];
 const API = '@opentelemetry/api';
-const { resolve } = createRequire(import.meta.url);
 
 let folder: string;
 beforeAll(() => {
@@ -33,24 +23,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Lays out the built package with these dependencies and no others, and says where its script is. */
+/** Says where the script is. */
 function install(name: string, dependencies: readonly string[]): URL {
   const root = join(folder, name);
-  const manifest = resolve('@acme/nest-outbox/package.json');
-  const ours = join(root, 'node_modules/@acme/nest-outbox');
-  mkdirSync(ours, { recursive: true });
-  cpSync(manifest, join(ours, 'package.json'));
-  cpSync(join(dirname(manifest), 'dist'), join(ours, 'dist'), { recursive: true });
-  const near = [
-    ...(createRequire(manifest).resolve.paths(API) ?? []),
-    ...(resolve.paths(API) ?? []),
-  ];
-  for (const dependency of dependencies) {
-    const found = near.map((path) => join(path, dependency)).find((path) => existsSync(path));
-    const link = join(root, 'node_modules', dependency);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(realpathSync(found!), link, 'dir');
-  }
+  layOutAlone({ root, name: '@acme/nest-outbox', knownTo: import.meta.url, dependencies });
   cpSync(new URL('../support/installed.mjs', import.meta.url), join(root, 'installed.mjs'));
   return pathToFileURL(join(root, 'installed.mjs'));
 }

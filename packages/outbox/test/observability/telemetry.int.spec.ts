@@ -20,7 +20,7 @@ import { connect, type Message } from 'amqplib';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openOutboxApp } from '../support/outbox-app.js';
 import { declareQueue, takeAll } from '../support/queues.js';
-import { Otel } from '../support/otel.js';
+import { Otel } from '@acme/internal-testing/otel';
 import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 let database: PostgresOutboxDatabase;
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   database = await onPostgres();
-  otel = new Otel();
+  otel = new Otel('@acme/nest-outbox');
 });
 afterEach(() => {
   otel.stop();
@@ -163,7 +163,7 @@ describe('spans', () => {
 
   it('of what is not sampled there are none, and the message says so', async () => {
     otel.stop();
-    otel = new Otel(new AlwaysOffSampler());
+    otel = new Otel('@acme/nest-outbox', new AlwaysOffSampler());
     const queue = await declareQueue(broker, 'unsampled');
     const { outbox, transactions, relay, close } = await openOutboxApp(database, broker, {
       relay: { mode: 'off' },
@@ -384,7 +384,7 @@ describe('metrics', () => {
     await transactions.run(() => outbox.add({ type: queue, payload: 1 }));
     await waitFor(async () => (await broker.queue(queue))?.messages === 1);
     expect(traceparent((await takeAll(broker, queue))[0]!)).toBe('undefined');
-    otel = new Otel();
+    otel = new Otel('@acme/nest-outbox');
     await waitFor(async () => (await otel.metrics())['outbox.breaker']?.points.length === 1);
     await transactions.run(() => outbox.add({ type: queue, payload: 1 }));
     await waitFor(async () => (await otel.metrics())['outbox.published']?.points[0]?.value === 1);

@@ -29,7 +29,11 @@ export class Otel {
   readonly #exporter = new InMemorySpanExporter();
   readonly #reader = new Reader();
 
-  constructor(sampler?: Sampler) {
+  /** @param scope whose metrics are looked at: the name of a package */
+  constructor(
+    private readonly scope: string,
+    sampler?: Sampler,
+  ) {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     const spanProcessors = [new SimpleSpanProcessor(this.#exporter)];
     const provider = new BasicTracerProvider({ spanProcessors, ...(sampler && { sampler }) });
@@ -64,12 +68,12 @@ export class Otel {
     this.#exporter.reset();
   }
 
-  /** The metrics of the outbox as they stand, by name. */
+  /** The metrics as they stand, by name. */
   async metrics(): Promise<Record<string, { unit: string; points: Point[] }>> {
     const { resourceMetrics, errors } = await this.#reader.collect();
     if (errors.length > 0) throw errors[0];
     const ours = resourceMetrics.scopeMetrics.flatMap(({ scope, metrics: given }) =>
-      scope.name === '@acme/nest-outbox' ? given : [],
+      scope.name === this.scope ? given : [],
     );
     return Object.fromEntries(
       ours.map(({ descriptor, dataPoints }) => [
