@@ -88,7 +88,7 @@ export type OutboxPublisher = Publisher & {
   prepare?(): Promise<void>;
   /** When the application shuts down, after the relay has stopped. */
   close?(): Promise<void>;
-  /** Names the broker in spans and metrics. */
+  /** Names the broker in spans and metrics, and tells the doctor which exchange has to be there. */
   readonly broker?: BrokerInfo | undefined;
 };
 

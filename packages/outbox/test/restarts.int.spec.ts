@@ -1,11 +1,12 @@
 // Servers go down and come back, each a private instance, while services add and relays publish. What counts is what the tables
-// and the queue hold in the end. `CHAOS=full` kills the servers as well.
+// and the queue hold in the end. `CHAOS=full` kills the servers as well, and troubles the broker with each database.
 import { startPrivate, waitFor, type PrivateServer } from '@acme/internal-testing';
 import { connect, type ChannelModel } from 'amqplib';
+import { createPool } from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
-import { postgresAt, type OutboxDatabase } from './support/outbox-database.js';
+import { mariaDbAt, postgresAt, type OutboxDatabase } from './support/outbox-database.js';
 import { firstOccurrences, orderViolations, takeAll } from './support/queues.js';
 import { emptied, FULL, spawnRelay, WINDOW } from './support/relays.js';
 
@@ -32,27 +33,55 @@ async function look<T>(url: string, work: (connection: ChannelModel) => Promise<
   }
 }
 
-describe('while relays publish and services add', () => {
-  let postgres: PrivateServer;
-  let rabbitmq: PrivateServer;
-  let pool: pg.Pool;
+/** A database in a server of its own. */
+interface Started {
+  readonly server: PrivateServer;
+  readonly database: OutboxDatabase;
+  end(): Promise<void>;
+}
+
+const SERVERS: Readonly<Record<string, () => Promise<Started>>> = {
+  PostgreSQL: async () => {
+    const server = await startPrivate('postgres');
+    const pool = new pg.Pool({ connectionString: server.url, max: 6 });
+    pool.on('error', () => {});
+    return { server, database: postgresAt(server.url, pool), end: () => pool.end() };
+  },
+  MariaDB: async () => {
+    const server = await startPrivate('mariadb');
+    const root = createPool({ uri: server.url });
+    await root.query('create database shop');
+    await root.end();
+    const url = `${server.url}/shop`;
+    const pool = createPool({ uri: url, connectionLimit: 6 });
+    return { server, database: mariaDbAt(url, pool), end: () => pool.end() };
+  },
+};
+
+let rabbitmq: PrivateServer;
+let queues = 0;
+beforeAll(async () => {
+  rabbitmq = await startPrivate('rabbitmq');
+}, TIMEOUT);
+
+describe.each(Object.keys(SERVERS))('on %s, while relays publish and services add', (name) => {
+  let started: Started;
   let database: OutboxDatabase;
   let queue: string;
-  let queues = 0;
   beforeAll(async () => {
-    [postgres, rabbitmq] = await Promise.all([startPrivate('postgres'), startPrivate('rabbitmq')]);
-    pool = new pg.Pool({ connectionString: postgres.url, max: 6 });
-    pool.on('error', () => {});
-    database = postgresAt(postgres.url, pool);
+    started = await SERVERS[name]!();
+    ({ database } = started);
   }, TIMEOUT);
-  afterAll(() => pool.end());
+  afterAll(() => started.end());
   beforeEach(async () => {
     queue = `q${++queues}`;
     await look(rabbitmq.url, async (connection) =>
       (await connection.createChannel()).assertQueue(queue, { durable: true }),
     );
-    await pool.query('drop table if exists orders');
-    await pool.query('create table orders (key text, n integer, primary key (key, n))');
+    await database.query('drop table if exists orders');
+    await database.query(
+      'create table orders (customer varchar(9), n integer, primary key (customer, n))',
+    );
   });
 
   const ready = () =>
@@ -78,7 +107,8 @@ describe('while relays publish and services add', () => {
     const isShort = async () => ((await outboxRows(database))?.pending ?? 0) < 1_000;
     const order = (key: string, n: number) =>
       transactions.run(async () => {
-        await transactions.sql().query('insert into orders (key, n) values ($1, $2)', [key, n]);
+        const insert = `insert into orders (customer, n) values ('${key}', ${n})`;
+        await transactions.current().query(insert);
         await outbox.add({ type: queue, key, payload: { key, n } });
         if (n % 5 === 4) throw new Error('rolled back');
       });
@@ -88,7 +118,7 @@ describe('while relays publish and services add', () => {
           () => false,
           (error: Error) => error.message !== 'rolled back',
         );
-        if (failed) await waitFor(() => pool.query('select 1'), LONG);
+        if (failed) await waitFor(() => database.query('select 1'), LONG);
         if (n % 50 === 0) await waitFor(async () => stopped || (await isShort()), LONG);
       }
     };
@@ -104,7 +134,9 @@ describe('while relays publish and services add', () => {
   const complete = async (windows: number): Promise<void> => {
     await emptied(database, LONG.deadlineMs);
     await expect(outboxRows(database)).resolves.toEqual({ pending: 0, waiting: 0, parked: 0 });
-    const { rows } = await pool.query<{ id: string }>(`select key || n as id from orders`);
+    const rows = await database.query<{ id: string }>(
+      'select concat(customer, n) as id from orders',
+    );
     const arrived = await look(rabbitmq.url, (connection) =>
       takeAll(
         {
@@ -148,16 +180,19 @@ describe('while relays publish and services add', () => {
     ['freezes for longer than a lease', frozen],
     ...(FULL ? [['is killed', killed] as [string, Fault]] : []),
   ])(
-    'PostgreSQL %s: nothing is lost, or invented',
+    'the database %s: nothing is lost, or invented',
     async (_, fault) => {
       const stop = await running();
-      await fault(postgres);
+      await fault(started.server);
       await grows(100);
       await stop();
       await expect(complete(2)).resolves.toBeUndefined();
     },
     TIMEOUT,
   );
+
+  // What follows depends on the broker rather than on the database.
+  if (name !== 'PostgreSQL' && !FULL) return;
 
   it.each<[string, Fault]>([
     ['restarts', restarted],

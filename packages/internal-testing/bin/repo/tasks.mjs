@@ -1,3 +1,4 @@
+import { chaos } from './chaos.mjs';
 import { checkFormat, drift, examples, format, lint, typecheck, unused } from './checks.mjs';
 import { nest12 } from './nest12.mjs';
 import { bench, demo } from './programs.mjs';
@@ -58,6 +59,9 @@ export const tasks = {
   'test:unit': { run: async (args) => report(await vitest('unit', args)) },
   'test:int': {
     run: async (args) => report(await onServers((env) => vitest('int', args, env))),
+  },
+  'test:chaos': {
+    run: async (args) => report(await onServers((env) => chaos(args, env))),
   },
   'test:nest12': {
     run: async (args) => report(await onServers((env) => nest12(env, { args }))),

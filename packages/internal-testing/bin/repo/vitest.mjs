@@ -7,7 +7,7 @@ import { workspace } from './workspace.mjs';
 const LIMIT_MS = 20 * 60_000;
 
 /** Runs Vitest in one package: `{ passed, failed, files }`, files being the specs that were really run. */
-export async function vitestIn(path, name, args, env) {
+export async function vitestIn(path, name, args, env, limitMs = LIMIT_MS) {
   const results = join(top, '.cache/results');
   mkdirSync(results, { recursive: true });
   const file = join(results, `${name.replaceAll('/', '+')}.json`);
@@ -16,7 +16,7 @@ export async function vitestIn(path, name, args, env) {
     run(
       join(path, 'node_modules/.bin/vitest'),
       ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
-      { cwd: path, env: { ...env, ...temporary }, limitMs: LIMIT_MS, leavesNothing: true },
+      { cwd: path, env: { ...env, ...temporary }, limitMs, leavesNothing: true },
     ),
   ).catch((error) => error);
   if (failure && !(failure instanceof Failure)) throw failure;

@@ -8,7 +8,7 @@ import type {
 } from '../contracts/messages.js';
 import type { EntryRules, OutboxOperations } from '../contracts/outbox-store.js';
 import type { Duration } from '../core/duration.js';
-import { OptionsCheck } from '../core/options-check.js';
+import { OptionsCheck, show } from '../core/options-check.js';
 import { diagnose } from '../doctor/doctor.js';
 import { OutboxConfigurationError } from '../outbox.errors.js';
 import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
@@ -25,7 +25,7 @@ export interface MoveOptions {
 export interface DoctorOptions {
   /**
    * What has waited longer is too late: a message that could be published, a delayed one that is due, a transaction that keeps
-   * vacuum from its work.
+   * vacuum (in MariaDB purge) from its work, or rows from others.
    * @default '1m'
    */
   readonly maxAge?: Duration | undefined;
@@ -39,6 +39,11 @@ export interface DoctorOptions {
    * @default the broker is not looked at
    */
   readonly connect?: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+  /**
+   * Where messages go that name no exchange; looked for with `connect`.
+   * @default the `exchange` of the module's publisher, where it tells
+   */
+  readonly exchange?: string | undefined;
 }
 
 /** How `replay` publishes again. */
@@ -66,6 +71,7 @@ export class OutboxAdmin {
     private readonly wake: () => void = () => {},
     private readonly retentionMs?: number,
     private readonly tell: Observability['moved'] = () => {},
+    private readonly exchange?: string,
   ) {}
 
   /** What is in the outbox now. */
@@ -81,17 +87,21 @@ export class OutboxAdmin {
    * @throws the database's error when it cannot be asked
    */
   async doctor(options: DoctorOptions = {}): Promise<OutboxFinding[]> {
-    const { maxAge, retention, connect } = options;
+    const { maxAge, retention, connect, exchange = this.exchange } = options;
     const check = new OptionsCheck();
-    check.known('', options, ['maxAge', 'retention', 'connect']);
+    check.known('', options, ['maxAge', 'retention', 'connect', 'exchange']);
     const maxAgeMs = check.duration('maxAge', maxAge, '1m');
     const retentionMs =
       retention === undefined ? this.retentionMs : check.duration('retention', retention, '1d');
     if (connect !== undefined && typeof connect !== 'function')
       check.problems.push('connect: not a function. Give () => amqplib.connect(url).');
+    if (exchange !== undefined && typeof exchange !== 'string')
+      check.problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
+    if (options.exchange !== undefined && connect === undefined)
+      check.problems.push('exchange: is looked for in the broker only. Give connect as well.');
     if (check.problems.length > 0)
       throw new OutboxConfigurationError(check.problems, 'OutboxAdmin.doctor()');
-    return diagnose(this.operations, { maxAgeMs, retentionMs, connect });
+    return diagnose(this.operations, { maxAgeMs, retentionMs, connect, exchange });
   }
 
   /** Parked messages, the oldest first. */

@@ -35,6 +35,11 @@ export const OPTIONS = {
     value: 'URL',
     help: 'look at the broker, too: amqp://… or amqps://…; with amqplib of your project',
   },
+  exchange: {
+    type: 'string',
+    value: 'NAME',
+    help: "look for it, too: the publisher's, of messages that name none",
+  },
   'max-age': { type: 'string', value: 'TIME', help: 'what has waited longer is too late (1m)' },
   retention: { type: 'string', value: 'TIME', help: 'how long messages are to be kept: 7d' },
   ...COMMON_OPTIONS,

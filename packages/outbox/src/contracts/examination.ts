@@ -67,6 +67,6 @@ export interface OutboxExamination {
   readonly exchanges: readonly { readonly exchange: string; readonly messages: number }[];
   /** Age of the oldest kept message; undefined when none is kept. */
   readonly oldestPublishedMs: number | undefined;
-  /** What only this kind of database has. */
+  /** What only this kind of database has: indexes, vacuum or purge, transactions that hold others up, settings. */
   readonly findings: readonly OutboxFinding[];
 }

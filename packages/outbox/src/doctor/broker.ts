@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { OutboxExamination, OutboxFinding } from '../contracts/examination.js';
 import { within } from '../core/within.js';
 import type { AmqpConnectionLike, AmqpPublishOptions } from '../publishers/amqp/amqp-like.js';
+import { closeOrSever } from '../publishers/amqp/close-or-sever.js';
 import { ExchangeCheck } from '../publishers/amqp/exchange-check.js';
 
 /** What the broker says. */
@@ -22,10 +23,14 @@ const CONFIRM_MS = 5_000;
 /**
  * Connects, looks for the exchanges, and lets one message be confirmed: to the broker's own exchange, with a name that no
  * queue has, so that it arrives nowhere. Closes the connection.
+ *
+ * @param exchanges those that messages name
+ * @param usual the publisher's, of messages that name none; undefined when nobody knows
  */
 export async function checkBroker(
   connect: () => PromiseLike<AmqpConnectionLike>,
   exchanges: Exchanges,
+  usual?: string,
 ): Promise<BrokerReport> {
   let connection: AmqpConnectionLike;
   try {
@@ -34,29 +39,14 @@ export async function checkBroker(
     return unreachable(error);
   }
   try {
-    const missing = await checkExchanges(connection, exchanges);
+    const missing = await checkExchanges(connection, exchanges, usual);
     const { obstacle, findings } = await checkConfirm(connection);
     return { obstacle, findings: [...findings, ...missing] };
   } catch (error) {
     return unreachable(error);
   } finally {
-    await close(connection);
+    await closeOrSever(CLOSE_MS, connection);
   }
-}
-
-/** The socket of a connection of amqplib. */
-interface Severable {
-  readonly connection?: { readonly stream?: { destroy?(error: Error): void } };
-}
-
-/**
- * A broker that has blocked a connection reads no further, and leaves it half open: so it is cut. By an error, which ends the
- * client's heartbeats where it was not asked to close.
- */
-async function close(connection: AmqpConnectionLike): Promise<void> {
-  const closed = connection.close();
-  await within(CLOSE_MS, closed, () => new Error('no answer')).catch(() => {});
-  (connection as Severable).connection?.stream?.destroy?.(new Error('The doctor is done.'));
 }
 
 async function connected(
@@ -80,23 +70,45 @@ async function connected(
 async function checkExchanges(
   connection: AmqpConnectionLike,
   exchanges: Exchanges,
+  usual: string | undefined,
 ): Promise<OutboxFinding[]> {
   const check = new ExchangeCheck(connection);
+  const problemOf = (exchange: string): Promise<Error | undefined> =>
+    inTime(Promise.resolve(check.problem(exchange)));
   const findings: OutboxFinding[] = [];
+  // Also where no message is here now: the next one would not leave.
+  const problem = usual === undefined ? undefined : await problemOf(usual);
+  if (problem && usual !== undefined)
+    findings.push(usualUnavailable(usual, messagesFor(usual, exchanges), problem));
   for (const { exchange, messages } of exchanges) {
-    const problem = await inTime(Promise.resolve(check.problem(exchange)));
-    if (!problem) continue;
-    findings.push({
-      code: 'EXCHANGE_UNAVAILABLE',
-      severity: 'error',
-      message: `${messages} messages are for exchange "${exchange}", which cannot be published to: ${reasonOf(problem.cause)}`,
-      remedy:
-        'Declare it in this virtual host, or permit the relay to use it; the messages leave by themselves then. Those that are parked: nest-outbox redrive --reason EXCHANGE_UNAVAILABLE.',
-      detail: { exchange, messages },
-    });
+    if (exchange === usual) continue;
+    const reason = await problemOf(exchange);
+    if (reason) findings.push(unavailable(exchange, messages, reason));
   }
   return findings;
 }
+
+const messagesFor = (usual: string, exchanges: Exchanges): number =>
+  exchanges.find(({ exchange }) => exchange === usual)?.messages ?? 0;
+
+const unavailable = (exchange: string, messages: number, problem: Error): OutboxFinding => ({
+  code: 'EXCHANGE_UNAVAILABLE',
+  severity: 'error',
+  message: `${messages} messages are for exchange "${exchange}", which cannot be published to: ${reasonOf(problem.cause)}`,
+  remedy: DECLARE,
+  detail: { exchange, messages },
+});
+
+const usualUnavailable = (exchange: string, messages: number, problem: Error): OutboxFinding => ({
+  code: 'DEFAULT_EXCHANGE_UNAVAILABLE',
+  severity: 'error',
+  message: `Messages that name no exchange go to "${exchange}", the publisher's own${messages > 0 ? `, and ${messages} name it themselves` : ''}; it cannot be published to: ${reasonOf(problem.cause)}`,
+  remedy: `${DECLARE} If it is a wrong name: the publisher's option exchange says where messages go that name none.`,
+  detail: { exchange, messages },
+});
+
+const DECLARE =
+  'Declare it in this virtual host, or permit the relay to use it; the messages leave by themselves then. Those that are parked: nest-outbox redrive --reason EXCHANGE_UNAVAILABLE.';
 
 /** A blocked connection is told so when it publishes, and is read no further. */
 async function checkConfirm(connection: AmqpConnectionLike): Promise<BrokerReport> {

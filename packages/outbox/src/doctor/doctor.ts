@@ -14,6 +14,8 @@ export interface DoctorSettings {
   readonly retentionMs: number | undefined;
   /** Opens a connection to the broker, which is closed again. */
   readonly connect: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+  /** Where messages go that name no exchange, where that is known. */
+  readonly exchange: string | undefined;
 }
 
 /** Why messages do not leave, and what will keep them from leaving: errors first. It changes nothing. */
@@ -27,8 +29,8 @@ export async function diagnose(
   if (tables.some(({ severity }) => severity === 'error')) return tables;
   const status = await operations.status();
   const examination = await operations.examine?.(settings.maxAgeMs);
-  const { connect } = settings;
-  const broker = connect && (await checkBroker(connect, examination?.exchanges ?? []));
+  const { connect, exchange } = settings;
+  const broker = connect && (await checkBroker(connect, examination?.exchanges ?? [], exchange));
   const findings = [
     ...tables,
     ...judgeFlow({ status, examination, broker, settings }),

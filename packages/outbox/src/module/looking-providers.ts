@@ -38,10 +38,17 @@ export function provideLooking(name: string, relay: string | typeof OutboxRelay)
       provide: admin,
       inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP, OUTBOX_OBSERVABILITY],
       useFactory: (
-        { store, relay: own }: OutboxSettings,
+        { store, publisher, relay: own }: OutboxSettings,
         wakeUp: OutboxWakeUp,
         { moved }: Observability,
-      ) => new OutboxAdmin(store.operations, wakeUp.committed, own.retentionMs, moved),
+      ) =>
+        new OutboxAdmin(
+          store.operations,
+          wakeUp.committed,
+          own.retentionMs,
+          moved,
+          publisher?.broker?.exchange,
+        ),
     },
     {
       provide: health,

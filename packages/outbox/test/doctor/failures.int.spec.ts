@@ -1,19 +1,18 @@
-import { freePort, startPrivate, testBroker } from '@acme/internal-testing';
+import { testBroker } from '@acme/internal-testing';
 import type { TestBroker } from '@acme/internal-testing';
-import { connect } from 'amqplib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { doctor, doctorText } from '../support/findings.js';
+import { doctor } from '../support/findings.js';
 import { openOutboxApp, type OutboxAppOptions } from '../support/outbox-app.js';
-import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from '../support/outbox-database.js';
 
-describe('the doctor, of failures', () => {
-  let database: PostgresOutboxDatabase;
+describe.each(OUTBOX_DATABASES)('the doctor, of failures on %s', (_, open) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await onPostgres();
+    database = await open();
   });
 
   const opened = (options: OutboxAppOptions = {}) =>
@@ -112,53 +111,29 @@ describe('the doctor, of failures', () => {
     await close();
   });
 
-  describe('and of the broker', () => {
-    it('finds that it cannot be reached, and tells no password', async () => {
-      const { close } = await opened();
-      const url = `amqp://ann:s3cr3t@127.0.0.1:${await freePort()}`;
-      const { of } = await doctor(database.url, ['--amqp', url]);
-      expect(of('BROKER_UNREACHABLE')).toMatchObject([
-        { severity: 'error', message: expect.stringContaining('ECONNREFUSED') as string },
-      ]);
-      const wrong = new URL(broker.url);
-      wrong.password = 's3cr3t';
-      const { stdout, stderr } = await doctorText(database.url, ['--amqp', wrong.href]);
-      expect(stdout).toMatch(/BROKER_UNREACHABLE: .*ACCESS.REFUSED/);
-      expect(stdout + stderr).not.toContain('s3cr3t');
-      await close();
+  it('tells keys that wait for a parked message from those that are tried again', async () => {
+    const nowhere = broker.name('nowhere');
+    const message = (key: string, payload: number) => ({
+      ...{ type: 'a.v1', key, payload },
+      routingKey: nowhere,
     });
-
-    it.each(['http://h', 'not a url'])('refuses --amqp %s', async (url) => {
-      const { exit, error } = await doctor(database.url, ['--amqp', url]);
-      expect(exit).toBe(2);
-      expect(error).toMatchObject({ error: { code: 'USAGE' } });
-    });
-
-    it('finds its alarm; and takes no offence at a user who may not write to its own exchange', async () => {
-      const server = await startPrivate('rabbitmq');
-      const { admin, outbox, transactions, close } = await opened();
-      await transactions.run(() => outbox.add({ type: 'a.v1', exchange: 'orders', payload: 1 }));
-      const connection = await connect(server.url);
-      const channel = await connection.createChannel();
-      await channel.assertExchange('orders', 'topic');
-      await server.control('add_user', 'ann', 's3cr3t');
-      await server.control('set_permissions', '-p', '/', 'ann', '^$', '^orders$', '^$');
-      const own = new URL(server.url);
-      [own.username, own.password] = ['ann', 's3cr3t'];
-      const allowed = await doctor(database.url, ['--amqp', own.href]);
-      expect(allowed.codes).toEqual(['NO_RELAY']);
-
-      await server.control('set_vm_memory_high_watermark', '0.000001');
-      const { of } = await doctor(database.url, ['--max-age', '1ms', '--amqp', server.url]);
-      expect(of('BROKER_BLOCKED')).toMatchObject([
-        { severity: 'error', message: expect.stringContaining('memory') as string },
-      ]);
-      await server.control('set_vm_memory_high_watermark', '0.4');
-      const codes = async () =>
-        (await admin.doctor({ connect: () => connect(server.url) })).map(({ code }) => code);
-      await expect(codes()).resolves.toEqual(['NO_RELAY']);
-      await connection.close();
-      await close();
-    });
+    const first = await opened({ retry: { attempts: 1, onPark: 'block-key' } });
+    await first.transactions.run(() =>
+      first.outbox.add([message('parked', 1), message('parked', 2)]),
+    );
+    await first.relay.runOnce();
+    await first.close();
+    const second = await opened();
+    await second.transactions.run(() =>
+      second.outbox.add([message('parked', 3), message('again', 4), message('again', 5)]),
+    );
+    await second.relay.runOnce();
+    const { of } = await doctor(database.url);
+    expect(of('KEYS_AWAIT_PARKED')).toMatchObject([{ detail: { keys: 1 } }]);
+    expect(of('KEYS_BLOCKED')).toMatchObject([
+      { detail: { keys: 1, waiting: 4, reasons: [{ reason: 'UNROUTABLE', keys: 1 }] } },
+    ]);
+    expect(of('PARKED')).toMatchObject([{ detail: { parked: 1 } }]);
+    await second.close();
   });
 });

@@ -1,24 +1,24 @@
 import { testBroker, waitFor } from '@acme/internal-testing';
 import type { TestBroker } from '@acme/internal-testing';
-import { PostgresOutboxStore } from '@acme/nest-outbox';
+import type { OutboxStore } from '@acme/nest-outbox';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor, doctorText } from '../support/findings.js';
 import { openOutboxApp } from '../support/outbox-app.js';
 import { declareQueue } from '../support/queues.js';
-import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
+import { OUTBOX_DATABASES, type OutboxDatabase } from '../support/outbox-database.js';
 
 const HOUR = 3_600_000;
 
-describe('the doctor', () => {
-  let database: PostgresOutboxDatabase;
+describe.each(OUTBOX_DATABASES)('the doctor, on %s', (label, open) => {
+  let database: OutboxDatabase;
   let broker: TestBroker;
-  let store: PostgresOutboxStore;
+  let store: OutboxStore;
   beforeAll(async () => {
     broker = await testBroker();
   });
   beforeEach(async () => {
-    database = await onPostgres();
-    store = new PostgresOutboxStore({ database: database.pool });
+    database = await open();
+    store = database.store();
   });
 
   const message = (more: object = {}) => ({
@@ -50,7 +50,7 @@ describe('the doctor', () => {
     const text = await doctorText(database.url, ['--amqp', broker.url]);
     expect(text).toEqual({
       exit: 0,
-      stdout: 'Nothing was found wrong with PostgreSQL and the broker.\n',
+      stdout: `Nothing was found wrong with ${label} and the broker.\n`,
       stderr: '',
     });
     expect((await doctorText(database.url)).stdout).toMatch(/not looked at: give --amqp\.\n$/);
@@ -66,7 +66,7 @@ describe('the doctor', () => {
 
   it('warns of tables that a newer version has upgraded, and goes on', async () => {
     await store.prepare(undefined);
-    await database.pool.query('insert into outbox_schema (version) values (2)');
+    await database.query('insert into outbox_schema (version, applied_at) values (2, now())');
     const { of, codes } = await doctor(database.url);
     expect(of('TABLES_NEWER')).toMatchObject([
       { severity: 'warning', detail: { found: 2, needed: 1 } },
@@ -148,9 +148,9 @@ describe('the doctor', () => {
     await app.transactions.run(() => app.outbox.add({ type: queue, payload: 1 }));
     await app.relay.runOnce();
     const age = (days: number) =>
-      database.pool.query(`update outbox_published set published_at = now() - $1::interval`, [
-        `${days} days`,
-      ]);
+      database.query(
+        `update outbox_published set published_at = now() - ${database.interval(days * 24 * HOUR)}`,
+      );
     await age(2);
     const expected = { code: 'RETENTION_OVERDUE', severity: 'warning' };
     expect((await doctor(database.url, ['--retention', '1d'])).findings).toContainEqual(
@@ -180,6 +180,7 @@ describe('the doctor', () => {
     [{ maxAge: 'soon' }, /maxAge: "soon" is not a duration/],
     [{ retention: 0 }, /retention: 0 is not a duration/],
     [{ connect: 'amqp://h' }, /connect: not a function/],
+    [{ connect: () => {}, exchange: 1 }, /exchange: 1 is not a name/],
     [{ amqp: 'x' }, /amqp: there is no such option/],
   ])('refuses %j', async (options, message) => {
     const app = await openOutboxApp(database, broker, { relay: { mode: 'off' } });

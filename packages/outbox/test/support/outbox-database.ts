@@ -64,6 +64,11 @@ export function postgresAt(url: string, pool: pg.Pool): OutboxDatabase<pg.Pool> 
 
 export async function onMariaDb(): Promise<OutboxDatabase<MysqlPool>> {
   const { url, pool } = await testMariaDatabase();
+  return mariaDbAt(url, pool);
+}
+
+/** The same on a server of the test's own; the pool is the caller's to end. */
+export function mariaDbAt(url: string, pool: MysqlPool): OutboxDatabase<MysqlPool> {
   return {
     url,
     pool,

@@ -14,21 +14,25 @@ const CONNECT_MS = 10_000;
 
 export const doctor: Command = {
   summary: 'Says why messages do not leave, and what to do',
-  details: `Looks at relays, lanes, tables, vacuum, clocks and failures, and with --amqp at the broker: whether
-every exchange is there that messages name, and whether a message is confirmed; that one goes to
-nobody. It changes nothing. It ends with 3 when it has found something, be it an error or a
-warning. Without --retention it takes 30 days for what nobody keeps a message for.`,
-  options: ['url', 'config', 'schema', 'amqp', 'max-age', 'retention'],
+  details: `Looks at relays, lanes, tables, the database, clocks and failures, and with --amqp at the broker:
+whether every exchange is there that messages name, and that of --exchange, and whether a message
+is confirmed; that one goes to nobody. It changes nothing. It ends with 3 when it has found
+something, be it an error or a warning. Without --retention it takes 30 days for what nobody keeps
+a message for.`,
+  options: ['url', 'config', 'schema', 'amqp', 'exchange', 'max-age', 'retention'],
 
   async run(desk) {
     const { values, open, doing, hide } = desk;
     const maxAge = durationOf('max-age', values['max-age']);
     const retention = durationOf('retention', values.retention);
     const connect = brokerOf(desk);
+    const { exchange } = values;
+    if (exchange !== undefined && !connect)
+      throw usageError('--exchange: is looked for in the broker. Give --amqp as well.');
     const { store, label } = await open();
     doing(connect ? `examining ${label} and the broker` : `examining ${label}`);
     const admin = new OutboxAdmin(store.operations);
-    const found = await admin.doctor({ maxAge, retention, connect });
+    const found = await admin.doctor({ maxAge, retention, connect, exchange });
     return answer(label, mapTexts(found, hide) as OutboxFinding[], connect !== undefined);
   },
 };

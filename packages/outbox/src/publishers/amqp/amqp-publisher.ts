@@ -98,7 +98,7 @@ export abstract class AmqpPublisher extends Publisher {
       problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
     if (envelope !== 'plain' && envelope !== 'nest')
       problems.push(`envelope: ${show(envelope)} is unknown. Give 'plain' or 'nest'.`);
-    this.broker = { system: 'rabbitmq', exchange };
+    this.broker = { system: 'rabbitmq', exchange: source.defaults?.exchange ?? exchange };
     this.#name = source.publisher;
     this.#connect = () => source.connect();
     this.#timeoutMs = check.duration('publishTimeout', options.publishTimeout, '10s');

@@ -1,10 +1,9 @@
 import type { PublishOutcome } from '@acme/nest-message-context';
-import { within } from '../../core/within.js';
 import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
+import { closeOrSever } from './close-or-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
-import { sever } from './sever.js';
 import { WriteBatch } from './write-batch.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
@@ -139,10 +138,7 @@ export class ConfirmLink {
   /** Closes the connection without waiting for confirms. */
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
-    const { timeoutMs } = this.settings;
-    await within(timeoutMs, this.connection.close(), () => new Error('no answer')).catch(() =>
-      sever(this.connection),
-    );
+    await closeOrSever(this.settings.timeoutMs, this.connection);
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {

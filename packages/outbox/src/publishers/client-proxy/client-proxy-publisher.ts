@@ -1,4 +1,5 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
+import type { BrokerInfo } from '../../observability/broker-info.js';
 import { OptionsCheck, show } from '../../core/options-check.js';
 import { PublisherConfigurationError } from '../../outbox.errors.js';
 import type { OutboxPublisher } from '../../outbox.options.js';
@@ -49,6 +50,11 @@ export class ClientProxyPublisher extends Publisher {
     this.#inner = isClientRmq(client)
       ? new ClientRmqPublisher(client, options, { publisher: NAME, options: ['client'] })
       : handOver(options);
+  }
+
+  /** For spans and metrics; of RabbitMQ only. */
+  get broker(): BrokerInfo | undefined {
+    return this.#inner.broker;
   }
 
   /** @throws {PublisherConfigurationError} when messages could never be confirmed */

@@ -6,9 +6,9 @@ import type {
   PublishedFilter,
   PublishedMessage,
 } from '../../contracts/messages.js';
-import type { TablesVersion } from '../../contracts/examination.js';
+import type { OutboxExamination, TablesVersion } from '../../contracts/examination.js';
 import type { OutboxOperations, Redriven } from '../../contracts/outbox-store.js';
-import { TABLES_VERSION } from './mariadb.schema.js';
+import { TABLES_VERSION, type MariaDbNames } from './mariadb.schema.js';
 import {
   parkedFromRow,
   publishedFromRow,
@@ -20,15 +20,20 @@ import {
 import { statusFromRow, type StatusRow } from '../sql/status-row.js';
 import type { TableName } from '../sql/tables.js';
 import type { MariaDbDatabase } from './mariadb.database.js';
+import { examine } from './mariadb.examination.js';
 import * as statements from './mariadb.operations.sql.js';
 import { json } from './mariadb.text.js';
 
 export class MariaDbOutboxOperations implements OutboxOperations {
+  private readonly t: TableName;
+
   constructor(
     private readonly database: MariaDbDatabase,
-    private readonly t: TableName,
+    private readonly names: MariaDbNames,
     readonly add: OutboxOperations['add'],
-  ) {}
+  ) {
+    this.t = names.table;
+  }
 
   async status(): Promise<OutboxStatus> {
     const [row] = await this.database.rows<StatusRow>(statements.status(this.t));
@@ -78,6 +83,10 @@ export class MariaDbOutboxOperations implements OutboxOperations {
 
   purge(olderThanMs: number, limit: number): Promise<number> {
     return this.counted(statements.purge(this.t, Math.floor(limit)), [olderThanMs]);
+  }
+
+  examine(patienceMs: number): Promise<OutboxExamination> {
+    return examine(this.database, this.names, patienceMs);
   }
 
   private async counted(statement: string, params: readonly unknown[]): Promise<number> {

@@ -53,7 +53,7 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
     this.#names = namesOf(options.schema);
     this.#t = this.#names.table;
     this.#migrate = options.migrate ?? true;
-    this.operations = new MariaDbOutboxOperations(this.#db, this.#t, (messages, rules) =>
+    this.operations = new MariaDbOutboxOperations(this.#db, this.#names, (messages, rules) =>
       addAtOnce(this.#db, messages, this.#entrance(rules)),
     );
   }
@@ -321,7 +321,10 @@ export class MariaDbOutboxStore extends OutboxStore implements SqlOutboxStore {
 
   async #checkServer(): Promise<void> {
     const problems = await problemsOfServer(this.#db.sql);
-    if (problems.length > 0) throw new OutboxConfigurationError(problems);
+    if (problems.length === 0) return;
+    throw new OutboxConfigurationError(
+      problems.map(({ option, what, remedy }) => `${option}: ${what} ${remedy}`),
+    );
   }
 
   async #countLanes(): Promise<number> {

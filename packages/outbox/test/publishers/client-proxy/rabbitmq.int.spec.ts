@@ -107,6 +107,7 @@ describe('ClientProxyPublisher over RabbitMQ', () => {
     const exchange = broker.name(`exchange-${name.replaceAll(' ', '-')}`);
     const queue = await declareQueue(broker, `queue-${name.replaceAll(' ', '-')}`);
     const publisher = open(clientTo(broker.url, { queue: 'unused', exchange, ...options }));
+    expect(publisher.broker).toEqual({ system: 'rabbitmq', exchange });
     await publisher.prepare();
     const admin = await broker.channel();
     await waitFor(async () => {
