@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { OutboxExamination, OutboxFinding } from '../contracts/examination.js';
 import { within } from '../core/within.js';
 import type { AmqpConnectionLike, AmqpPublishOptions } from '../publishers/amqp/amqp-like.js';
-import { closeOrSever } from '../publishers/amqp/close-or-sever.js';
+import { closeAndSever } from '../publishers/amqp/close-and-sever.js';
 import { ExchangeCheck } from '../publishers/amqp/exchange-check.js';
 
 /** What the broker says. */
@@ -45,7 +45,7 @@ export async function checkBroker(
   } catch (error) {
     return unreachable(error);
   } finally {
-    await closeOrSever(CLOSE_MS, connection);
+    await closeAndSever(CLOSE_MS, connection);
   }
 }
 

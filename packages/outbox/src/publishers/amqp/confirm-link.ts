@@ -2,7 +2,7 @@ import type { PublishOutcome } from '@acme/nest-message-context';
 import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
-import { closeOrSever } from './close-or-sever.js';
+import { closeAndSever } from './close-and-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
 import { WriteBatch } from './write-batch.js';
 
@@ -138,7 +138,7 @@ export class ConfirmLink {
   /** Closes the connection without waiting for confirms. */
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
-    await closeOrSever(this.settings.timeoutMs, this.connection);
+    await closeAndSever(this.settings.timeoutMs, this.connection);
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {

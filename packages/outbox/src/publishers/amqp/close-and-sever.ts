@@ -1,0 +1,22 @@
+import { within } from '../../core/within.js';
+
+interface Closable {
+  close(): PromiseLike<unknown>;
+  readonly connection?: unknown;
+}
+
+interface Severable {
+  readonly stream?: { destroy?(error: Error): void };
+}
+
+/**
+ * Closes a connection, and cuts it when the peer has answered, or has not in time. A broker that blocks reads no further, also
+ * not that this side has ended: it would leave the socket half open, and with it the process alive, until its alarm is over.
+ * `amqplib` does not document its stream; where it is not as expected, nothing is cut.
+ */
+export async function closeAndSever(ms: number, connection: Closable): Promise<void> {
+  const unanswered = (): Error => new Error('The peer did not answer.');
+  await within(ms, connection.close(), unanswered).catch(() => {});
+  // By an error, which ends the client's heartbeats where it was not asked to close.
+  (connection.connection as Severable | undefined)?.stream?.destroy?.(unanswered());
+}
