@@ -1,5 +1,11 @@
 import { closeFixtures, openContext, testBroker } from '@acme/internal-testing';
-import { Outbox, OutboxAdmin, OutboxModule, OutboxRelay } from '@acme/nest-outbox';
+import {
+  Outbox,
+  OutboxAdmin,
+  OutboxModule,
+  OutboxRelay,
+  type OutboxStore,
+} from '@acme/nest-outbox';
 import { TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -7,6 +13,14 @@ import { onMariaDb, onPostgres } from './support/databases.js';
 import { arrivals, declareExchange, publisherTo } from './support/shop.js';
 
 afterAll(closeFixtures);
+
+function moduleOf(store: OutboxStore) {
+  @Module({
+    imports: [OutboxModule.forRoot({ store, transactions: false, relay: { mode: 'off' } })],
+  })
+  class AppModule {}
+  return AppModule;
+}
 
 describe.each([
   ['PostgreSQL', onPostgres],
@@ -25,6 +39,10 @@ describe.each([
     const { exchange, queue } = await declareExchange(broker);
     const early = await database.asService();
     await expect(early.store(true).prepare(undefined)).rejects.toThrow(/denied/);
+    const boots = openContext(moduleOf(early.store(true)));
+    await expect(boots).rejects.toThrow(
+      /cannot use its tables: .*denied.* npx nest-outbox migrate/s,
+    );
     await early.close();
     const script = (database.store as unknown as { migrationSql(): string }).migrationSql();
     await database.query(script, []);

@@ -49,7 +49,10 @@ export class OutboxMessageInvalidError extends OutboxError {
     readonly problems: readonly string[],
     options?: ErrorOptions,
   ) {
-    super(`These messages cannot be published:\n- ${problems.join('\n- ')}`, options);
+    super(
+      `Nothing was written, for these messages cannot be published:\n- ${problems.join('\n- ')}`,
+      options,
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { EventSink } from '@acme/nest-message-context';
 import {
   isTransactionError,
   sqlOf,
+  TransactionEndedError,
   type SqlExecutor,
   type Transactions,
 } from '@acme/nest-transaction';
@@ -12,7 +13,8 @@ import { toNewMessages } from './message/new-message.js';
 import type { OutboxEventAmongMessages, OutboxEventInstance } from './message/outbox-event.js';
 import type { OutboxMessage } from './message/outbox-message.js';
 import type { Observability } from './observability/observability.js';
-import { OutboxTransactionRequiredError } from './outbox.errors.js';
+import { OutboxMessageInvalidError, OutboxTransactionRequiredError } from './outbox.errors.js';
+import { unprepared } from './stores/sql/schema-errors.js';
 
 /** How `Outbox.add` finds its transaction. */
 export interface AddOptions {
@@ -60,27 +62,53 @@ export class Outbox extends EventSink {
     mixed: readonly (OutboxMessage | OutboxEventAmongMessages)[],
     options?: AddOptions,
   ): Promise<void>;
-  async add(messages: object, options: AddOptions = {}): Promise<void> {
-    await this.take(messages, options);
+  add(messages: object, options: AddOptions = AMBIENT): Promise<void> {
+    try {
+      return this.#add(messages, options, undefined);
+    } catch (error) {
+      return this.#quiet(options, Promise.reject(error as Error));
+    }
+  }
+
+  /** @internal As `add()`, but a refusal is thrown at once, for callers whose callers may not look at the promise. */
+  take(messages: object): Promise<true> {
+    return this.#add(messages, AMBIENT, true);
   }
 
   /**
-   * @internal As `add()`, but a refusal is thrown at once, for callers whose callers may not look at the promise: that one
-   * may be left alone.
+   * Whatever goes wrong inside `Transactions.run()` rolls the transaction back, and `run()` rejects with it: also when the
+   * promise is not awaited, or its rejection swallowed. A change must not commit without its event.
    */
-  take(messages: object, options: AddOptions = {}): Promise<true> {
+  #add<R>(messages: object, options: AddOptions, result: R): Promise<R> {
     const list: readonly unknown[] = Array.isArray(messages) ? messages : [messages];
-    return this.observed.adding(list.length, contextHeaders(), (adding) => {
-      const made = toNewMessages(list, adding.headers);
-      adding.of(made);
-      return this.#write(made, options);
-    });
+    try {
+      checkOptions(options);
+      return this.observed.adding(list.length, contextHeaders(), (adding) => {
+        const made = toNewMessages(list, adding.headers);
+        adding.of(made);
+        return this.#quiet(options, this.#write(made, options, result));
+      });
+    } catch (error) {
+      if (this.#isWithinRun(options))
+        this.transactions?.run(() => Promise.reject(error as Error)).catch(() => {});
+      throw error;
+    }
   }
 
-  #write(made: readonly NewMessage[], options: AddOptions): Promise<true> {
+  /** Whoever opened the transaction is told anyway; nobody has to look at the promise. */
+  #quiet<R>(options: AddOptions, adding: Promise<R>): Promise<R> {
+    if (this.#isWithinRun(options)) adding.catch(() => {});
+    return adding;
+  }
+
+  #isWithinRun({ tx }: AddOptions): boolean {
+    return tx === undefined && this.transactions?.isOwner === true;
+  }
+
+  #write<R>(made: readonly NewMessage[], options: AddOptions, result: R): Promise<R> {
     const { executor, ambient } = this.#executor(options.tx);
-    if (made.length === 0) return Promise.resolve(true);
-    const write = async (): Promise<true> => {
+    if (made.length === 0) return Promise.resolve(result);
+    const write = async (): Promise<R> => {
       if (!this.#isPrepared) await this.prepare();
       try {
         await this.store.insert(executor, made, this.rules);
@@ -90,14 +118,10 @@ export class Outbox extends EventSink {
         throw required(options.tx, error);
       }
       if (!ambient || !this.#afterCommit(ambient, made)) this.observed.added(made, false);
-      return true;
+      return result;
     };
-    if (!ambient) return write();
     // Joined, so that the transaction does not commit while this is under way, nor after it has failed, awaited or not.
-    const { isOwner } = ambient;
-    const written = ambient.run(write);
-    if (isOwner) written.catch(() => {});
-    return written;
+    return ambient ? ambient.run(write) : write();
   }
 
   /** @internal Prepares the store, once; a failure may be repeated. */
@@ -111,7 +135,7 @@ export class Outbox extends EventSink {
       this.#isPrepared = true;
     } catch (error) {
       this.#prepared = undefined;
-      throw error;
+      throw unprepared(error);
     }
   }
 
@@ -141,11 +165,30 @@ export class Outbox extends EventSink {
       });
       return true;
     } catch (error) {
+      if (isTransactionError(error, 'TRANSACTION_ENDED')) throw late(error);
       // Opened by the library itself, so nobody sees the commit: the relay finds the messages when it polls.
       if (!isTransactionError(error, 'TRANSACTION_UNSUPPORTED')) throw error;
       return false;
     }
   }
+}
+
+const AMBIENT: AddOptions = {};
+
+function checkOptions(options: AddOptions): void {
+  const unknown = Object.keys(options).filter((name) => name !== 'tx');
+  if (unknown.length === 0) return;
+  throw new OutboxMessageInvalidError(
+    unknown.map((name) => `options.${name}: there is no such option. Known is tx.`),
+  );
+}
+
+/** What it wrote was rolled back together with everything else: `run()` commits nothing while something is at work. */
+function late(cause: unknown): TransactionEndedError {
+  return new TransactionEndedError(
+    'Outbox.add() was still at work when its transaction ended, which was rolled back for that. Await add() inside run().',
+    { cause },
+  );
 }
 
 function msUntil(due: Due | null): number {

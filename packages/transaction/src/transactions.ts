@@ -329,13 +329,13 @@ function toCommitError(error: unknown): unknown {
 
 function rollbackOnly(cause: unknown): TransactionRollbackOnlyError {
   return new TransactionRollbackOnlyError(
-    'An inner run() had failed and its error was swallowed, so the transaction was rolled back. Let the error through, or give the inner run() requiresNew.',
+    'An inner run() had failed and its error was swallowed, so the transaction was rolled back (Outbox.add() is one). Let the error through, or give the inner run() requiresNew.',
     { cause },
   );
 }
 
 function workPending(count: number): TransactionWorkPendingError {
   return new TransactionWorkPendingError(
-    `The transaction was rolled back because ${count} inner run() ${count === 1 ? 'was' : 'were'} still at work when its function returned. Await them.`,
+    `The transaction was rolled back because ${count} inner run() ${count === 1 ? 'was' : 'were'} still at work when its function returned (Outbox.add() is one). Await them.`,
   );
 }

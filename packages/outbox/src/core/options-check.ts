@@ -63,7 +63,7 @@ export class OptionsCheck {
     const ms = parseDuration(value === undefined ? fallback : value);
     if (ms !== undefined && ms > 0) return ms;
     this.problems.push(
-      `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m'.`,
+      `${name}: ${show(value)} is not a duration. Give milliseconds above 0, or '250ms', '30s', '5m', '7d'.`,
     );
     return 1;
   }

@@ -35,6 +35,12 @@ export function toNewMessages(
 
 const OPTIONAL_NAMES = ['exchange', 'routingKey', 'key', 'contentType', 'messageId'] as const;
 
+/** A misspelt field would be believed to do something. */
+const FIELDS: ReadonlySet<string> = new Set([
+  ...['type', 'payload', 'exchange', 'routingKey', 'key', 'messageId', 'headers'],
+  ...['contentType', 'timestamp', 'availableAt', 'delay'],
+]);
+
 type Note = (problem: string) => void;
 
 function toNewMessage(
@@ -43,6 +49,10 @@ function toNewMessage(
   note: Note,
 ): NewMessage {
   const { exchange, routingKey, key, contentType, messageId, timestamp } = message;
+  for (const name in message) {
+    if (!FIELDS.has(name))
+      note(`${name}: there is no such field. Known are ${[...FIELDS].join(', ')}.`);
+  }
   checkName('type', message.type, note);
   if (message.type === '')
     note('type: empty. Give the event its name, with its version: order.placed.v1.');
@@ -127,6 +137,7 @@ function snapshot(payload: unknown, note: Note): string | Uint8Array {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return 'a string with a NUL character';
+  if (typeof value === 'string')
+    return value.includes('\0') ? 'a string with a NUL character' : JSON.stringify(value);
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

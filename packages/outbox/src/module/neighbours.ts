@@ -18,7 +18,7 @@ export function assertOnlyOne(own: Neighbour, modules: ModulesContainer): void {
   const count = neighbours(modules).filter(({ call }) => call === own.call).length;
   if (count < 2) return;
   throw new OutboxConfigurationError([
-    `name: ${own.call} is imported ${count} times, each with an outbox of its own, and who injects it would get one of them by chance. Import it once, or give each a name of its own.`,
+    `name: ${own.call} is imported ${count} times, each with an outbox of its own, and who injects it would get one of them by chance. Import it once, and all others as OutboxModule.forFeature(name, …), each with a name of its own.`,
   ]);
 }
 

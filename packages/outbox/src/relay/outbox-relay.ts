@@ -76,6 +76,7 @@ export class OutboxRelay {
   start(): void {
     if (this.#running) return;
     this.#running = this.#run(this.#publisher(), () => false);
+    this.#logger.log(`Publishes what is added and committed, in ${this.store.lanes} lanes.`);
     this.observed.relaying(this.#source());
   }
 
@@ -205,7 +206,10 @@ export class OutboxRelay {
 
   #onStoreError(error: unknown): void {
     if (!this.#databaseOutage.begin()) return;
-    this.#logger.error('The database does not answer; what was added waits there.', error);
+    this.#logger.error(
+      'The database does not answer, or refuses; what was added waits there.',
+      error,
+    );
     this.observed.down('database_down', error);
   }
 
@@ -261,7 +265,7 @@ export class OutboxRelay {
     this.#totals.parked += 1;
     this.observed.parked(entry);
     this.#logger.error(
-      `${row.type} ${row.messageId} was parked after ${attempts} attempts (${reason.code}): see outbox_parked. ${reason.message}`,
+      `${row.type} ${row.messageId} was parked after ${attempts} attempts (${reason.code}): see npx nest-outbox parked. ${reason.message}`,
     );
   }
 }

@@ -16,7 +16,10 @@ export function toVerdict<Row>(row: Row, index: number, outcome: Outcome): Verdi
       return { row, index, result: 'confirmed' };
     case 'unroutable': {
       const { exchange, routingKey } = outcome;
-      const message = `No queue is bound to exchange "${exchange}" for routing key "${routingKey}".`;
+      const message =
+        exchange === ''
+          ? `There is no queue "${routingKey}", where the broker's default exchange would bring it. Declare it; or give the publisher, or the message, its exchange.`
+          : `No queue is bound to exchange "${exchange}" for routing key "${routingKey}". Bind one.`;
       return { row, index, result: 'failed', failure: { code: 'UNROUTABLE', message } };
     }
     case 'rejected':

@@ -1,6 +1,7 @@
-import { driversOf, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
+import { driversOf, duration, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { OutboxFinding } from '../../contracts/examination.js';
+import type { OutboxStatus } from '../../contracts/messages.js';
 import type { AmqpConnectionLike } from '../../publishers/amqp/amqp-like.js';
 import type { Command, Desk } from '../command.js';
 import { mapTexts } from '../text.js';
@@ -33,7 +34,9 @@ a message for.`,
     doing(connect ? `examining ${label} and the broker` : `examining ${label}`);
     const admin = new OutboxAdmin(store.operations);
     const found = await admin.doctor({ maxAge, retention, connect, exchange });
-    return answer(label, mapTexts(found, hide) as OutboxFinding[], connect !== undefined);
+    const withBroker = connect !== undefined;
+    if (found.length > 0) return sick(label, mapTexts(found, hide) as OutboxFinding[], withBroker);
+    return healthy(label, await store.operations.status(), withBroker);
   },
 };
 
@@ -46,18 +49,35 @@ function brokerOf({ values, cwd }: Desk): (() => PromiseLike<AmqpConnectionLike>
   return () => amqplib.connect(amqp, { timeout: CONNECT_MS });
 }
 
-function answer(label: string, findings: readonly OutboxFinding[], withBroker: boolean): Answer {
-  const healthy = findings.length === 0;
+function sick(label: string, findings: readonly OutboxFinding[], withBroker: boolean): Answer {
   const texts = findings.map(
     ({ code, severity, message, remedy }) => `${severity}: ${code}: ${message}\n  ${remedy}`,
   );
-  const looked = withBroker ? `${label} and the broker` : label;
   return {
-    exit: healthy ? EXIT.done : EXIT.nothing,
-    json: { store: label, healthy, broker: withBroker, findings },
+    exit: EXIT.nothing,
+    json: { store: label, healthy: false, broker: withBroker, findings },
+    text: [...texts, ...unasked(withBroker)].join('\n'),
+  };
+}
+
+function healthy(label: string, status: OutboxStatus, withBroker: boolean): Answer {
+  const { pending, oldestAgeMs } = status;
+  const waits =
+    pending > 0
+      ? [
+          `Pending: ${pending}, the oldest for ${duration(oldestAgeMs)}; --max-age says when that is too long.`,
+        ]
+      : [];
+  return {
+    exit: EXIT.done,
+    json: { store: label, healthy: true, broker: withBroker, findings: [] },
     text: [
-      ...(healthy ? [`Nothing was found wrong with ${looked}.`] : texts),
-      ...(withBroker ? [] : ['The broker was not looked at: give --amqp.']),
+      `Nothing was found wrong with ${withBroker ? `${label} and the broker` : label}.`,
+      ...waits,
+      ...unasked(withBroker),
     ].join('\n'),
   };
 }
+
+const unasked = (withBroker: boolean): string[] =>
+  withBroker ? [] : ['The broker was not looked at: give --amqp.'];

@@ -1,4 +1,5 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
+import { Logger } from '@nestjs/common';
 import { backoffMs } from '../../core/backoff.js';
 import type { Duration } from '../../core/duration.js';
 import type { BrokerInfo } from '../../observability/broker-info.js';
@@ -119,7 +120,8 @@ export abstract class AmqpPublisher extends Publisher {
   }
 
   /**
-   * Opens the connection, so that one without publisher confirms is found at boot. That there is no broker now is no error.
+   * Opens the connection, so that one without publisher confirms is found at boot. That there is no broker now is no error;
+   * a line in the log says so.
    *
    * @throws {PublisherConfigurationError} when messages could never be confirmed
    */
@@ -127,8 +129,9 @@ export abstract class AmqpPublisher extends Publisher {
     try {
       await this.#open();
     } catch (error) {
-      const { cause } = error as Error;
+      const { cause, message } = error as Error;
       if (cause instanceof PublisherConfigurationError) throw cause;
+      new Logger(this.#name).warn(`${message} Messages wait until it answers.`);
     }
   }
 
