@@ -8,7 +8,7 @@ import { config } from './config.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
 
-export const pool = new Pool({ connectionString: config.databaseUrl });
+const pool = new Pool({ connectionString: config.databaseUrl });
 // An idle connection that dies emits `error`; without a listener that ends the process.
 pool.on('error', (error) => new Logger(Pool.name).warn(error.message));
 

@@ -1,7 +1,7 @@
+// #region controller
 import { Controller, Inject, Param, Post } from '@nestjs/common';
 import { OrdersService } from './orders.service.js';
 
-// #region controller
 @Controller('orders')
 export class OrdersController {
   constructor(@Inject(OrdersService) private readonly orders: OrdersService) {}
