@@ -78,6 +78,8 @@ export class CrashTrial {
       if (this.#mustSettle && !this.parts.settler.isIdle) return Infinity;
       this.#mustSettle = false;
       const [suspect] = this.#suspects;
+      // Whether the lane is still ours is asked first: its messages must not be let go untried.
+      if (suspect && !this.parts.lanes.mayTry(suspect.lane)) return 0;
       if (suspect) await this.#try(suspect);
       else await this.#end();
     }
@@ -90,7 +92,6 @@ export class CrashTrial {
 
   async #try(suspect: StoredEntry): Promise<void> {
     const { store, lanes, blocks, settler, settings } = this.parts;
-    if (!lanes.mayTry(suspect.lane)) return this.drop([suspect.lane]);
     if (suspect.place === 'pending' && blocks.has(suspect.block)) {
       settler.divert(suspect);
       return this.#done(suspect);

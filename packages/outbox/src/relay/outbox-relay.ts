@@ -160,10 +160,10 @@ export class OutboxRelay {
       const pause = await this.#step(engine, onFailure);
       await this.#signal.wait(Math.min(pause, this.#stopBy - performance.now(), 60_000));
     }
+    clearTimeout(this.#giveUp);
     await engine.close(Math.min(this.#stopBy - performance.now(), 5_000)).catch(onFailure);
     this.observed.relaying(undefined);
     for (const outage of [this.#brokerOutage, this.#databaseOutage]) outage.end();
-    clearTimeout(this.#giveUp);
     this.#running = this.#engine = undefined;
   }
 

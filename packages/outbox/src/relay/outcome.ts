@@ -40,8 +40,15 @@ function failureOf(error: unknown, code: string): Failure {
 /** Enough to see what it was. */
 const MAX_TEXT = 2_000;
 
-/** No database takes a NUL in a text: settling would fail with it for ever. */
-const storable = (text: string): string => text.replaceAll('\0', '\ufffd').slice(0, MAX_TEXT);
+/**
+ * No database takes a NUL in a text: settling would fail with it for ever. Half a surrogate pair, as cutting leaves one, would
+ * be taken as JSON, but PostgreSQL could not look into it any more.
+ */
+const storable = (text: string): string =>
+  text
+    .replaceAll('\0', '\ufffd')
+    .slice(0, MAX_TEXT)
+    .replace(/\p{Surrogate}/gu, '\ufffd');
 
 /** Of a publisher that resolves with nothing. */
 export function noOutcome(): PublishOutcome {

@@ -218,7 +218,8 @@ export class RelayEngine {
   #wantsMore(): boolean {
     const { heads, queued } = this.#book;
     const { batchSize } = this.settings;
-    const isShort = heads <= batchSize / 2 && queued <= batchSize * READ_AHEAD.ofAll;
+    const ahead = queued + this.#settler.diverting;
+    const isShort = heads <= batchSize / 2 && ahead <= batchSize * READ_AHEAD.ofAll;
     return isShort && !this.#breaker.isOpen;
   }
 
@@ -323,6 +324,11 @@ export class RelayEngine {
     const due = (await this.#reader.due())?.messages ?? [];
     const free = pending.filter(({ block }) => !this.#blocks.has(block));
     const probe = pickProbe([...free, ...due], this.#breaker.failedProbes);
+    if (!probe && pending.length > 0) {
+      // There may be others behind them. Their key may not be due for long, or never.
+      for (const row of pending) this.#settler.divert(row);
+      return Infinity;
+    }
     if (!probe) return this.#trial.isOver ? this.settings.pollIntervalMs : this.#trial.run();
     this.#book.add(probe);
     this.#dispatcher.probe();

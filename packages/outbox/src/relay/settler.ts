@@ -64,6 +64,11 @@ export class Settler {
     return !this.#work && this.#verdicts.length === 0 && this.#diverts.length === 0;
   }
 
+  /** Messages on their way behind their blocked predecessors. */
+  get diverting(): number {
+    return this.#diverts.length + (this.#work?.diverts.length ?? 0);
+  }
+
   add(verdict: Verdict<Row>): void {
     if (verdict.result === 'confirmed') {
       this.#lastConfirmed = Math.max(this.#lastConfirmed, verdict.index);

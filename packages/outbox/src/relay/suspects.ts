@@ -20,6 +20,9 @@ export async function suspectsOf(
   );
 }
 
+/** A key is read around until half of a crowd is left of it: of so many at most before the relay has enough of all. */
+const MOST_CROWDED = (2 * READ_AHEAD.ofAll) / READ_AHEAD.ofKey;
+
 /** As a relay reads them: around the keys of which it has enough. */
 async function pendingOf(
   lanes: readonly number[],
@@ -27,14 +30,15 @@ async function pendingOf(
   { window, batchSize }: Pick<RelaySettings, 'window' | 'batchSize'>,
 ): Promise<StoredEntry[]> {
   // A read brings a batch before what it brings is counted.
-  const ofKey = batchSize * (READ_AHEAD.ofKey + 1);
+  const crowd = batchSize * READ_AHEAD.ofKey;
+  const ofKey = crowd + batchSize;
   const ofAll = window + batchSize * (READ_AHEAD.ofAll + 1);
   const found: StoredEntry[] = [];
   const keys: string[] = [];
   for (;;) {
     const some = await store.pendingEntries(lanes, ofAll, keys);
-    const crowded = [...byBlock(some)].filter(([, rows]) => rows.length >= ofKey);
-    if (some.length < ofAll || crowded.length === 0 || found.length >= ofAll)
+    const crowded = [...byBlock(some)].filter(([, rows]) => rows.length >= crowd);
+    if (some.length < ofAll || crowded.length === 0 || keys.length >= MOST_CROWDED)
       return [...found, ...some];
     for (const [block, rows] of crowded) {
       found.push(...rows.slice(0, ofKey));

@@ -109,6 +109,19 @@ export const crashCases: StoreCases = {
     same(await deaths(store, a, ['d', 'e']), [0, 1], 'after acquittal, and then after a death');
   },
 
+  'counts a death once, also when the next owner dies before it tries anything': async (
+    fixture,
+  ) => {
+    const [a] = await twoOfALane(fixture);
+    const { store } = fixture;
+    const held = await claimAll(store, 'a');
+    await store.accuse(a, held);
+    await store.tend('a', held, 1);
+    const next = await takeOver(store, 'b');
+    await store.tend('b', next, 1);
+    same(await store.accuse(a, await takeOver(store, 'c')), 1, 'deaths');
+  },
+
   'has one message tried at a time, whatever the lane': async (fixture) => {
     const { store } = fixture;
     await add(

@@ -59,6 +59,17 @@ describe('blocks that wait', () => {
     await relay.stop();
   });
 
+  it('end when a look finds that nothing of them is left', async () => {
+    const { store, readWaiting } = storeWithBlock();
+    readWaiting.mockResolvedValueOnce({ messages: [], empty: ['=k'] });
+    const unblock = vi.fn<OutboxStore['unblock']>(async (blocks) => [...blocks]);
+    const relay = relayOf({ ...store, unblock });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(unblock.mock.calls.map(([blocks]) => blocks)).toEqual([['=k']]);
+    await relay.stop();
+  });
+
   it('are looked at when the pause after a failure is over, long before the next poll', async () => {
     const { store, readWaiting } = storeWithBlock();
     const failing = stored(1, { place: 'waiting', lane: 1, block: '=k', key: 'k', attempts: 0 });

@@ -14,6 +14,14 @@ class HangingPublisher extends Publisher {
   }
 }
 
+class ConfirmingPublisher extends Publisher {
+  readonly published: (string | undefined)[] = [];
+  async publish([one]: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
+    this.published.push(one?.messageId);
+    return [{ status: 'confirmed' }];
+  }
+}
+
 const LEASE = 9_000;
 
 describe('while a suspected message is on its way to a broker that hangs', () => {
@@ -56,5 +64,37 @@ describe('while a suspected message is on its way to a broker that hangs', () =>
     await vi.advanceTimersByTimeAsync(500);
     expect(calls).toEqual(['accuse m1', 'acquit', 'accuse m2', 'acquit']);
     await relay.stop();
+  });
+});
+
+describe('when the process has been suspended for longer than its lease', () => {
+  withoutTimeAndLog();
+
+  it('the trial goes on with the lanes that nobody has claimed meanwhile', async () => {
+    const rows = [stored(1), stored(2)];
+    const accused: number[] = [];
+    const store = storeOf(rows, {
+      claim: async () => [{ lane: 0, token: 2, takenOver: true }],
+      pendingEntries: async () => rows,
+      waitingEntries: async () => [],
+      accuse: async ({ seq }) => {
+        accused.push(seq);
+        return 0;
+      },
+      acquit: async () => {},
+      readOne: async ({ seq }) => {
+        if (seq === 1) vi.setSystemTime(Date.now() + 2 * LEASE);
+        return rows.find((row) => row.seq === seq);
+      },
+    });
+    const publisher = new ConfirmingPublisher();
+    const relay = relayOf(store, publisher, { leaseMs: LEASE });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(publisher.published).toEqual(['m1', 'm2']);
+    expect(accused).toEqual([1, 2]);
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopping;
   });
 });

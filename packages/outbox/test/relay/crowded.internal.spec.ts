@@ -1,10 +1,22 @@
 import 'reflect-metadata';
-import { Publisher } from '@acme/nest-message-context';
+import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
 import { describe, expect, it, vi } from 'vitest';
 import type { StoredMessage } from '../../src/contracts/messages.js';
 import type { OutboxStore } from '../../src/contracts/outbox-store.js';
 import { suspectsOf } from '../../src/relay/suspects.js';
 import { relayOf, stored, storeOf, withoutTimeAndLog } from '../support/relay-parts.internal.js';
+
+class SlowPublisher extends Publisher {
+  readonly published: number[] = [];
+  constructor(private readonly ms: number) {
+    super();
+  }
+  async publish([one]: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
+    await new Promise((done) => setTimeout(done, this.ms));
+    this.published.push(Number(one?.messageId?.slice(1)));
+    return [{ status: 'confirmed' }];
+  }
+}
 
 class HangingPublisher extends Publisher {
   publish = () => new Promise<never>(() => {});
@@ -39,6 +51,63 @@ describe('a key with more messages than a relay reads ahead', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     await stopping;
   });
+
+  const outbox = (rows: StoredMessage[], aroundMs: number) => {
+    const around: number[] = [];
+    const store = storeOf([], {
+      readPending: async (_lanes, except, limit, { exceptKeys = [] } = {}) => {
+        if (exceptKeys.length > 0) {
+          around.push(performance.now());
+          await new Promise((done) => setTimeout(done, aroundMs));
+        }
+        return rows
+          .filter(({ seq, key }) => !except.includes(seq) && !exceptKeys.includes(key ?? ''))
+          .slice(0, limit);
+      },
+      remove: async (_place, seqs) => {
+        const gone = rows.filter(({ seq }) => seqs.includes(seq));
+        for (const row of gone) rows.splice(rows.indexOf(row), 1);
+        return gone.length;
+      },
+    });
+    return { store, around };
+  };
+
+  it('goes on without a pause when most of what was read of it is out', async () => {
+    const { store, around } = outbox(ofKey('hot', 1, 200), 100);
+    const publisher = new SlowPublisher(20);
+    const relay = relayOf(store, publisher, { window: 1_000, pollIntervalMs: 60_000 });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(publisher.published).toEqual(Array.from({ length: 200 }, (_, n) => n + 1));
+    expect(around.length).toBeGreaterThanOrEqual(3);
+    expect(around.length).toBeLessThanOrEqual(6);
+    await relay.stop();
+  });
+
+  it('nor does it pause because of another one that goes slower', async () => {
+    const { store } = outbox([...ofKey('slow', 1, 20), ...ofKey('hot', 101, 100)], 100);
+    const publisher = new SlowPublisher(20);
+    const fast = publisher.publish.bind(publisher);
+    publisher.publish = (messages) =>
+      messages[0]?.messageId === 'm1' ? new Promise(() => {}) : fast(messages);
+    const relay = relayOf(store, publisher, { window: 1_000, pollIntervalMs: 60_000 });
+    relay.start();
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(publisher.published).toEqual(Array.from({ length: 100 }, (_, n) => n + 101));
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await stopping;
+  });
+
+  it('is published to its end by runOnce()', async () => {
+    const { store } = outbox(ofKey('hot', 1, 95), 100);
+    const publisher = new SlowPublisher(1);
+    const relay = relayOf(store, publisher, { pollIntervalMs: 60_000 });
+    const run = relay.runOnce();
+    await vi.advanceTimersByTimeAsync(30_000);
+    await expect(run).resolves.toMatchObject({ published: 95 });
+  });
 });
 
 it('what a relay read behind such keys is suspected as well when it dies', async () => {
@@ -55,4 +124,20 @@ it('what a relay read behind such keys is suspected as well when it dies', async
   expect(found.filter(({ block }) => block === '=hot').map(({ seq }) => seq)).toEqual(
     Array.from({ length: 14 }, (_, n) => 1 + n),
   );
+});
+
+it('so is what it read behind several of them, each of which is little of what is looked at', async () => {
+  const settings = { window: 20, batchSize: 10 };
+  const hot = Array.from({ length: 1_000 }, (_, n) => {
+    const key = `hot${n % 6}`;
+    return stored(n + 1, { key, block: `=${key}` });
+  });
+  const rows = [...hot, stored(2_001)];
+  const store: Partial<OutboxStore> = {
+    pendingEntries: async (_lanes, limit, exceptKeys = []) =>
+      rows.filter(({ key }) => !exceptKeys.includes(key ?? '')).slice(0, limit),
+    waitingEntries: async () => [],
+  };
+  const found = await suspectsOf([0], store as OutboxStore, settings);
+  expect(found.map(({ seq }) => seq)).toContain(2_001);
 });

@@ -164,3 +164,24 @@ it('a lane is not usable before it is opened', async () => {
   keeper.open([1]);
   expect([keeper.usable(), keeper.unopened]).toEqual([[1], [0]]);
 });
+
+it('publishes nothing more of a lane that it is about to hand over', async () => {
+  let relays = 1;
+  const store: Partial<OutboxStore> = {
+    lanes: 2,
+    tend: async (_relay, held) => ({ relays, renewed: held.map(({ lane }) => lane) }),
+    claim: async (_relay, _held, limit) =>
+      Array.from({ length: limit }, (_, lane) => ({ lane, token: 1, takenOver: false })),
+  };
+  const lanes = new LaneKeeper(store as OutboxStore, 9_000);
+  await lanes.tend(true);
+  lanes.open([0, 1]);
+  expect(lanes.usable()).toEqual([0, 1]);
+  relays = 2;
+  await lanes.tend(true);
+  expect(lanes.usable()).toHaveLength(1);
+  expect([...lanes.leaving].some((lane) => lanes.mayTry(lane) || lanes.mayPublish(lane))).toBe(
+    false,
+  );
+  expect([...lanes.leaving].every((lane) => lanes.holds(lane))).toBe(true);
+});

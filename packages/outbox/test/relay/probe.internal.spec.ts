@@ -103,4 +103,36 @@ describe('while the broker does not answer', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     await stopping;
   });
+
+  it('messages of a key that waits, however many, do not keep the relay from asking with others', async () => {
+    const publisher = new HeldPublisher();
+    let rows = [stored(1)];
+    const gone = (seqs: readonly number[]) =>
+      void (rows = rows.filter(({ seq }) => !seqs.includes(seq)));
+    const store = storeOf([], {
+      // Until a parked message of it is redriven: it is never due.
+      readBlocks: async () => [{ block: '=k', lane: 0 }],
+      readPending: async (_lanes, except, limit) =>
+        rows.filter(({ seq }) => !except.includes(seq)).slice(0, limit),
+      divert: async (some) => gone(some.map(({ seq }) => seq)),
+      remove: async (_place, seqs) => {
+        gone(seqs);
+        return seqs.length;
+      },
+    });
+    const relay = relayOf(store, publisher);
+    relay.start();
+    await vi.advanceTimersByTimeAsync(100);
+    publisher.answer(0, 'unknown');
+    await vi.advanceTimersByTimeAsync(60);
+    expect(relay.brokerDownMs).toBeDefined();
+    const ofKey = Array.from({ length: 30 }, (_, n) => stored(n + 2, { key: 'k', block: '=k' }));
+    rows = [...ofKey, stored(100)];
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(publisher.published).toEqual(['m1', 'm100']);
+    publisher.answer(1, 'confirmed');
+    const stopping = relay.stop();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await stopping;
+  });
 });

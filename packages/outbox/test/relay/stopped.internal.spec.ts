@@ -49,3 +49,46 @@ it.each<keyof OutboxStore>(['tend', 'readBlocks', 'readPending', 'promote'])(
     expect(vi.getTimerCount()).toBe(0);
   },
 );
+
+it('a relay that is done just before its time is over still gives its lanes back', async () => {
+  const leave = () => new Promise<void>((done) => setTimeout(done, 80));
+  const publisher = new LatePublisher();
+  const relay = relayOf(storeOf([stored(1)], { leave }), publisher);
+  const run = relay.runOnce();
+  await vi.advanceTimersByTimeAsync(100);
+  const stopping = relay.stop();
+  await vi.advanceTimersByTimeAsync(800);
+  publisher.answer([{ status: 'confirmed' }]);
+  await vi.advanceTimersByTimeAsync(200);
+  await stopping;
+  await expect(run).resolves.toMatchObject({ published: 1 });
+});
+
+it.each(['leave', 'purge'])('nor does one that hangs in %s()', async (statement) => {
+  const operations = { purge: statement === 'purge' ? never : async () => 0 };
+  const store = storeOf([], {
+    leave: statement === 'leave' ? never : async () => {},
+    operations: operations as unknown as OutboxStore['operations'],
+  });
+  const relay = relayOf(store, new LatePublisher(), { leaseMs: 60_000, retentionMs: 1_000 });
+  relay.start();
+  await vi.advanceTimersByTimeAsync(10);
+  let hasStopped = false;
+  const stopping = relay.stop().then(() => (hasStopped = true));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(hasStopped).toBe(true);
+  await stopping;
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it('nor does one that hangs in everything', async () => {
+  const store = storeOf([stored(1)], { readPending: never, leave: never });
+  const relay = relayOf(store, new LatePublisher(), { leaseMs: 60_000 });
+  relay.start();
+  await vi.advanceTimersByTimeAsync(10);
+  let hasStopped = false;
+  const stopping = relay.stop().then(() => (hasStopped = true));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(hasStopped).toBe(true);
+  await stopping;
+});

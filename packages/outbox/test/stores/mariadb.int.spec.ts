@@ -51,6 +51,20 @@ describe('MariaDbOutboxStore', () => {
     expect(await rowsOf('select version from outbox_schema')).toEqual([{ version: 1 }]);
   });
 
+  it('has one relay at a time enter what is due, so that two do not mix up the order of a key', async () => {
+    const one = store();
+    await one.prepare(1);
+    await add(one, [message({ due: { atMs: 0 } }), message({ due: { atMs: 1 } })]);
+    const client = await database.pool.getConnection();
+    await client.query('start transaction');
+    // As another relay has it while it is at it.
+    await client.query('select version from outbox_schema where version = 1 for update');
+    expect(await one.promote(10, PLAIN)).toMatchObject({ moved: 0, skipped: 0 });
+    await client.query('rollback');
+    client.release();
+    expect(await one.promote(10, PLAIN)).toMatchObject({ moved: 2, skipped: 0 });
+  });
+
   it('has one number of lanes, whoever comes first, and refuses another', async () => {
     const settled = await Promise.allSettled([4, 8, 4, 8].map((lanes) => store().prepare(lanes)));
     expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);

@@ -77,6 +77,27 @@ describe('PostgresOutboxStore', () => {
     expect(rowsTouched(rows[0]!['QUERY PLAN'][0].Plan)).toBeLessThanOrEqual(1_010);
   });
 
+  it('has one relay at a time enter what is due, so that two do not mix up the order of a key', async () => {
+    const one = store();
+    await one.prepare(1);
+    await database.pool.query(
+      `insert into outbox_delayed (lane, message_id, type, key, occurred_at, payload, available_at)
+       select 0, 'm' || i, 'x', 'k', now(), '{}', now() - interval '1 hour' + i * interval '1 second'
+       from generate_series(1, 3) i`,
+    );
+    const rules = { strictOrder: false, sequence: false };
+    const client = await database.pool.connect();
+    await client.query('begin');
+    const first = await store({ database: sqlOf(client) }).promote(1, rules);
+    expect(first.moved).toBe(1);
+    await expect(one.promote(10, rules)).resolves.toMatchObject({ moved: 0, skipped: 0 });
+    await client.query('commit');
+    client.release();
+    await expect(one.promote(10, rules)).resolves.toMatchObject({ moved: 2 });
+    const rows = await one.readPending([0], [], 10);
+    expect(rows.map(({ messageId }) => messageId)).toEqual(['m1', 'm2', 'm3']);
+  });
+
   it('shares lanes and never gives one to two', async () => {
     const one = store();
     await one.prepare(undefined);

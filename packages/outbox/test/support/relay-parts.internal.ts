@@ -60,7 +60,14 @@ const NOTHING_TO_DO: Partial<OutboxStore> = {
 export const relayOf = (
   store: Partial<OutboxStore>,
   publisher: Publisher,
-  { window = 10, leaseMs = 9_000, pollIntervalMs = 100, attempts = 1, backoffMs = 1 } = {},
+  {
+    window = 10,
+    leaseMs = 9_000,
+    pollIntervalMs = 100,
+    attempts = 1,
+    backoffMs = 1,
+    retentionMs = undefined as number | undefined,
+  } = {},
 ): OutboxRelay =>
   new OutboxRelay({ ...NOTHING_TO_DO, ...store } as OutboxStore, publisher, {
     batchSize: 10,
@@ -71,7 +78,7 @@ export const relayOf = (
     retry: { attempts, initialMs: backoffMs, maxMs: backoffMs },
     crashes: 3,
     blockKeyOnPark: false,
-    retentionMs: undefined,
+    retentionMs,
     rules: { strictOrder: false, sequence: false },
   });
 

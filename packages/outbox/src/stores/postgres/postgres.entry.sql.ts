@@ -39,7 +39,7 @@ export const promoteDelayed = (t: TableName, rules: EntryRules): string => `
 with due as materialized (
   select seq, key
   from ${t('outbox_delayed')}
-  where available_at <= clock_timestamp()
+  where available_at <= statement_timestamp()
     and (select pg_try_advisory_xact_lock(${PROMOTE_LOCK}, '${t('outbox_delayed')}'::regclass::oid::integer))
   order by available_at, seq
   limit $1

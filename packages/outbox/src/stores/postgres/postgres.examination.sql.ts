@@ -28,7 +28,7 @@ select count(*)::integer as count, coalesce(max(${agoMs('available_at')}), 0) as
 from (
   select available_at
   from ${t('outbox_delayed')}
-  where available_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
+  where available_at < statement_timestamp() - $1::float8 * interval '1 millisecond'
   order by available_at
   limit ${COUNT_LIMIT}
 ) m`;

@@ -111,7 +111,7 @@ delete from ${t('outbox_published')}
 where seq = any(array(
   select seq
   from ${t('outbox_published')}
-  where published_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
+  where published_at < statement_timestamp() - $1::float8 * interval '1 millisecond'
   order by published_at
   limit $2
   for update skip locked

@@ -35,12 +35,15 @@ from ${t('outbox_blocks')}
 where lane = any($1::integer[])
   and left(block, 1) = '='`;
 
-/** The due blocks by the index on their time, then each block's messages by the index on (block, seq). */
+/**
+ * The due blocks by the index on their time, then each block's messages by the index on (block, seq). By the time at which the
+ * statement began, here and wherever an index is to be used: one that goes on while it runs would look at all that is not due.
+ */
 export const readWaiting = (t: TableName): string => `
 with due as materialized (
   select block
   from ${t('outbox_blocks')}
-  where available_at <= clock_timestamp()
+  where available_at <= statement_timestamp()
     and lane = any($1::integer[])
     and block not in (select unnest($2::text[]))
   order by available_at
@@ -229,7 +232,7 @@ export const waitingEntries = (t: TableName): string => `
 with due as materialized (
   select block
   from ${t('outbox_blocks')}
-  where available_at <= clock_timestamp()
+  where available_at <= statement_timestamp()
     and lane = any($1::integer[])
   order by available_at
   limit $2
