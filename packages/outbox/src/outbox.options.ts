@@ -210,12 +210,12 @@ function resolveRelay(
       `retry.onPark: ${show(onPark)} is unknown. Give 'continue' or 'block-key'.`,
     );
   }
-  return {
+  const settings = {
     batchSize: check.count('relay.batchSize', relay.batchSize, 500),
     window: check.count('relay.window', relay.window, 1_000),
     pollIntervalMs: check.duration('relay.pollInterval', relay.pollInterval, '1s'),
-    leaseMs: check.duration('relay.lease', relay.lease, '10s'),
-    stopTimeoutMs: check.duration('relay.stopTimeout', relay.stopTimeout, '10s'),
+    leaseMs: check.timeout('relay.lease', relay.lease, '10s'),
+    stopTimeoutMs: check.timeout('relay.stopTimeout', relay.stopTimeout, '10s'),
     retry: {
       attempts: check.count('retry.attempts', retry.attempts, 20),
       initialMs: check.duration('retry.backoff', retry.backoff, '1s'),
@@ -226,6 +226,13 @@ function resolveRelay(
     retentionMs: retention === undefined ? undefined : check.duration('retention', retention, '1d'),
     rules,
   };
+  const { initialMs, maxMs } = settings.retry;
+  if (retry.backoff !== undefined && initialMs > maxMs) {
+    check.problems.push(
+      `retry.backoff: ${show(retry.backoff)} is longer than retry.maxBackoff, ${show(retry.maxBackoff ?? '5m')}. Raise that as well.`,
+    );
+  }
+  return settings;
 }
 
 const MODES: readonly string[] = ['embedded', 'worker', 'off'];

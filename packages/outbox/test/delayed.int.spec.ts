@@ -95,6 +95,18 @@ describe.each(OUTBOX_DATABASES)('a message that is due later, on %s', (_, openDa
     await close();
   });
 
+  it('of another process leaves with the next renewal at the latest, however rarely the relay polls', async () => {
+    const { queue, outbox, transactions, close } = await opened('of-others');
+    const relaying = await opened('relaying', {
+      relay: { pollInterval: '1h', lease: '900ms' },
+    });
+    await waitFor(async () => (await relaying.admin.status()).heldLanes > 0);
+    await transactions.run(() => outbox.add({ type: queue, payload: 1, delay: 300 }));
+    await waitFor(async () => (await broker.queue(queue))?.messages === 1, { deadlineMs: 8_000 });
+    await relaying.close();
+    await close();
+  });
+
   it.each([
     ['both', { delay: 1, availableAt: 1 }, /give one of them/],
     ['a delay that is none', { delay: 'soon' as '1s' }, /'15m'/],

@@ -91,7 +91,11 @@ describe('docs/reference/outbox-options.md has all options and no others', () =>
 
   it('of stores and publishers', () => {
     const of = (heading: string, kind: string) =>
-      names(rowsUnder(OPTIONS, heading).filter(([, whose]) => whose?.split(', ').includes(kind)));
+      names(
+        rowsUnder(OPTIONS, heading).filter(
+          ([, whose]) => whose === 'all' || whose?.split(', ').includes(kind),
+        ),
+      );
     const database = { dialect: 'postgres', query: async () => ({ rows: [], rowCount: 0 }) };
     const managedConnection = { on() {} } as never;
     const client = { emit() {}, connect() {} } as never;

@@ -3,6 +3,7 @@ import * as outboxPackage from '@acme/nest-outbox';
 import {
   isOutboxError,
   Outbox,
+  OutboxAmqpConnection,
   OutboxConfigurationError,
   OutboxModule,
   OutboxRelay,
@@ -108,11 +109,19 @@ describe('OutboxModule', () => {
     const { app, close } = await openContext(moduleOf(worker));
     expect(app.get(OutboxRelay).isRunning).toBe(true);
     const message = { type: 'a', payload: 1 };
-    for (const adding of [app.get(EventSink).add(message), app.get(Outbox).add([], { tx: {} })]) {
+    const standIn = () => new OutboxAmqpConnection(app.get(Outbox)).publish('x', 'a', 1);
+    for (const add of [
+      () => app.get(EventSink).add(message),
+      () => app.get(Outbox).add([], { tx: {} }),
+      async () => standIn(),
+    ]) {
+      const adding = add();
       const error = await adding.catch((refused: unknown) => refused);
       expect(isOutboxError(error, 'OUTBOX_WORKER_ONLY')).toBe(true);
       expect((error as Error).message).toMatch(/'embedded'.*'off'/);
     }
+    // At once, as every refusal of theirs.
+    expect(standIn).toThrow(/only publishes/);
     expect(insert).not.toHaveBeenCalled();
     await close();
     const publisherless = { store: emptyStore(), relay: { mode: 'worker' as const } };
@@ -226,6 +235,24 @@ describe('OutboxModule', () => {
       'retry.maxBackoff',
       'relay.lanes',
     ]);
+  });
+
+  it('refuses a pause that no timer can make, which would end at once, and one that is never made', async () => {
+    const error = await open({
+      store: emptyStore(),
+      publisher: new NullPublisher(),
+      relay: { lease: '25d', stopTimeout: '4w', pollInterval: '25d' },
+      retry: { backoff: '10m' },
+    }).catch((refused: unknown) => refused);
+    expect((error as OutboxConfigurationError).problems).toEqual([
+      'relay.lease: "25d" is longer than \'24d\', which no timer is.',
+      'relay.stopTimeout: "4w" is longer than \'24d\', which no timer is.',
+      'retry.backoff: "10m" is longer than retry.maxBackoff, "5m". Raise that as well.',
+    ]);
+    const connect = async () => ({}) as never;
+    expect(() => new RabbitMqPublisher({ connect, publishTimeout: '25d' })).toThrow(
+      /publishTimeout: "25d" is longer/,
+    );
   });
 
   it('refuses a store that cannot be one', () => {

@@ -147,7 +147,7 @@ describe.each(OUTBOX_DATABASES)('parked messages, on %s', (_, openDatabase) => {
     const { good, close } = await parkOne('running', 'block-key');
     await close();
     const running = await openOutboxApp(database, broker, {
-      relay: { pollInterval: 100 },
+      relay: { pollInterval: '1h', lease: '1m' },
       retry: { ...retry, onPark: 'block-key' },
     });
     await database.query(`update outbox_parked set routing_key = '${good}'`);

@@ -67,7 +67,18 @@ export class OptionsCheck {
     );
     return 1;
   }
+
+  /** One that is waited for. */
+  timeout(name: string, value: unknown, fallback: Duration): number {
+    const ms = this.duration(name, value, fallback);
+    if (ms > MAX_TIMER_MS)
+      this.problems.push(`${name}: ${show(value)} is longer than '24d', which no timer is.`);
+    return ms;
+  }
 }
+
+/** A longer timer of Node's goes off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'the given function';

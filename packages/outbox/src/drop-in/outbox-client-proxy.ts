@@ -89,7 +89,11 @@ export class OutboxClientProxy {
     const { queue, exchange, envelope = 'nest', headers, key } = this.options;
     const problems: string[] = [];
     const { data, options } = isRecord(given) ? given : { data: given, options: {} };
-    const { type: _, ...fields } = fromPublishOptions(options ?? {}, problems);
+    const { type, ...fields } = fromPublishOptions(options ?? {}, problems);
+    if (type !== undefined)
+      problems.push(
+        'type: it is the pattern here. Leave it out, or publish this message past the outbox.',
+      );
     if (pattern === undefined || pattern === null) problems.push('the pattern is missing.');
     if (data === undefined || data === null) problems.push('the data is missing.');
     const isJson = fields.contentType === undefined || fields.contentType === 'application/json';

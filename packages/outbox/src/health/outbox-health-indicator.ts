@@ -119,7 +119,7 @@ function resolve(options: OutboxHealthOptions): Limits {
   const limits = {
     ageMs: check.duration('maxAge', options.maxAge, '5m'),
     brokerOutageMs: check.duration('maxBrokerOutage', options.maxBrokerOutage, '1m'),
-    timeoutMs: check.duration('timeout', options.timeout, '3s'),
+    timeoutMs: check.timeout('timeout', options.timeout, '3s'),
   };
   if (check.problems.length > 0)
     throw new OutboxConfigurationError(check.problems, 'OutboxHealthIndicator.isHealthy()');

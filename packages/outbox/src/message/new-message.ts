@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { HeaderValue } from '@acme/nest-message-context';
 import type { Due, NewMessage } from '../contracts/messages.js';
 import { parseDuration } from '../core/duration.js';
+import { show } from '../core/options-check.js';
 import { OutboxMessageInvalidError } from '../outbox.errors.js';
 import { encodeHeaders } from './headers-codec.js';
 import { toMessage } from './outbox-event.js';
@@ -58,8 +59,10 @@ function toNewMessage(
     note('type: empty. Give the event its name, with its version: order.placed.v1.');
   for (const name of OPTIONAL_NAMES)
     if (message[name] !== undefined) checkName(name, message[name], note);
-  if (timestamp !== undefined && !(Math.abs(timestamp) <= MAX_TIME)) {
-    note(`timestamp: ${String(timestamp)} is not a time. Give Unix milliseconds.`);
+  // Consumers would take all such messages for copies of one.
+  if (messageId === '') note('messageId: empty. Leave it out, or give one that is its own.');
+  if (timestamp !== undefined && !(timestamp >= 0 && timestamp <= MAX_TIME)) {
+    note(`timestamp: ${String(timestamp)} is no time since 1970. Give Unix milliseconds.`);
   }
   const headers = { ...inherited, ...message.headers };
   for (const [name, value] of Object.entries(headers)) checkHeader(name, value, note);
@@ -84,17 +87,15 @@ function dueOf({ availableAt, delay }: OutboxMessage, note: Note): Due | null {
   }
   if (delay !== undefined) {
     const inMs = parseDuration(delay);
-    if (inMs === undefined) {
-      note(
-        `delay: ${describe(delay)} is not a duration. Give milliseconds, or '250ms', '30s', '15m'.`,
-      );
+    if (inMs === undefined || inMs > MAX_TIME) {
+      note(`delay: ${show(delay)} is not a duration. Give milliseconds, or '250ms', '30s', '15m'.`);
     }
     return inMs ? { inMs } : null;
   }
   if (availableAt === undefined) return null;
   const atMs = availableAt instanceof Date ? availableAt.getTime() : availableAt;
   if (Number.isFinite(atMs) && Math.abs(atMs) <= MAX_TIME) return { atMs };
-  note(`availableAt: ${describe(availableAt)} is not a time. Give a Date or Unix milliseconds.`);
+  note(`availableAt: ${show(availableAt)} is not a time. Give a Date or Unix milliseconds.`);
   return null;
 }
 

@@ -36,19 +36,25 @@ export function provideLooking(name: string, relay: string | typeof OutboxRelay)
     },
     {
       provide: admin,
-      inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP, OUTBOX_OBSERVABILITY],
+      inject: [OUTBOX_SETTINGS, OUTBOX_WAKE_UP, OUTBOX_OBSERVABILITY, relay],
       useFactory: (
-        { store, publisher, relay: own }: OutboxSettings,
-        wakeUp: OutboxWakeUp,
-        { moved }: Observability,
-      ) =>
-        new OutboxAdmin(
+        { store, publisher, relay: settings }: OutboxSettings,
+        { committed }: OutboxWakeUp,
+        observed: Observability,
+        own: OutboxRelay,
+      ) => {
+        const wake = (): void => {
+          own.moved();
+          committed();
+        };
+        return new OutboxAdmin(
           store.operations,
-          wakeUp.committed,
-          own.retentionMs,
-          moved,
+          wake,
+          settings.retentionMs,
+          observed.moved,
           publisher?.broker?.exchange,
-        ),
+        );
+      },
     },
     {
       provide: health,

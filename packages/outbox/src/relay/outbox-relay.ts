@@ -72,6 +72,12 @@ export class OutboxRelay {
     this.#signal.raise();
   };
 
+  /** @internal As `wake()`, also at what waits: parked messages were put back or thrown away. */
+  readonly moved = (): void => {
+    this.#engine?.lookAtWaiting();
+    this.wake();
+  };
+
   /** Starts publishing; does nothing while it runs. `OutboxModule` calls it when the application has started. */
   start(): void {
     if (this.#running) return;

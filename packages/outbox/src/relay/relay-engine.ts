@@ -82,7 +82,9 @@ export class RelayEngine {
       settings.window,
       settings.batchSize * READ_AHEAD.ofKey,
     ));
-    const blocks = (this.#blocks = new Blocks(settings.pollIntervalMs));
+    // As for everything else: the leases are renewed with a look, however seldom it polls.
+    const pollIntervalMs = Math.min(settings.pollIntervalMs, settings.leaseMs / 3);
+    const blocks = (this.#blocks = new Blocks(pollIntervalMs));
     const settler = (this.#settler = new Settler(
       store,
       book,
@@ -119,7 +121,7 @@ export class RelayEngine {
       wake: () => events.wake(),
       failed: (error) => events.failed(error),
     });
-    this.#delays = new Delays(store, settings);
+    this.#delays = new Delays(store, { ...settings, pollIntervalMs });
     this.#upkeep = new Upkeep(store, settings, (count) => events.purged(count));
   }
 
@@ -146,6 +148,11 @@ export class RelayEngine {
   /** A message was added that is due then. */
   dueIn(ms: number): void {
     this.#delays.dueIn(ms);
+  }
+
+  /** What waits may have been put back, or may wait for nothing any more. */
+  lookAtWaiting(): void {
+    this.#blocks.dueIn(0);
   }
 
   /** From now on only finishes what is under way. */

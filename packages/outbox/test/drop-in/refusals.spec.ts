@@ -70,6 +70,14 @@ describe('what stands in for a client', () => {
     expect(() => amqp.publish('x', 'a', 1)).toThrow(OutboxTransactionRequiredError);
   });
 
+  it('uses the transaction: a handler that does nothing else has an effect', async () => {
+    await transactions.run(async () => {
+      expect(transactions.touched).toBe(false);
+      await outbox.add({ type: 'a', payload: 1 });
+      expect(transactions.touched).toBe(true);
+    });
+  });
+
   it('rolls back when nobody has waited for it, rather than commit without the event', async () => {
     const client = new OutboxClientProxy(outbox, { queue: 'q' });
     const amqp = new OutboxAmqpConnection(outbox);
@@ -134,6 +142,17 @@ describe('what stands in for a client', () => {
     await expect(thrownBy(() => client.emit('a', bytes))).resolves.toMatchObject({
       problems: [expect.stringContaining('contentType')],
     });
+  });
+
+  it('refuses a type beside the pattern, which it would replace', async () => {
+    const record = new RmqRecordBuilder(1).setOptions({ type: 'order.placed.v1' }).build();
+    for (const envelope of ['nest', 'plain'] as const) {
+      const client = new OutboxClientProxy(outbox, { envelope });
+      await expect(thrownBy(() => client.emit('a', record))).resolves.toMatchObject({
+        problems: [expect.stringMatching(/^type: /)],
+      });
+    }
+    expect(store.messages).toEqual([]);
   });
 
   it('refuses requests and everything that needs a connection', async () => {

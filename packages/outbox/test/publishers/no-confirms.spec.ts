@@ -38,6 +38,29 @@ describe('a publisher that could never confirm', () => {
     await publisher.close();
   });
 
+  it('is refused at boot: a connect() that gives nothing', async () => {
+    // A forgotten `return`.
+    const publisher = new RabbitMqPublisher({ connect: (() => undefined) as never });
+    await expect(open(publisher)).rejects.toThrow(/createConfirmChannel.*amqplib\.connect/s);
+    await publisher.close();
+  });
+
+  it('is no reason to refuse, but an outage, where connect() throws', async () => {
+    const publisher = new RabbitMqPublisher({
+      connect: () => {
+        throw new Error('no password yet');
+      },
+    });
+    const { close } = await open(publisher);
+    await expect(publisher.publish([{ type: 'a', payload: 1 }])).resolves.toMatchObject([
+      {
+        status: 'unknown',
+        error: { reason: 'NOT_CONNECTED', message: expect.stringContaining('no password yet') },
+      },
+    ]);
+    await close();
+  });
+
   it('is asked before anything is published, and an outage is no reason to refuse', async () => {
     const calls: string[] = [];
     const publisher = {

@@ -89,3 +89,18 @@ it('keeps nothing of the request that told first', async () => {
   await pass(25);
   expect(seen).toEqual([undefined, undefined]);
 });
+
+it('counts what was lost from the beginning each time', async () => {
+  const told = events();
+  const send = vi.fn<() => Promise<void>>(async () => {});
+  const teller = new HintTeller(send, told);
+  for (let n = 0; n < 2; n += 1) {
+    send.mockRejectedValueOnce(new Error('away'));
+    for (let hint = 0; hint < 2; hint += 1) {
+      teller.tell();
+      await pass(100);
+    }
+  }
+  expect(told.failing).toHaveBeenCalledTimes(2);
+  expect(told.recovered.mock.calls).toEqual([[1], [1]]);
+});

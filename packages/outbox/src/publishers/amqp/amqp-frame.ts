@@ -55,6 +55,9 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
     const value = headers[name];
     // A view of a larger buffer is sent as what it shows.
     if (value instanceof Uint8Array) headers[name] = toBuffer(value);
+    // `amqplib` takes some of them for integers, and fails.
+    else if (typeof value === 'number' && !Number.isSafeInteger(value))
+      headers[name] = { '!': 'double', value };
   }
   const correlationId = headers[HeaderNames.correlationId];
   const byDefault = message.exchange === undefined ? defaults.routingKey : undefined;
@@ -72,10 +75,14 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
       contentType: isNest ? JSON_TYPE : contentTypeOf(message),
       timestamp: Math.floor((message.timestamp ?? Date.now()) / 1_000),
       headers,
-      ...(typeof correlationId === 'string' ? { correlationId } : {}),
+      ...(isShort(correlationId) ? { correlationId } : {}),
     },
   };
 }
+
+/** What a property of AMQP may hold. A longer text still goes as a header. */
+const isShort = (value: unknown): value is string =>
+  typeof value === 'string' && Buffer.byteLength(value) <= 255;
 
 const contentTypeOf = ({ contentType, payload }: OutboundMessage): string =>
   contentType ?? (payload instanceof Uint8Array ? 'application/octet-stream' : JSON_TYPE);

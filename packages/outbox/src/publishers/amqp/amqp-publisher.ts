@@ -99,10 +99,9 @@ export abstract class AmqpPublisher extends Publisher {
       problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
     if (envelope !== 'plain' && envelope !== 'nest')
       problems.push(`envelope: ${show(envelope)} is unknown. Give 'plain' or 'nest'.`);
-    this.broker = { system: 'rabbitmq', exchange: source.defaults?.exchange ?? exchange };
     this.#name = source.publisher;
     this.#connect = () => source.connect();
-    this.#timeoutMs = check.duration('publishTimeout', options.publishTimeout, '10s');
+    this.#timeoutMs = check.timeout('publishTimeout', options.publishTimeout, '10s');
     this.#window = check.count('window', options.window, 2_000);
     const { MAX_SAFE_INTEGER } = Number;
     this.#defaults = {
@@ -116,6 +115,7 @@ export abstract class AmqpPublisher extends Publisher {
       ),
       ...source.defaults,
     };
+    this.broker = { system: 'rabbitmq', exchange: this.#defaults.exchange };
     if (problems.length > 0) throw new PublisherConfigurationError(source.publisher, problems);
   }
 
@@ -260,7 +260,7 @@ export abstract class AmqpPublisher extends Publisher {
         this.#failedConnects += 1;
         this.#notBefore =
           performance.now() + backoffMs(this.#failedConnects, RECONNECT, Math.random());
-        this.#link = undefined;
+        if (this.#link === link) this.#link = undefined;
       },
     );
     return link;
@@ -269,7 +269,8 @@ export abstract class AmqpPublisher extends Publisher {
   async #establish(): Promise<ConfirmLink> {
     let late = false;
     let dead = false;
-    const opening = Promise.resolve(this.#connect()).then(async (connection) => {
+    const opening = (async () => {
+      const connection = await this.#connect();
       this.#assertConfirms(connection);
       const link = await ConfirmLink.open(connection, {
         window: this.#window,
@@ -277,12 +278,11 @@ export abstract class AmqpPublisher extends Publisher {
         onDead: () => {
           dead = true;
           if (!late) this.#link = this.#ready = undefined;
-          connection.close().then(undefined, () => {});
         },
       });
       if (late || this.#closed) await link.discard();
       return link;
-    });
+    })();
     try {
       const link = await within(this.#timeoutMs, opening, () => {
         late = true;
@@ -296,8 +296,8 @@ export abstract class AmqpPublisher extends Publisher {
     }
   }
 
-  #assertConfirms(connection: AmqpConnectionLike): void {
-    const { createConfirmChannel } = connection as Partial<AmqpConnectionLike>;
+  #assertConfirms(connection: AmqpConnectionLike | undefined): void {
+    const { createConfirmChannel } = (connection ?? {}) as Partial<AmqpConnectionLike>;
     if (typeof createConfirmChannel === 'function') return;
     throw new PublisherConfigurationError(this.#name, [
       'the connection has no createConfirmChannel(), so nothing could ever be confirmed. Give one of amqplib: () => amqplib.connect(url).',

@@ -14,9 +14,13 @@ interface Severable {
  * not that this side has ended: it would leave the socket half open, and with it the process alive, until its alarm is over.
  * `amqplib` does not document its stream; where it is not as expected, nothing is cut.
  */
-export async function closeAndSever(ms: number, connection: Closable): Promise<void> {
+export async function closeAndSever(
+  ms: number,
+  connection: Closable,
+  closing: PromiseLike<unknown> = connection.close(),
+): Promise<void> {
   const unanswered = (): Error => new Error('The peer did not answer.');
-  await within(ms, connection.close(), unanswered).catch(() => {});
+  await within(ms, closing, unanswered).catch(() => {});
   // By an error, which ends the client's heartbeats where it was not asked to close.
   (connection.connection as Severable | undefined)?.stream?.destroy?.(unanswered());
 }

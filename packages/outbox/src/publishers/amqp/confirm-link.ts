@@ -26,7 +26,7 @@ interface Waiter {
 export interface LinkSettings {
   readonly window: number;
   readonly timeoutMs: number;
-  /** Told once, when the link has become useless. */
+  /** Told once, when the link has become useless, and before what was under way has its outcome. */
   readonly onDead: () => void;
 }
 
@@ -44,6 +44,7 @@ export class ConfirmLink {
   #blocked: string | undefined;
   #bufferFull = false;
   #onIdle: (() => void) | undefined;
+  #closing: Promise<unknown> | undefined;
 
   private constructor(
     private readonly connection: AmqpConnectionLike,
@@ -138,7 +139,12 @@ export class ConfirmLink {
   /** Closes the connection without waiting for confirms. */
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
-    await closeAndSever(this.settings.timeoutMs, this.connection);
+    // Once: a client refuses the second time at once, while the first is still under way.
+    await closeAndSever(this.settings.timeoutMs, this.connection, this.#hangUp());
+  }
+
+  #hangUp(): Promise<unknown> {
+    return (this.#closing ??= this.connection.close());
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {
@@ -159,17 +165,11 @@ export class ConfirmLink {
       );
       if (!more) this.#bufferFull = true;
     } catch (cause) {
-      const closed = (cause as Error | null)?.name === 'IllegalOperationError';
-      this.#settle(
-        entry,
-        closed
-          ? unknown(lost('The channel was closed.', cause))
-          : rejected(
-              new PublishError('INVALID', `The AMQP client refused the message: ${text(cause)}`, {
-                cause,
-              }),
-            ),
-      );
+      // Also where nobody has told: it may have been closed before there was a listener.
+      if ((cause as Error | null)?.name === 'IllegalOperationError')
+        return this.#die('The channel was closed.', cause);
+      const message = `The AMQP client refused the message: ${text(cause)}`;
+      this.#settle(entry, rejected(new PublishError('INVALID', message, { cause })));
     }
   }
 
@@ -207,21 +207,25 @@ export class ConfirmLink {
   #channelFailed(error: Error): void {
     const [, exchange] = /exchange '([^']*)'/.exec(error.message) ?? [];
     const problem = new PublishError('EXCHANGE_UNAVAILABLE', text(error), { cause: error });
-    if (exchange !== undefined) this.#exchanges.remember(exchange, problem);
     const alone = this.#inFlight.size === 1;
-    for (const entry of this.#inFlight) {
-      if (alone || entry.frame.exchange === exchange) this.#settle(entry, rejected(problem));
-    }
-    this.#die(`The broker closed the channel: ${text(error)}`, error);
+    this.#die(`The broker closed the channel: ${text(error)}`, error, ({ frame }) =>
+      alone || frame.exchange === exchange ? rejected(problem) : undefined,
+    );
   }
 
-  #die(message: string, cause?: unknown): void {
+  /** First of all it is dead: whoever is told an outcome may publish something at once, and must not do so here. */
+  #die(
+    message: string,
+    cause?: unknown,
+    blamed: (entry: InFlight) => PublishOutcome | undefined = () => undefined,
+  ): void {
     if (this.#failure) return;
-    this.#failure = lost(message, cause);
+    const failure = (this.#failure = lost(message, cause));
     this.#stopTimer();
-    for (const entry of this.#inFlight) this.#settle(entry, unknown(this.#failure));
-    for (const waiter of this.#waiters) waiter.go();
     this.settings.onDead();
+    this.#hangUp().then(undefined, () => {});
+    for (const entry of this.#inFlight) this.#settle(entry, blamed(entry) ?? unknown(failure));
+    for (const waiter of this.#waiters) waiter.go();
   }
 
   #expire(): void {
@@ -229,6 +233,8 @@ export class ConfirmLink {
     const now = performance.now();
     for (const entry of this.#inFlight) {
       if (entry.deadline > now) {
+        // What was told of a message may have led to the next one, and to its timer.
+        clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#expire(), entry.deadline - now);
         return;
       }

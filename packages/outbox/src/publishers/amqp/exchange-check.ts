@@ -33,11 +33,6 @@ export class ExchangeCheck {
     return asking;
   }
 
-  remember(exchange: string, problem: PublishError): void {
-    this.#present.delete(exchange);
-    this.#missing.set(exchange, { problem, until: performance.now() + MISSING_FOR_MS });
-  }
-
   async #ask(exchange: string): Promise<PublishError | undefined> {
     // A channel of its own: a negative answer closes it.
     const channel = await this.connection.createChannel();
@@ -54,7 +49,7 @@ export class ExchangeCheck {
         `The exchange "${exchange}" cannot be published to: ${(cause as Error).message}. Declare it before messages are added for it.`,
         { cause },
       );
-      this.remember(exchange, problem);
+      this.#missing.set(exchange, { problem, until: performance.now() + MISSING_FOR_MS });
       return problem;
     }
   }

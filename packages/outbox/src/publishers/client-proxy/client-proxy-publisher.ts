@@ -1,6 +1,6 @@
 import { Publisher, type OutboundMessage, type PublishOutcome } from '@acme/nest-message-context';
-import type { BrokerInfo } from '../../observability/broker-info.js';
 import { OptionsCheck, show } from '../../core/options-check.js';
+import type { BrokerInfo } from '../../observability/broker-info.js';
 import { PublisherConfigurationError } from '../../outbox.errors.js';
 import type { OutboxPublisher } from '../../outbox.options.js';
 import type { AmqpPublishingOptions } from '../amqp/amqp-publisher.js';
@@ -29,7 +29,7 @@ export interface ClientProxyPublisherOptions extends AmqpPublishingOptions {
   readonly toData?: ((message: OutboundMessage) => unknown) | undefined;
 }
 
-type Closable = OutboxPublisher & { close(): Promise<void> };
+type Inner = OutboxPublisher & Required<Pick<OutboxPublisher, 'publishEach' | 'close'>>;
 
 /**
  * Publishes through a `ClientProxy` of `@nestjs/microservices`.
@@ -39,7 +39,9 @@ type Closable = OutboxPublisher & { close(): Promise<void> };
  * message sent that no queue got, and keeps in memory, and sends by itself later, what it failed to send.
  */
 export class ClientProxyPublisher extends Publisher {
-  readonly #inner: Closable;
+  /** For spans and metrics; undefined where it is not RabbitMQ. */
+  readonly broker: BrokerInfo | undefined;
+  readonly #inner: Inner;
 
   /** @throws {PublisherConfigurationError} listing every wrong option */
   constructor(options: ClientProxyPublisherOptions) {
@@ -50,11 +52,7 @@ export class ClientProxyPublisher extends Publisher {
     this.#inner = isClientRmq(client)
       ? new ClientRmqPublisher(client, options, { publisher: NAME, options: ['client'] })
       : handOver(options);
-  }
-
-  /** For spans and metrics; of RabbitMQ only. */
-  get broker(): BrokerInfo | undefined {
-    return this.#inner.broker;
+    this.broker = this.#inner.broker;
   }
 
   /** @throws {PublisherConfigurationError} when messages could never be confirmed */
@@ -65,6 +63,14 @@ export class ClientProxyPublisher extends Publisher {
   /** @throws {PublisherClosedError} after `close()` */
   publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
     return this.#inner.publish(messages);
+  }
+
+  /** @throws {PublisherClosedError} after `close()` */
+  override publishEach(
+    messages: readonly OutboundMessage[],
+    told: (index: number, outcome: PublishOutcome) => void,
+  ): void {
+    this.#inner.publishEach(messages, told);
   }
 
   /** Waits for what is under way, at most `publishTimeout`. The client stays open. */
@@ -93,7 +99,7 @@ function handOver(options: ClientProxyPublisherOptions): HandOverPublisher {
   }
   const { toData = ({ payload }: OutboundMessage) => payload } = options;
   if (typeof toData !== 'function') check.problems.push(`toData: ${show(toData)} is no function.`);
-  const timeoutMs = check.duration('publishTimeout', options.publishTimeout, '10s');
+  const timeoutMs = check.timeout('publishTimeout', options.publishTimeout, '10s');
   if (check.problems.length > 0) throw new PublisherConfigurationError(NAME, check.problems);
   return new HandOverPublisher(options.client, toData, timeoutMs);
 }

@@ -19,19 +19,35 @@ export class HandOverPublisher extends Publisher {
   }
 
   async publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
-    if (this.#closed) {
-      throw new PublisherClosedError(
-        'The publisher was closed. Publish before the application shuts down.',
-      );
-    }
-    const outcomes = Promise.all(messages.map((message) => this.#emit(message)));
-    this.#underWay.add(outcomes);
-    return outcomes.finally(() => this.#underWay.delete(outcomes));
+    this.#assertOpen();
+    return this.#waitedFor(Promise.all(messages.map((message) => this.#emit(message))));
+  }
+
+  override publishEach(
+    messages: readonly OutboundMessage[],
+    told: (index: number, outcome: PublishOutcome) => void,
+  ): void {
+    this.#assertOpen();
+    for (const [index, message] of messages.entries())
+      void this.#waitedFor(this.#emit(message).then((outcome) => told(index, outcome)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#underWay);
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new PublisherClosedError(
+      'The publisher was closed. Publish before the application shuts down.',
+    );
+  }
+
+  /** By `close()`. */
+  #waitedFor<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    return work.finally(() => this.#underWay.delete(work));
   }
 
   async #emit(message: OutboundMessage): Promise<PublishOutcome> {

@@ -5,7 +5,12 @@ import {
   PublisherConfigurationError,
   type ClientProxyPublisherOptions,
 } from '@acme/nest-outbox';
-import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
+import {
+  ClientProxyFactory,
+  Transport,
+  type ClientProxy,
+  type RmqOptions,
+} from '@nestjs/microservices';
 import { createServer } from 'node:net';
 import { NEVER, of, throwError, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -100,6 +105,42 @@ describe('ClientProxyPublisher over another transport', () => {
       { status: 'rejected' },
       { status: 'confirmed' },
     ]);
+  });
+
+  it('tells each outcome as soon as it is known', async () => {
+    const answers = [NEVER, of(1)];
+    const publisher = open(() => answers.shift()!, { publishTimeout: 500 });
+    const told: [number, string][] = [];
+    const message = { type: 'a', payload: 1 };
+    publisher.publishEach([message, message], (index, { status }) => told.push([index, status]));
+    await waitFor(() => told.length > 0);
+    expect(told).toEqual([[1, 'confirmed']]);
+    await publisher.close();
+    expect(told).toEqual([
+      [1, 'confirmed'],
+      [0, 'unknown'],
+    ]);
+    expect(() => publisher.publishEach([message], () => {})).toThrow(PublisherClosedError);
+  });
+
+  it('names RabbitMQ where it is that, and where messages go, for spans and metrics', async () => {
+    const brokerOf = async (options: NonNullable<RmqOptions['options']>, more: object = {}) => {
+      const client = ClientProxyFactory.create({ transport: Transport.RMQ, options });
+      const publisher = new ClientProxyPublisher({ client, ...more });
+      const { broker } = publisher;
+      await publisher.close();
+      await client.close();
+      return broker;
+    };
+    await expect(brokerOf({ queue: 'q' })).resolves.toEqual({ system: 'rabbitmq', exchange: '' });
+    await expect(brokerOf({ exchange: 'events', wildcards: true })).resolves.toEqual({
+      system: 'rabbitmq',
+      exchange: 'events',
+    });
+    await expect(brokerOf({ queue: 'q' }, { exchange: 'mine' })).resolves.toMatchObject({
+      exchange: 'mine',
+    });
+    expect(open(() => NEVER).broker).toBeUndefined();
   });
 
   it('waits for what is under way when it is closed, and refuses what comes later', async () => {

@@ -69,6 +69,14 @@ describe('RabbitMqPublisher', () => {
     });
   });
 
+  it('carries every number that a header may have', async () => {
+    const queue = await declareQueue(broker, 'numbers');
+    const headers = { a: -1e300, b: 2 ** 51 + 0.5, c: 2 ** 63, d: -(2 ** 64), e: -0.5, f: 2 ** 40 };
+    await publisherTo(broker.url).publish([message(queue, { headers })]);
+    const [arrived] = await broker.take(queue);
+    expect(arrived?.properties.headers).toEqual(headers);
+  });
+
   it('writes what stock consumers of Nest expect where it is told to, to the last digit', async () => {
     const queue = await declareQueue(broker, 'envelope');
     const payload = Buffer.from('{"n":12345678901234567890.10}');
