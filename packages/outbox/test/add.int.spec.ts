@@ -171,14 +171,14 @@ describe.each(OUTBOX_DATABASES)('Outbox.add, on %s', (_, open) => {
       { type: 'a', payload: 1, delay: 1e300 },
       message,
     ];
-    await transactions.run(async () => {
-      const error = await outbox.add(wrong).catch((refused: unknown) => refused);
-      expect(error).toBeInstanceOf(OutboxMessageInvalidError);
-      const { problems } = error as OutboxMessageInvalidError;
-      expect(problems.map((problem) => problem.slice(0, problem.indexOf(':')))).toEqual([
-        ...[0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10].map((index) => `message ${index}`),
-      ]);
-    });
+    const error: unknown = await transactions
+      .run(() => outbox.add(wrong))
+      .catch((refused: unknown) => refused);
+    expect(error).toBeInstanceOf(OutboxMessageInvalidError);
+    const { problems } = error as OutboxMessageInvalidError;
+    expect(problems.map((problem) => problem.slice(0, problem.indexOf(':')))).toEqual([
+      ...[0, 1, 2, 3, 4, 5, 6, 6, 7, 8, 9, 10].map((index) => `message ${index}`),
+    ]);
     await expect(stored()).resolves.toEqual([]);
   });
 

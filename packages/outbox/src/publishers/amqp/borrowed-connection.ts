@@ -10,6 +10,8 @@ type Listener = (detail: unknown) => void;
 
 /** Channels on a connection that others use as well: closing it closes only what was opened here. */
 class BorrowedConnection implements AmqpConnectionLike {
+  /** Never to be cut: it is not ours. */
+  readonly isBorrowed = true;
   readonly #listeners: (readonly [event: string, listener: Listener])[] = [];
   #channel: AmqpConfirmChannelLike | undefined;
   /** The broker has not answered yet. */

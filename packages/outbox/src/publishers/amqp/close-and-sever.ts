@@ -3,6 +3,8 @@ import { within } from '../../core/within.js';
 interface Closable {
   close(): PromiseLike<unknown>;
   readonly connection?: unknown;
+  /** Others use the connection as well: only what was opened here is closed. */
+  readonly isBorrowed?: boolean;
 }
 
 interface Severable {
@@ -21,6 +23,7 @@ export async function closeAndSever(
 ): Promise<void> {
   const unanswered = (): Error => new Error('The peer did not answer.');
   await within(ms, closing, unanswered).catch(() => {});
+  if (connection.isBorrowed) return;
   // By an error, which ends the client's heartbeats where it was not asked to close.
   (connection.connection as Severable | undefined)?.stream?.destroy?.(unanswered());
 }

@@ -1,4 +1,4 @@
-import type { SqlExecutor } from '@acme/nest-transaction';
+import { sqlStateOf, type SqlExecutor } from '@acme/nest-transaction';
 import type {
   ClockReading,
   OutboxExamination,
@@ -17,7 +17,7 @@ export async function tablesVersion(sql: SqlExecutor, t: TableName): Promise<Tab
   const { rows } = await sql
     .query<{ version: number }>(statements.version(t))
     .catch((error: unknown) => {
-      if ((error as { code?: unknown } | null)?.code !== UNDEFINED_TABLE) throw error;
+      if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
       return { rows: [] };
     });
   return { found: rows[0]?.version ?? 0, needed: TABLES_VERSION };

@@ -1,4 +1,4 @@
-import type { SqlExecutor } from '@acme/nest-transaction';
+import { sqlStateOf, type SqlExecutor } from '@acme/nest-transaction';
 import type { NewMessage, StoredEntry, StoredMessage } from '../../contracts/messages.js';
 import {
   OutboxStore,
@@ -320,7 +320,7 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     const found = await this.#db
       .query<{ lanes: number }>(lane.countLanes(this.#t))
       .catch((error: unknown) => {
-        if ((error as { code?: unknown } | null)?.code !== UNDEFINED_TABLE) throw error;
+        if (sqlStateOf(error) !== UNDEFINED_TABLE) throw error;
         throw tablesMissing(table, error);
       });
     const count = found.rows[0]?.lanes ?? 0;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { GolevelupPublisher } from '@acme/nest-outbox';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { FakeConnection } from '../../support/fake-amqp.js';
 
 it.each(['unblocked', 'disconnect', 'connect'])(
@@ -27,3 +27,13 @@ it.each(['unblocked', 'disconnect', 'connect'])(
     await other.close();
   },
 );
+
+it("never cuts the connection, which is the application's", async () => {
+  const destroy = vi.fn<() => void>();
+  const connection = Object.assign(new FakeConnection(), { connection: { stream: { destroy } } });
+  const managedConnection = Object.assign(new EventEmitter(), { connection });
+  const publisher = new GolevelupPublisher({ connection: { managedConnection } as never });
+  await publisher.prepare();
+  await publisher.close();
+  expect(destroy).not.toHaveBeenCalled();
+});
