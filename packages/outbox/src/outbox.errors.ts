@@ -68,7 +68,7 @@ export class OutboxConfigurationError extends OutboxError {
   }
 }
 
-/** The tables in the database are not those that this version needs. */
+/** The tables in the database are not those that this version needs, or cannot be used: the `cause` is what the database said. */
 export class OutboxSchemaError extends OutboxError {
   readonly code = 'OUTBOX_SCHEMA';
 }

@@ -25,6 +25,7 @@ describe('wrong usage', () => {
     [['replay', ...url, '--all', '--key', 'k'], /or --all of them/],
     [['replay', ...url, '--from', 'yesterday'], /--from: "yesterday" is no time/],
     [['replay', ...url, '--from', '2026-02-28T12:00:00'], /is no time/],
+    [['replay', ...url, '--from', '1767225600'], /a moment in 1970.* not seconds/],
     [['replay', ...url, '--from', '1h', '--to', '2h'], /--from is not before --to/],
     [['doctor', ...url, '--max-age', '0s'], /--max-age: "0s" is no duration/],
     [['doctor', ...url, '--retention', 'week'], /--retention: "week" is no duration/],

@@ -115,22 +115,37 @@ export class OutboxAdmin {
    */
   async redrive(filter: ParkedFilter = {}, options: MoveOptions = {}): Promise<number> {
     let after: number | undefined;
-    const moved = await inPieces(async () => {
+    const piece = async (): Promise<number> => {
       const { count, lastSeq } = await this.operations.redrive(filter, PIECE, after);
       after = lastSeq;
       return count;
-    }, options);
-    if (moved > 0) this.wake();
-    this.tell('redriven', moved);
-    return moved;
+    };
+    return this.#move('redriven', piece, options);
   }
 
   /** Throws parked messages away, for good. Returns how many. */
   async discard(filter: ParkedFilter, options: MoveOptions = {}): Promise<number> {
-    const gone = await inPieces(() => this.operations.discard(filter, PIECE), options);
-    if (gone > 0) this.wake();
-    this.tell('discarded', gone);
-    return gone;
+    return this.#move('discarded', () => this.operations.discard(filter, PIECE), options);
+  }
+
+  /** What was moved before something fails stays moved, so the relay and the listeners hear of it. */
+  async #move(
+    what: 'redriven' | 'discarded',
+    piece: () => Promise<number>,
+    { onProgress }: MoveOptions,
+  ): Promise<number> {
+    let total = 0;
+    try {
+      for (;;) {
+        const moved = await piece();
+        total += moved;
+        onProgress?.(total);
+        if (moved < PIECE) return total;
+      }
+    } finally {
+      if (total > 0) this.wake();
+      this.tell(what, total);
+    }
   }
 
   /**
@@ -158,18 +173,5 @@ export class OutboxAdmin {
       if (old.length < PIECE) return added;
       after = old.at(-1)?.seq;
     }
-  }
-}
-
-async function inPieces(
-  piece: () => Promise<number>,
-  { onProgress }: MoveOptions,
-): Promise<number> {
-  let total = 0;
-  for (;;) {
-    const moved = await piece();
-    total += moved;
-    onProgress?.(total);
-    if (moved < PIECE) return total;
   }
 }

@@ -15,7 +15,12 @@ export function timeOf(
   now = Date.now(),
 ): number | undefined {
   if (text === undefined) return undefined;
-  if (/^\d+$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) {
+    if (text.length >= 12) return Number(text);
+    throw usageError(
+      `--${option}: ${text} would be a moment in ${new Date(Number(text)).getUTCFullYear()}. Give Unix milliseconds, not seconds.`,
+    );
+  }
   const ago = parseDuration(text.replace(/ ago$/, ''));
   if (ago !== undefined) return now - ago;
   const time = ISO.test(text) ? Date.parse(text) : NaN;

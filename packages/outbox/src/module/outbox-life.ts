@@ -49,9 +49,12 @@ export class OutboxLife
    */
   async onModuleDestroy(): Promise<void> {
     const stopBy = performance.now() + this.settings.relay.stopTimeoutMs;
-    await Promise.all([this.relay.stop(), this.wakeUp.close()]);
-    const leftMs = Math.max(stopBy - performance.now(), CLOSE_MS);
-    await atMost(leftMs, this.settings.publisher?.close?.() ?? Promise.resolve());
-    this.observed.end();
+    try {
+      await Promise.all([this.relay.stop(), this.wakeUp.close()]);
+    } finally {
+      const leftMs = Math.max(stopBy - performance.now(), CLOSE_MS);
+      await atMost(leftMs, this.settings.publisher?.close?.() ?? Promise.resolve());
+      this.observed.end();
+    }
   }
 }

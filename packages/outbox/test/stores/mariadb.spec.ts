@@ -53,6 +53,10 @@ describe('MariaDbOutboxStore', () => {
     [{ database: serverThatIs('x'), schema: 'a-b' }, /store\.schema: "a-b"/],
     [{ database: serverThatIs('x'), table: 'a' }, /store\.table: there is no such option/],
     [{ database: { ...serverThatIs('x'), dialect: 'postgres' } }, /speaks postgres.*needs MariaDB/],
+    [
+      { database: 'mysql://localhost/shop' },
+      /store.database: a text. .*MariaDbOutboxStore opens no connection/,
+    ],
   ])('refuses %o', (options, text) => {
     expect(() => new MariaDbOutboxStore(options as never)).toThrow(text);
   });

@@ -39,6 +39,10 @@ export function executorOf(
       `store.schema: ${JSON.stringify(schema)} is not a plain SQL name. Give letters, digits and underscores.`,
     );
   if (check.problems.length > 0) throw new OutboxConfigurationError(check.problems);
+  if (typeof database === 'string')
+    throw new OutboxConfigurationError([
+      `store.database: a text. Give the pool or data source that you have opened with it: ${kind.store} opens no connection by itself.`,
+    ]);
   const executor = isExecutor(database) ? database : sqlOf(database);
   if (executor.dialect === kind.dialect) return executor;
   throw new OutboxConfigurationError([
