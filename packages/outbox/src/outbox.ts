@@ -176,6 +176,7 @@ export class Outbox extends EventSink {
 const AMBIENT: AddOptions = {};
 
 function checkOptions(options: AddOptions): void {
+  if (options === AMBIENT) return;
   const unknown = Object.keys(options).filter((name) => name !== 'tx');
   if (unknown.length === 0) return;
   throw new OutboxMessageInvalidError(
