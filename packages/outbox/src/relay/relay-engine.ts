@@ -11,7 +11,7 @@ import { Dispatcher } from './dispatcher.js';
 import { LaneKeeper } from './lane-keeper.js';
 import { answering, Patience } from './patience.js';
 import { Reader } from './reader.js';
-import { READ_AHEAD, type RelaySettings } from './relay-settings.js';
+import { crowdOf, READ_AHEAD, type RelaySettings } from './relay-settings.js';
 import { Settler, type SettlerEvents } from './settler.js';
 import { Upkeep } from './upkeep.js';
 
@@ -80,7 +80,7 @@ export class RelayEngine {
     const lanes = (this.#lanes = new LaneKeeper(store, settings.leaseMs));
     const book = (this.#book = new MessageBook<StoredMessage>(
       settings.window,
-      settings.batchSize * READ_AHEAD.ofKey,
+      crowdOf(settings.batchSize),
     ));
     // As for everything else: the leases are renewed with a look, however seldom it polls.
     const pollIntervalMs = Math.min(settings.pollIntervalMs, settings.leaseMs / 3);

@@ -4,6 +4,9 @@ import type { RetryPolicy } from '../core/settle-plan.js';
 /** What a relay reads ahead, in batches: of one key no more than leaves room for others, nor than all of them may take up. */
 export const READ_AHEAD = { ofKey: 0.5, ofAll: 4 };
 
+/** So many messages of one key in memory are enough of it. One never is: without a key there is only one of a block. */
+export const crowdOf = (batchSize: number): number => Math.max(2, batchSize * READ_AHEAD.ofKey);
+
 /** @internal What a relay works with; times in milliseconds. */
 export interface RelaySettings {
   readonly batchSize: number;

@@ -2,7 +2,7 @@ import type { StoredEntry } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import { keyOf } from '../core/block.js';
 import { byBlock, foremost } from '../core/suspects.js';
-import { READ_AHEAD, type RelaySettings } from './relay-settings.js';
+import { crowdOf, READ_AHEAD, type RelaySettings } from './relay-settings.js';
 
 /** What a dead owner of these lanes may have had under way, in insertion order. */
 export async function suspectsOf(
@@ -30,7 +30,7 @@ async function pendingOf(
   { window, batchSize }: Pick<RelaySettings, 'window' | 'batchSize'>,
 ): Promise<StoredEntry[]> {
   // A read brings a batch before what it brings is counted.
-  const crowd = batchSize * READ_AHEAD.ofKey;
+  const crowd = crowdOf(batchSize);
   const ofKey = crowd + batchSize;
   const ofAll = window + batchSize * (READ_AHEAD.ofAll + 1);
   const found: StoredEntry[] = [];
@@ -42,7 +42,7 @@ async function pendingOf(
       return [...found, ...some];
     for (const [block, rows] of crowded) {
       found.push(...rows.slice(0, ofKey));
-      keys.push(keyOf(block) ?? '');
+      keys.push(keyOf(block) as string);
     }
   }
 }

@@ -141,3 +141,14 @@ it('so is what it read behind several of them, each of which is little of what i
   const found = await suspectsOf([0], store as OutboxStore, settings);
   expect(found.map(({ seq }) => seq)).toContain(2_001);
 });
+
+it('with the smallest batches nothing is suspected twice, and messages without a key are no crowd', async () => {
+  const rows = Array.from({ length: 30 }, (_, n) => stored(1 + n));
+  const pendingEntries = vi.fn<OutboxStore['pendingEntries']>(async (_lanes, limit) =>
+    rows.slice(0, limit),
+  );
+  const store = { pendingEntries, waitingEntries: async () => [] } as unknown as OutboxStore;
+  const found = await suspectsOf([0], store, { window: 4, batchSize: 1 });
+  expect(found.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(pendingEntries).toHaveBeenCalledTimes(1);
+});
