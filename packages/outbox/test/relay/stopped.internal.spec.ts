@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Publisher, type PublishOutcome } from '@acme/nest-message-context';
 import { expect, it, vi } from 'vitest';
 import type { OutboxStore } from '../../src/contracts/outbox-store.js';
+import type { OutboxRelay } from '../../src/relay/outbox-relay.js';
 import { relayOf, stored, storeOf, withoutTimeAndLog } from '../support/relay-parts.internal.js';
 
 class LatePublisher extends Publisher {
@@ -31,6 +32,16 @@ it.each(['before', 'while'])(
     expect(vi.getTimerCount()).toBe(0);
   },
 );
+
+async function expectToStopInTime(relay: OutboxRelay): Promise<void> {
+  relay.start();
+  await vi.advanceTimersByTimeAsync(10);
+  let hasStopped = false;
+  const stopping = relay.stop().then(() => (hasStopped = true));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(hasStopped).toBe(true);
+  await stopping;
+}
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -71,24 +82,12 @@ it.each(['leave', 'purge'])('nor does one that hangs in %s()', async (statement)
     operations: operations as unknown as OutboxStore['operations'],
   });
   const relay = relayOf(store, new LatePublisher(), { leaseMs: 60_000, retentionMs: 1_000 });
-  relay.start();
-  await vi.advanceTimersByTimeAsync(10);
-  let hasStopped = false;
-  const stopping = relay.stop().then(() => (hasStopped = true));
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(hasStopped).toBe(true);
-  await stopping;
+  await expectToStopInTime(relay);
   expect(vi.getTimerCount()).toBe(0);
 });
 
 it('nor does one that hangs in everything', async () => {
   const store = storeOf([stored(1)], { readPending: never, leave: never });
   const relay = relayOf(store, new LatePublisher(), { leaseMs: 60_000 });
-  relay.start();
-  await vi.advanceTimersByTimeAsync(10);
-  let hasStopped = false;
-  const stopping = relay.stop().then(() => (hasStopped = true));
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(hasStopped).toBe(true);
-  await stopping;
+  await expectToStopInTime(relay);
 });

@@ -1,13 +1,12 @@
 import { mysqlErrnoOf } from '@acme/nest-transaction';
 import type { OutboxFinding } from '../../contracts/examination.js';
-import type { TableName } from '../sql/tables.js';
 import type { MariaDbDatabase } from './mariadb.database.js';
 import * as statements from './mariadb.health.sql.js';
 import { findHolders, type LongTransaction } from './mariadb.holders.js';
 import { missingIndexes, type IndexColumn } from './mariadb.indexes.js';
 import type { MariaDbNames } from './mariadb.schema.js';
 import { problemsOfServer } from './mariadb.server.js';
-import type { OutboxTable } from './mariadb.shape.js';
+import type { OutboxTable, TableName } from '../sql/tables.js';
 import { TEXT } from './mariadb.schema.js';
 
 /** More than purge leaves for a moment at a usual pace: with each transaction of a relay went up to some hundred rows. */

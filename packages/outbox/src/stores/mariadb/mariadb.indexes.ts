@@ -1,6 +1,6 @@
 import type { OutboxFinding } from '../../contracts/examination.js';
-import type { TableName } from '../sql/tables.js';
-import { OUTBOX_TABLES, SHAPES, type OutboxTable } from './mariadb.shape.js';
+import type { OutboxTable, TableName } from '../sql/tables.js';
+import { OUTBOX_TABLES, SHAPES } from './mariadb.shape.js';
 
 /** A column of an index, as the server tells of it; those of one index in their order. */
 export interface IndexColumn {

@@ -1,14 +1,4 @@
-/** Every table of the outbox. */
-export type OutboxTable =
-  | 'outbox_messages'
-  | 'outbox_waiting'
-  | 'outbox_blocks'
-  | 'outbox_delayed'
-  | 'outbox_parked'
-  | 'outbox_published'
-  | 'outbox_sequences'
-  | 'outbox_lanes'
-  | 'outbox_relays';
+import type { OutboxTable } from '../sql/tables.js';
 
 /** What the migration makes, as far as somebody may have unmade it. */
 export interface TableShape {

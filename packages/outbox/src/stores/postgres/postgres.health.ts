@@ -1,10 +1,10 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
 import type { OutboxFinding } from '../../contracts/examination.js';
 import { durationText } from '../../core/duration.js';
-import type { TableName } from '../sql/tables.js';
 import * as statements from './postgres.health.sql.js';
 import { findHolders, type Holder } from './postgres.holders.js';
-import { SHAPES, settingsOf, type OutboxTable } from './postgres.shape.js';
+import type { OutboxTable, TableName } from '../sql/tables.js';
+import { SHAPES, settingsOf } from './postgres.shape.js';
 
 /** More than a table collects in a minute or two of vacuum's absence at a usual pace, and few enough to do no harm yet. */
 const MANY_DEAD = 10_000;
