@@ -108,20 +108,30 @@ export class Outbox extends EventSink {
   #write<R>(made: readonly NewMessage[], options: AddOptions, result: R): Promise<R> {
     const { executor, ambient } = this.#executor(options.tx);
     if (made.length === 0) return Promise.resolve(result);
-    const write = async (): Promise<R> => {
-      if (!this.#isPrepared) await this.prepare();
-      try {
-        await this.store.insert(executor, made, this.rules);
-      } catch (error) {
-        // Of a handle whose state only the server knows.
-        if (!isTransactionError(error, 'TRANSACTION_REQUIRED')) throw error;
-        throw required(options.tx, error);
-      }
-      if (!ambient || !this.#afterCommit(ambient, made)) this.observed.added(made, false);
-      return result;
-    };
+    const write = (): Promise<R> => this.#insert(executor, made, options, ambient, result);
+    const ready = this.#isPrepared ? write : () => this.prepare().then(write);
     // Joined, so that the transaction does not commit while this is under way, nor after it has failed, awaited or not.
-    return ambient ? ambient.run(write) : write();
+    return ambient ? ambient.run(ready) : ready();
+  }
+
+  /** Not async, nor is anything between here and the driver: every await is one more promise, of a microsecond. */
+  #insert<R>(
+    executor: SqlExecutor,
+    made: readonly NewMessage[],
+    { tx }: AddOptions,
+    ambient: Transactions | undefined,
+    result: R,
+  ): Promise<R> {
+    return this.store.insert(executor, made, this.rules).then(
+      () => {
+        if (!ambient || !this.#afterCommit(ambient, made)) this.observed.added(made, false);
+        return result;
+      },
+      (error: unknown) => {
+        // Of a handle whose state only the server knows.
+        throw isTransactionError(error, 'TRANSACTION_REQUIRED') ? required(tx, error) : error;
+      },
+    );
   }
 
   /** @internal Prepares the store, once; a failure may be repeated. */

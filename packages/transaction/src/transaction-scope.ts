@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AfterCommit } from './after-commit.js';
 import type { SqlExecutor } from './sql-executor.js';
 import type { IsolationLevel, TransactionAdapter } from './transaction-adapter.js';
 
@@ -10,7 +11,7 @@ export class TransactionScope {
   pending = 0;
   /** The error of the first joined inner run that failed. */
   failure: { readonly error: unknown } | undefined;
-  readonly afterCommit: (() => void | Promise<void>)[] = [];
+  readonly afterCommit: AfterCommit[] = [];
   #state: 'open' | 'ended' | 'none' = 'open';
   #sql: SqlExecutor | undefined;
 

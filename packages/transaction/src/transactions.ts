@@ -11,6 +11,7 @@ import {
   TransactionUnsupportedError,
   TransactionWorkPendingError,
 } from './transaction.errors.js';
+import { callInTurn, type AfterCommit } from './after-commit.js';
 import { findScope, TransactionScope, withScope } from './transaction-scope.js';
 
 /** How `Transactions.run` opens or joins a transaction. */
@@ -181,7 +182,7 @@ export class Transactions<Handle = unknown> {
    * @throws {TransactionRequiredError} outside a transaction
    * @throws {TransactionUnsupportedError} in a transaction that was opened by the library itself
    */
-  afterCommit(callback: () => void | Promise<void>): void {
+  afterCommit(callback: AfterCommit): void {
     const scope = this.#scope('afterCommit()');
     if (scope !== findScope(this)) {
       throw new TransactionUnsupportedError(
@@ -191,17 +192,21 @@ export class Transactions<Handle = unknown> {
     scope.afterCommit.push(callback);
   }
 
-  async #join<R>(scope: TransactionScope, fn: () => Promise<R>, options: RunOptions): Promise<R> {
+  /** Not async: with async hooks, the promise of every await costs a microsecond. */
+  #join<R>(scope: TransactionScope, fn: () => Promise<R>, options: RunOptions): Promise<R> {
     assertSameIsolation(scope.isolation, options);
     scope.pending += 1;
-    try {
-      return await fn();
-    } catch (error) {
-      scope.failure ??= { error };
-      throw error;
-    } finally {
-      scope.pending -= 1;
-    }
+    return started(fn).then(
+      (value) => {
+        scope.pending -= 1;
+        return value;
+      },
+      (error: unknown) => {
+        scope.pending -= 1;
+        scope.failure ??= { error };
+        throw error;
+      },
+    );
   }
 
   async #repeat<R>(
@@ -247,7 +252,9 @@ export class Transactions<Handle = unknown> {
     if (!scope || !outcome) {
       throw failure?.error ?? new Error(`The ${this.library} adapter did not call its work.`);
     }
-    await this.#afterCommit(scope);
+    const { afterCommit } = scope;
+    const unfinished = this.outside(() => callInTurn(afterCommit, this.#onCallbackError));
+    if (unfinished) await unfinished;
     return outcome.value;
   }
 
@@ -258,21 +265,6 @@ export class Transactions<Handle = unknown> {
       if (scope.pending > 0) throw workPending(scope.pending);
       await this.#adapter.beforeCommit?.(scope.handle as Handle);
       return value;
-    });
-  }
-
-  async #afterCommit({ afterCommit }: TransactionScope): Promise<void> {
-    if (afterCommit.length === 0) return;
-    await this.outside(async () => {
-      for (const callback of afterCommit) {
-        try {
-          // Most are hints that are done at once: those need not wait for a turn.
-          const pending = callback();
-          if (pending !== undefined) await pending;
-        } catch (error) {
-          this.#onCallbackError(error);
-        }
-      }
     });
   }
 
@@ -309,6 +301,15 @@ export class Transactions<Handle = unknown> {
     return new TransactionUnsupportedError(
       `requiresNew needs a second connection and ${this.library} has only one, so it would wait for ever. Join the open transaction instead.`,
     );
+  }
+}
+
+function started<R>(fn: () => Promise<R>): Promise<R> {
+  try {
+    // Whatever can be awaited: some libraries' promises are none.
+    return Promise.resolve(fn());
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }
 

@@ -71,6 +71,27 @@ describe('Transactions', () => {
       expect(adapter.log).toEqual(['begin 1', 'rollback 1']);
     });
 
+    it('rolls back when a joined run threw before it returned a promise, and that was swallowed', async () => {
+      const cause = new Error('sync');
+      const run = transactions.run(async () => {
+        const joined = transactions.run(() => {
+          throw cause;
+        });
+        await expect(joined).rejects.toBe(cause);
+      });
+      await expect(run).rejects.toMatchObject({ code: 'TRANSACTION_ROLLBACK_ONLY', cause });
+      expect(adapter.log).toEqual(['begin 1', 'rollback 1']);
+    });
+
+    it('waits in a joined run for whatever can be awaited', async () => {
+      const query = {
+        // oxlint-disable-next-line unicorn/no-thenable -- what query builders return
+        then: (done: (value: number) => void) => void setImmediate(done, 7),
+      };
+      const run = transactions.run(() => transactions.run(() => query as never));
+      await expect(run).resolves.toBe(7);
+    });
+
     it('rolls back when a joined run was not awaited', async () => {
       let release = (): void => {};
       const blocked = new Promise<void>((resolve) => (release = resolve));
@@ -255,6 +276,20 @@ describe('Transactions', () => {
       });
       await expect(run).rejects.toThrow('no');
       expect(callback).not.toHaveBeenCalled();
+    });
+
+    it('waits for a callback before it calls the next, and resolves after the last', async () => {
+      await transactions.run(async () => {
+        for (const name of ['first', 'second', 'third'])
+          transactions.afterCommit(async () => {
+            adapter.log.push(`${name} begins`);
+            await new Promise(setImmediate);
+            adapter.log.push(`${name} ends`);
+          });
+      });
+      expect(adapter.log.slice(2)).toEqual(
+        ['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+      );
     });
 
     it('reports a failing callback and goes on', async () => {

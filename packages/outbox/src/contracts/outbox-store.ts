@@ -124,7 +124,7 @@ export abstract class OutboxStore {
     sql: SqlExecutor,
     messages: readonly NewMessage[],
     rules: EntryRules,
-  ): Promise<void>;
+  ): Promise<unknown>;
 
   /**
    * Enters at most `limit` messages whose time has come, each call in the order of the times. Any number of relays may call it
@@ -257,7 +257,7 @@ export interface OutboxOperations {
     limit: number,
   ): Promise<PublishedMessage[]>;
   /** Adds messages, committed at once; in several parts where the server would take no statement that long. */
-  add(messages: readonly NewMessage[], rules: EntryRules): Promise<void>;
+  add(messages: readonly NewMessage[], rules: EntryRules): Promise<unknown>;
   /** Deletes at most `limit` kept messages that were published longer ago; returns how many. */
   purge(olderThanMs: number, limit: number): Promise<number>;
   /** How far the tables are; missing where there are none to be made. */

@@ -28,8 +28,10 @@ export const named = (ids: readonly string[], more: Partial<NewMessage> = {}): N
   ids.map((messageId) => newMessage({ messageId, ...more }));
 
 /** In one call and one transaction. */
-export const add = (fixture: OutboxStoreFixture, messages: readonly NewMessage[]): Promise<void> =>
-  fixture.transaction((sql) => fixture.store.insert(sql, messages, PLAIN));
+export const add = (
+  fixture: OutboxStoreFixture,
+  messages: readonly NewMessage[],
+): Promise<unknown> => fixture.transaction((sql) => fixture.store.insert(sql, messages, PLAIN));
 
 export const allLanes = (store: OutboxStore): number[] =>
   Array.from({ length: store.lanes }, (_, lane) => lane);

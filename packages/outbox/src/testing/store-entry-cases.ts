@@ -21,7 +21,7 @@ const addUnder = (
   fixture: OutboxStoreFixture,
   rules: EntryRules,
   messages: readonly NewMessage[],
-): Promise<void> => fixture.transaction((sql) => fixture.store.insert(sql, messages, rules));
+): Promise<unknown> => fixture.transaction((sql) => fixture.store.insert(sql, messages, rules));
 
 const ofKeys = (...keys: (string | null)[]): NewMessage[] => keys.map((key) => newMessage({ key }));
 

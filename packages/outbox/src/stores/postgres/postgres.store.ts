@@ -91,20 +91,18 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
     return JSON.stringify(rows[0]);
   }
 
-  async insert(
+  insert(
     executor: SqlExecutor,
     messages: readonly NewMessage[],
     rules: EntryRules,
-  ): Promise<void> {
+  ): Promise<unknown> {
     const delayed = messages.some(({ due }) => due !== null);
     const [only] = messages;
-    if (only && messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence) {
-      await this.#insertMessage(executor, only);
-      return;
-    }
+    if (only && messages.length === 1 && !delayed && !rules.strictOrder && !rules.sequence)
+      return this.#insertMessage(executor, only);
     const columns = messageColumns(messages, this.#lanes);
     const statement = entry.insertMessages(this.#t, rules, delayed);
-    await executor.query(statement, [...columns, ...dueColumns(messages)]);
+    return executor.query(statement, [...columns, ...dueColumns(messages)]);
   }
 
   #insertMessage(executor: SqlExecutor, message: NewMessage): Promise<unknown> {
