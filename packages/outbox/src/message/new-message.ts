@@ -61,8 +61,10 @@ function toNewMessage(
     if (message[name] !== undefined) checkName(name, message[name], note);
   // Consumers would take all such messages for copies of one.
   if (messageId === '') note('messageId: empty. Leave it out, or give one that is its own.');
-  if (timestamp !== undefined && !(timestamp >= 0 && timestamp <= MAX_TIME)) {
-    note(`timestamp: ${String(timestamp)} is no time since 1970. Give Unix milliseconds.`);
+  if (timestamp !== undefined && !(timestamp >= 0 && timestamp <= LAST_TIME)) {
+    note(
+      `timestamp: ${String(timestamp)} is no time between 1970 and 9999. Give Unix milliseconds.`,
+    );
   }
   const headers = { ...inherited, ...message.headers };
   for (const [name, value] of Object.entries(headers)) checkHeader(name, value, note);
@@ -98,6 +100,9 @@ function dueOf({ availableAt, delay }: OutboxMessage, note: Note): Due | null {
   note(`availableAt: ${show(availableAt)} is not a time. Give a Date or Unix milliseconds.`);
   return null;
 }
+
+/** Databases read no later one: the end of the year 9999. */
+const LAST_TIME = Date.UTC(10_000, 0) - 1;
 
 /** What a `Date` can hold. */
 const MAX_TIME = 8.64e15;

@@ -23,7 +23,7 @@ const VARIED: readonly NewMessage[] = [
   newMessage({ payload: new Uint8Array(), key: '😀'.repeat(63) }),
   newMessage({ payload: `"${'x'.repeat(1_000_000)}"`, occurredAt: 0 }),
   newMessage({ payload: new Uint8Array(1_000_000).fill(39), occurredAt: -1 }),
-  newMessage({ payload: '""', occurredAt: 4_102_444_800_000 }),
+  newMessage({ payload: '""', occurredAt: 253_402_300_799_999 }),
 ];
 
 /** A stored message as it was given. Bytes may come in any kind of array. */

@@ -8,10 +8,7 @@ import type { TableName } from '../sql/tables.js';
  */
 export const insertMessage = (t: TableName, columns: readonly string[]): string => `
 insert into ${t('outbox_messages')} (${columns.join(', ')})
-values (${columns.map((column, at) => valueOf(column, `$${at + 1}`)).join(', ')})`;
-
-const valueOf = (column: string, parameter: string): string =>
-  column === 'occurred_at' ? `to_timestamp(${parameter}::float8 / 1000.0)` : parameter;
+values (${columns.map((_, at) => `$${at + 1}`).join(', ')})`;
 
 /**
  * One set of arrays, however many messages: one statement, thirteen parameters. `seq` grows in the order of the arrays.

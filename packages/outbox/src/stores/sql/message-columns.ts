@@ -6,9 +6,11 @@ export function messageColumns(messages: readonly NewMessage[], lanes: number): 
   return COLUMNS.map((column) => messages.map((message) => column(message, lanes)));
 }
 
-/** The same of one message. */
+/** The same of one message, its time as a `Date`: a tenth of the insert's time went into computing one from a number. */
 export function messageValues(message: NewMessage, lanes: number): unknown[] {
-  return COLUMNS.map((column) => column(message, lanes));
+  return COLUMNS.map((column) =>
+    column === occurredAt ? new Date(Math.round(message.occurredAt)) : column(message, lanes),
+  );
 }
 
 /** When each is due: at a time, or after a delay, both in milliseconds; null twice is at once. */
@@ -19,7 +21,11 @@ export function dueColumns(messages: readonly NewMessage[]): [unknown[], unknown
   ];
 }
 
-const COLUMNS: readonly ((message: NewMessage, lanes: number) => unknown)[] = [
+type Column = (message: NewMessage, lanes: number) => unknown;
+
+const occurredAt: Column = (message) => message.occurredAt;
+
+const COLUMNS: readonly Column[] = [
   ({ key, messageId }, lanes) => laneOf(key ?? messageId, lanes),
   ({ messageId }) => messageId,
   ({ type }) => type,
@@ -28,7 +34,7 @@ const COLUMNS: readonly ((message: NewMessage, lanes: number) => unknown)[] = [
   ({ routingKey }) => routingKey,
   ({ contentType }) => contentType,
   ({ headers }) => headers,
-  ({ occurredAt }) => occurredAt,
+  occurredAt,
   ({ payload }) => (typeof payload === 'string' ? payload : null),
   ({ payload }) => (typeof payload === 'string' ? null : payload),
 ];
