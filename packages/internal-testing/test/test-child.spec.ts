@@ -35,6 +35,16 @@ test('kill -9 is what it says', async () => {
   expect(isRunning(child.pid)).toBe(false);
 });
 
+test('one that leaves otherwise than it should is told with what it wrote', async () => {
+  const polite = spawnChild(script('talker'), { args: ['--polite'] });
+  await polite.waitForLine('started');
+  await expect(polite.leave()).resolves.toBeUndefined();
+
+  const rude = spawnChild(script('talker'));
+  await rude.waitForLine('started');
+  await expect(rude.leave()).rejects.toThrow(/ended \(SIGTERM\), asked to leave[^]*started/);
+});
+
 test('a frozen child answers after it is thawed', async () => {
   const child = spawnChild(script('talker'));
   await child.waitForLine('started');

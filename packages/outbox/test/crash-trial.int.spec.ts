@@ -60,7 +60,7 @@ describe.each(OUTBOX_DATABASES)('a message that kills the process, on %s', (_, o
         const rows = await outboxRows(database);
         return rows?.pending === 0 && rows.waiting === 0;
       });
-      await expect(relay.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+      await relay.leave();
       await expect(admin.parked()).resolves.toMatchObject([
         {
           type: 'poison',

@@ -39,7 +39,7 @@ async function relaysOn(database: OutboxDatabase, broker: TestBroker) {
   const relays = Array.from({ length: RELAYS }, spawn);
   const faults = {
     kill: (relay: TestChild) => relay.kill(),
-    stop: (relay: TestChild) => relay.kill('SIGTERM'),
+    stop: (relay: TestChild) => relay.leave(),
     freeze: async (relay: TestChild) => {
       relay.freeze();
       await waitFor(async () => String(await lanesOf(database)) === '16', {
@@ -58,7 +58,7 @@ async function relaysOn(database: OutboxDatabase, broker: TestBroker) {
       if (fault === 'kill' || fault === 'stop') relays[index] = spawn();
     },
     close: async () => {
-      await Promise.all(relays.map((relay) => relay.kill('SIGTERM')));
+      await Promise.all(relays.map((relay) => relay.leave()));
       await Promise.all([way.close(), databaseWay.close()]);
     },
   };

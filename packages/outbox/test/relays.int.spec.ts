@@ -62,7 +62,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       for (const stats of published) expect(stats.published).toBeGreaterThan(2_000 / count);
       expect(published.reduce((sum, stats) => sum + stats.published, 0)).toBe(4_000);
       await complete(queue, 4_000, 0);
-      await Promise.all(relays.map((relay) => relay.kill('SIGTERM')));
+      await Promise.all(relays.map((relay) => relay.leave()));
       await expect(lanesOf(database)).resolves.toEqual([]);
     },
     TIMEOUT,
@@ -100,12 +100,12 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       const [one, other] = await spawn(2, { lease: '10s' });
       await addAll(database, broker, numbered(queue, 3_000, 30));
       await flowing(queue);
-      await expect(one?.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+      await one?.leave();
       const next = spawnRelay(database, broker, { lease: '10s' });
       await emptied(database);
       await shared(database, 8, 8);
       await complete(queue, 3_000, 0);
-      await Promise.all([other?.kill('SIGTERM'), next.kill('SIGTERM')]);
+      await Promise.all([other?.leave(), next.leave()]);
     },
     TIMEOUT,
   );
@@ -123,7 +123,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       await emptied(database);
       await shared(database, LANES);
       await complete(queue, 1_000, 1);
-      await heir.kill('SIGTERM');
+      await heir.leave();
     },
     TIMEOUT,
   );
@@ -145,8 +145,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
         { deadlineMs: 40_000, what: 'all lanes with those that live' },
       );
       await complete(queue, 2_000, 1);
-      for (const relay of others)
-        await expect(relay.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+      for (const relay of others) await relay.leave();
       await expect(lanesOf(database)).resolves.toEqual([]);
     },
     TIMEOUT,
@@ -167,8 +166,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       await shared(database, ...fairly(count));
       await emptied(database);
       await complete(queue, 4_000, 1);
-      for (const relay of relays)
-        await expect(relay.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+      for (const relay of relays) await relay.leave();
     },
     TIMEOUT,
   );

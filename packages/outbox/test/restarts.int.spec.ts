@@ -158,13 +158,14 @@ describe.each(Object.keys(SERVERS))('on %s, while relays publish and services ad
   const running = async (publishTimeout?: string) => {
     const options = { publishTimeout, retry: { attempts: 1 } };
     const relays = [1, 2].map(() => spawnRelay(database, rabbitmq, { lease, options }));
+    // One that still starts when its database is away does not start.
+    for (const relay of relays) await relay.receive((message) => message === 'started');
     const stop = await produce();
     await grows(100);
     return async () => {
       await stop();
       await emptied(database, LONG.deadlineMs);
-      for (const relay of relays)
-        await expect(relay.kill('SIGTERM')).resolves.toMatchObject({ code: 0 });
+      for (const relay of relays) await relay.leave();
     };
   };
 

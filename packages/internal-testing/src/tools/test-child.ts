@@ -100,6 +100,12 @@ export class TestChild {
     return this.exited;
   }
 
+  /** Asks it to end (`SIGTERM`). Rejects with its last lines when it does not do so with code 0. */
+  async leave(): Promise<void> {
+    const { code } = await this.kill('SIGTERM');
+    if (code !== 0) throw this.ended('asked to leave');
+  }
+
   /** Stops it in its tracks (`SIGSTOP`): its connections stay open and nothing answers. */
   freeze(): void {
     this.child.kill('SIGSTOP');

@@ -4,3 +4,4 @@ process.on('message', (message) => {
   else process.send({ echo: message, env: process.env.GREETING, args: process.argv.slice(2) });
 });
 console.log(`started ${process.pid}`);
+if (process.argv.includes('--polite')) process.once('SIGTERM', () => process.disconnect());
