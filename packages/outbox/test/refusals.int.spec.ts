@@ -91,6 +91,30 @@ describe.each(OUTBOX_DATABASES)('a relay whose messages are refused, on %s', (_,
     await channel.close();
   });
 
+  it('finds those for which the broker ends the whole connection, parks them, and publishes all the rest', async () => {
+    const queue = await declareQueue(broker, 'beside-too-large');
+    const { outbox, transactions, close } = await openOutboxApp(database, broker, {
+      relay,
+      retry: { attempts: 1 },
+      amqpUrl: `${broker.url}${broker.url.includes('?') ? '&' : '?'}frameMax=8192`,
+    });
+    const good = numbered(queue, 300, 20);
+    const bad = numbered(queue, 2, 2).map((one) => ({
+      ...one,
+      key: `bad-${one.key}`,
+      headers: { trail: 'x'.repeat(10_000) },
+    }));
+    await transactions.run(() => outbox.add([...good.slice(0, 100), ...bad, ...good.slice(100)]));
+    await emptied(database, 90_000);
+    await close();
+    const arrived = await takeAll(broker, queue);
+    expect(idsOf(arrived)).toHaveLength(300);
+    expect(orderViolations(arrived)).toEqual([]);
+    await expect(reasons()).resolves.toEqual([
+      { reason: 'INVALID', attempts: 1, number_of_rows: 2 },
+    ]);
+  });
+
   it('waits for a full queue where there is no other, at no cost in attempts, and in order', async () => {
     const full = await declareQueue(broker, 'full-alone', {
       arguments: { 'x-overflow': 'reject-publish', 'x-max-length': 10 },

@@ -44,7 +44,7 @@ export class ConfirmLink {
   #blocked: string | undefined;
   #bufferFull = false;
   #onIdle: (() => void) | undefined;
-  #closing: Promise<unknown> | undefined;
+  #severing: Promise<void> | undefined;
 
   private constructor(
     private readonly connection: AmqpConnectionLike,
@@ -59,6 +59,8 @@ export class ConfirmLink {
     channel.on('drain', () => this.#resume(() => (this.#bufferFull = false)));
     connection.on('blocked', (reason) => (this.#blocked = String(reason)));
     connection.on('unblocked', () => this.#resume(() => (this.#blocked = undefined)));
+    // Comes first, and says why.
+    connection.on('error', (error) => this.#connectionFailed(error));
     connection.on('close', () => this.#die('The connection was closed.'));
   }
 
@@ -139,12 +141,12 @@ export class ConfirmLink {
   /** Closes the connection without waiting for confirms. */
   async discard(): Promise<void> {
     this.#die('The publisher was closed.');
-    // Once: a client refuses the second time at once, while the first is still under way.
-    await closeAndSever(this.settings.timeoutMs, this.connection, this.#hangUp());
+    await this.#sever();
   }
 
-  #hangUp(): Promise<unknown> {
-    return (this.#closing ??= this.connection.close());
+  /** Once: a client refuses the second time at once, while the first is still under way. Never rejects. */
+  #sever(): Promise<void> {
+    return (this.#severing ??= closeAndSever(this.settings.timeoutMs, this.connection));
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {
@@ -213,6 +215,26 @@ export class ConfirmLink {
     );
   }
 
+  /**
+   * Most often for no fault of a message. But the broker also ends it for a frame that it cannot take, and never says for which:
+   * of several under way, each has its turn when the relay asks with one at a time.
+   */
+  #connectionFailed(error: unknown): void {
+    const message = `The connection failed: ${text(error)}`;
+    const isAlone = this.#inFlight.size === 1 && isFrameRefused(error);
+    this.#die(message, error, () =>
+      isAlone
+        ? rejected(
+            new PublishError(
+              'INVALID',
+              `${message} Properties and headers have to fit into one frame: shorten them, or raise frame_max of broker and client.`,
+              { cause: error },
+            ),
+          )
+        : undefined,
+    );
+  }
+
   /** First of all it is dead: whoever is told an outcome may publish something at once, and must not do so here. */
   #die(
     message: string,
@@ -223,7 +245,7 @@ export class ConfirmLink {
     const failure = (this.#failure = lost(message, cause));
     this.#stopTimer();
     this.settings.onDead();
-    this.#hangUp().then(undefined, () => {});
+    void this.#sever();
     for (const entry of this.#inFlight) this.#settle(entry, blamed(entry) ?? unknown(failure));
     for (const waiter of this.#waiters) waiter.go();
   }
@@ -258,6 +280,11 @@ export class ConfirmLink {
   #wakeOne(): void {
     for (const waiter of this.#waiters) return waiter.go();
   }
+}
+
+/** FRAME_ERROR and SYNTAX_ERROR of AMQP 0-9-1. */
+function isFrameRefused(error: unknown): boolean {
+  return [501, 502].includes((error as { code?: unknown } | null)?.code as number);
 }
 
 function unknown(error: Error): PublishOutcome {
