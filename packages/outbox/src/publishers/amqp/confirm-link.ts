@@ -208,11 +208,15 @@ export class ConfirmLink {
   /** The broker has closed the channel because of one message: only those are to blame that can be. */
   #channelFailed(error: Error): void {
     const [, exchange] = /exchange '([^']*)'/.exec(error.message) ?? [];
+    // Where rights are given by routing key, it names that, too.
+    const [, topic] = /access to topic '([^']*)'/.exec(error.message) ?? [];
     const problem = new PublishError('EXCHANGE_UNAVAILABLE', text(error), { cause: error });
-    const alone = this.#inFlight.size === 1;
-    this.#die(`The broker closed the channel: ${text(error)}`, error, ({ frame }) =>
-      alone || frame.exchange === exchange ? rejected(problem) : undefined,
-    );
+    const isAlone = this.#inFlight.size === 1;
+    this.#die(`The broker closed the channel: ${text(error)}`, error, ({ frame }) => {
+      const isMeant =
+        frame.exchange === exchange && (topic === undefined || frame.routingKey === topic);
+      return isAlone || isMeant ? rejected(problem) : undefined;
+    });
   }
 
   /**

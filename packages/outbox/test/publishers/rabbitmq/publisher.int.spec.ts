@@ -289,6 +289,24 @@ describe('RabbitMqPublisher', () => {
       server = await startPrivate('rabbitmq');
     }, 120_000);
 
+    it('blames only messages with the routing key that this user may not write to', async () => {
+      await server.control('set_topic_permissions', 'guest', 'amq.topic', '^allowed', '.*');
+      const connection = await connect(server.url);
+      const channel = await connection.createChannel();
+      await channel.assertQueue('topics', { durable: true });
+      await channel.bindQueue('topics', 'amq.topic', '#');
+      const publisher = publisherTo(server.url);
+      const to = (routingKey: string) => message(routingKey, { exchange: 'amq.topic' });
+      const outcomes = await publisher.publish(
+        ['allowed.a', 'forbidden', 'allowed.b', 'forbidden', 'allowed.c'].map(to),
+      );
+      const isRefused = outcomes.map(({ status }) => status === 'rejected');
+      expect(isRefused).toEqual([false, true, false, true, false]);
+      expect(outcomes[1]).toMatchObject({ error: { reason: 'EXCHANGE_UNAVAILABLE' } });
+      await publisher.close();
+      await connection.close();
+    });
+
     it('waits while the broker blocks publishing, and goes on when it does no more', async () => {
       const admin = await connect(server.url);
       admin.on('error', () => {});
