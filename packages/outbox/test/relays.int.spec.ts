@@ -104,7 +104,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       const next = spawnRelay(database, broker, { lease: '10s' });
       await emptied(database);
       await shared(database, 8, 8);
-      await complete(queue, 3_000, 0);
+      await expect(complete(queue, 3_000, 0)).resolves.toBeUndefined();
       await Promise.all([other?.leave(), next.leave()]);
     },
     TIMEOUT,
@@ -165,7 +165,7 @@ describe.each(OUTBOX_DATABASES)('relays on %s', (_, open) => {
       await addAll(database, broker, numbered(queue, 1_000, 60, 3_000));
       await shared(database, ...fairly(count));
       await emptied(database);
-      await complete(queue, 4_000, 1);
+      await expect(complete(queue, 4_000, 1)).resolves.toBeUndefined();
       for (const relay of relays) await relay.leave();
     },
     TIMEOUT,

@@ -77,6 +77,16 @@ export class OptionsCheck {
   }
 }
 
+/**
+ * Whether somebody has given the thing itself instead of options with it (`new Store(pool)`): then everything that it has would
+ * be an option that nobody knows.
+ */
+export function isMisfit(given: unknown, known: readonly string[]): boolean {
+  if (typeof given !== 'object' || given === null) return true;
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(given) as object | null);
+  return !isPlain && !Object.keys(given).every((key) => known.includes(key));
+}
+
 /** A longer timer of Node's goes off at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

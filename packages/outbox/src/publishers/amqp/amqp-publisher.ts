@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { backoffMs } from '../../core/backoff.js';
 import type { Duration } from '../../core/duration.js';
 import type { BrokerInfo } from '../../observability/broker-info.js';
-import { OptionsCheck, show } from '../../core/options-check.js';
+import { isMisfit, OptionsCheck, show } from '../../core/options-check.js';
 import { within } from '../../core/within.js';
 import {
   PublisherClosedError,
@@ -51,6 +51,8 @@ export interface AmqpSource {
   readonly publisher: string;
   /** Opens a connection for this publisher alone; called again whenever the last one is lost. */
   connect(): PromiseLike<AmqpConnectionLike>;
+  /** The least that it is made with. */
+  readonly example: string;
   /** Names of its own options. */
   readonly options: readonly string[];
   /** What is wrong with them. */
@@ -90,9 +92,14 @@ export abstract class AmqpPublisher extends Publisher {
   /** @throws {PublisherConfigurationError} listing every wrong option */
   protected constructor(source: AmqpSource, options: AmqpPublishingOptions) {
     super();
+    const known = [...source.options, ...OPTIONS];
+    if (isMisfit(options, known))
+      throw new PublisherConfigurationError(source.publisher, [
+        `${show(options)} instead of options. Give new ${source.publisher}(${source.example}).`,
+      ]);
     const check = new OptionsCheck();
     const { problems } = check;
-    check.known('', options, [...source.options, ...OPTIONS]);
+    check.known('', options, known);
     problems.push(...source.problems);
     const { exchange = '', envelope = source.envelope ?? 'plain' } = options;
     if (typeof exchange !== 'string')

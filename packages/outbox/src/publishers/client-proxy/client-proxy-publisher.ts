@@ -46,11 +46,15 @@ export class ClientProxyPublisher extends Publisher {
   /** @throws {PublisherConfigurationError} listing every wrong option */
   constructor(options: ClientProxyPublisherOptions) {
     super();
-    const { client } = options;
+    const { client } = (options as ClientProxyPublisherOptions | undefined) ?? NOTHING;
     const misfit = misfitOf(client);
     if (misfit) throw new PublisherConfigurationError(NAME, [misfit]);
     this.#inner = isClientRmq(client)
-      ? new ClientRmqPublisher(client, options, { publisher: NAME, options: ['client'] })
+      ? new ClientRmqPublisher(client, options, {
+          publisher: NAME,
+          example: '{ client }',
+          options: ['client'],
+        })
       : handOver(options);
     this.broker = this.#inner.broker;
   }
@@ -80,6 +84,8 @@ export class ClientProxyPublisher extends Publisher {
 }
 
 const NAME = 'ClientProxyPublisher';
+
+const NOTHING = {} as ClientProxyPublisherOptions;
 
 function misfitOf(client: unknown): string | undefined {
   const { emit, connect, getService } = (client ?? {}) as Record<string, unknown>;

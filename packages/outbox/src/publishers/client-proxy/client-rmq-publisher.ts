@@ -1,6 +1,10 @@
 import type { AmqpConnectionLike, AmqpConnectionManagerLike } from '../amqp/amqp-like.js';
 import type { FrameDefaults } from '../amqp/amqp-frame.js';
-import { AmqpPublisher, type AmqpPublishingOptions } from '../amqp/amqp-publisher.js';
+import {
+  AmqpPublisher,
+  type AmqpPublishingOptions,
+  type AmqpSource,
+} from '../amqp/amqp-publisher.js';
 import { ConnectionLender } from '../amqp/borrowed-connection.js';
 import type { ClientRmqLike } from './client-like.js';
 
@@ -11,7 +15,7 @@ export class ClientRmqPublisher extends AmqpPublisher {
   constructor(
     client: ClientRmqLike,
     options: AmqpPublishingOptions,
-    own: { readonly publisher: string; readonly options: readonly string[] },
+    own: Pick<AmqpSource, 'publisher' | 'example' | 'options'>,
   ) {
     const lender = new ConnectionLender(() => managerOf(client));
     super(

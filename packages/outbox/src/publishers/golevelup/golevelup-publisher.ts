@@ -26,11 +26,14 @@ export class GolevelupPublisher extends AmqpPublisher {
 
   /** @throws {PublisherConfigurationError} listing every wrong option */
   constructor(options: GolevelupPublisherOptions) {
-    const manager = managerOf(options.connection);
+    const manager = managerOf(
+      (options as Partial<GolevelupPublisherOptions> | undefined)?.connection,
+    );
     const lender = new ConnectionLender(() => manager);
     super(
       {
         publisher: 'GolevelupPublisher',
+        example: '{ connection: amqpConnection }',
         connect: async () => lender.borrow(),
         options: ['connection'],
         problems: manager

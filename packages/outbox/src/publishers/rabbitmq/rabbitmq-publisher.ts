@@ -19,11 +19,12 @@ export interface RabbitMqPublisherOptions extends AmqpPublishingOptions {
 export class RabbitMqPublisher extends AmqpPublisher {
   /** @throws {PublisherConfigurationError} listing every wrong option */
   constructor(options: RabbitMqPublisherOptions) {
-    const { connect } = options;
+    const connect = (options as RabbitMqPublisherOptions | undefined)?.connect;
     super(
       {
         publisher: 'RabbitMqPublisher',
-        connect,
+        example: '{ connect: () => amqplib.connect(url) }',
+        connect: () => options.connect(),
         options: ['connect'],
         problems:
           typeof connect === 'function'

@@ -41,7 +41,7 @@ const KIND: SqlStoreKind = {
 
 /** @throws {OutboxConfigurationError} when the options make no store */
 export function databaseOf(options: PostgresOutboxStoreOptions): SqlExecutor {
-  const { listen } = options;
+  const { listen } = (options as PostgresOutboxStoreOptions | undefined) ?? {};
   const check = new OptionsCheck();
   if (listen !== undefined && typeof listen !== 'function')
     check.problems.push(

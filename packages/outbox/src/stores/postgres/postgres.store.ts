@@ -46,8 +46,8 @@ export class PostgresOutboxStore extends OutboxStore implements SqlOutboxStore {
   /** @throws {OutboxConfigurationError} when the options make no store */
   constructor(options: PostgresOutboxStoreOptions) {
     super();
-    const { schema, migrate = true, listen } = options;
     this.#db = databaseOf(options);
+    const { schema, migrate = true, listen } = options;
     this.#t = (name) => (schema === undefined ? name : `"${schema}".${name}`);
     this.#migrate = migrate;
     this.operations = new PostgresOutboxOperations(this.#db, this.#t, (messages, rules) =>

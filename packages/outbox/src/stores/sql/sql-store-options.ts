@@ -1,5 +1,5 @@
 import { sqlOf, type SqlDialect, type SqlExecutor } from '@acme/nest-transaction';
-import { OptionsCheck } from '../../core/options-check.js';
+import { isMisfit, OptionsCheck, show } from '../../core/options-check.js';
 import { OutboxConfigurationError } from '../../outbox.errors.js';
 
 /** Options of a store in an SQL database. */
@@ -30,8 +30,13 @@ export function executorOf(
   kind: SqlStoreKind,
   check = new OptionsCheck(),
 ): SqlExecutor {
+  const known = ['database', 'schema', 'migrate', ...(kind.options ?? [])];
+  if (isMisfit(options, known))
+    throw new OutboxConfigurationError([
+      `store: ${show(options)} instead of options. Give new ${kind.store}({ database: pool }).`,
+    ]);
   const { database, schema } = options;
-  check.known('store.', options, ['database', 'schema', 'migrate', ...(kind.options ?? [])]);
+  check.known('store.', options, known);
   if (database === undefined || database === null)
     check.problems.push('store.database: missing. Give your pool or data source.');
   if (schema !== undefined && !kind.schema.test(schema))

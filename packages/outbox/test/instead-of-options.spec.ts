@@ -1,0 +1,44 @@
+import {
+  ClientProxyPublisher,
+  GolevelupPublisher,
+  MariaDbOutboxStore,
+  PostgresOutboxStore,
+  RabbitMqPublisher,
+} from '@acme/nest-outbox';
+import { describe, expect, it } from 'vitest';
+
+class Opened {
+  readonly host = 'localhost';
+  readonly port = 1;
+}
+
+const CLASSES: [new (given: never) => unknown, given: RegExp, nothing: RegExp][] = [
+  [PostgresOutboxStore, /Give new PostgresOutboxStore\(\{ database: pool \}\)/, /database/],
+  [MariaDbOutboxStore, /Give new MariaDbOutboxStore\(\{ database: pool \}\)/, /database/],
+  [RabbitMqPublisher, /Give new RabbitMqPublisher\(\{ connect: .*\}\)/, /connect/],
+  [GolevelupPublisher, /Give new GolevelupPublisher\(\{ connection: .*\}\)/, /connection/],
+  [ClientProxyPublisher, /Give the injected ClientProxy/, /client/],
+];
+
+describe.each(CLASSES)('new %o()', (Made, remedy, option) => {
+  it.each([new Opened(), 'amqp://localhost', undefined, null, 7])(
+    'given %o instead of options, says so once, and what to give',
+    (given) => {
+      const make = () => new Made(given as never);
+      expect(make).toThrow(/ is not configured correctly:/);
+      expect(make).toThrow(remedy);
+      expect(make).not.toThrow(/\n.*\n/);
+    },
+  );
+
+  it('given none of them, names what is missing', () => {
+    expect(() => new Made({} as never)).toThrow(option);
+  });
+});
+
+it('takes options of a class of the application', () => {
+  class Options {
+    readonly database = { dialect: 'postgres', query: async () => ({ rows: [], rowCount: 0 }) };
+  }
+  expect(() => new PostgresOutboxStore(new Options() as never)).not.toThrow();
+});
