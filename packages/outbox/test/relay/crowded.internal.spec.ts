@@ -152,3 +152,13 @@ it('with the smallest batches nothing is suspected twice, and messages without a
   expect(found.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
   expect(pendingEntries).toHaveBeenCalledTimes(1);
 });
+
+it('of waiting keys, of which the store gives whole stretches, it suspects as many, the first of each before the second', async () => {
+  const waiting = ['a', 'b', 'c'].flatMap((key, n) => ofKey(key, 1 + 100 * n, 100));
+  const store: Partial<OutboxStore> = {
+    pendingEntries: async () => [],
+    waitingEntries: async () => waiting,
+  };
+  const found = await suspectsOf([0], store as OutboxStore, { window: 4, batchSize: 1 });
+  expect(found.map(({ seq }) => seq)).toEqual([1, 2, 101, 102, 201, 202]);
+});
