@@ -39,6 +39,7 @@ export class MessageBook<Row extends Bookable> {
   #queued = 0;
   #heads = 0;
   #unsettled = 0;
+  #reserved = 0;
   readonly #crowded = new Set<string>();
   #relieved = 0;
 
@@ -73,6 +74,11 @@ export class MessageBook<Row extends Bookable> {
     return this.#unsettled;
   }
 
+  /** Whether one more may be handed out, the reserved places included. */
+  get hasRoom(): boolean {
+    return this.#unsettled < this.window;
+  }
+
   get isEmpty(): boolean {
     return this.#entries.size === 0;
   }
@@ -104,9 +110,20 @@ export class MessageBook<Row extends Bookable> {
     this.#entries.set(row.seq, { row, state: 'aside' });
   }
 
+  /** Enters a message that is published past the queue. It takes its place in the window: see to it that it has room. */
+  handOut(row: Bookable): void {
+    this.#entries.set(row.seq, { row, state: 'out' });
+    this.#unsettled += 1;
+  }
+
+  /** Keeps so many places of the window, at most half of it, for what is published past the queue. Zero gives them back. */
+  reserve(places: number): void {
+    this.#reserved = Math.min(places, Math.ceil(this.window / 2));
+  }
+
   /** The next message to publish; undefined when there is none or the window is full. */
-  take(): Row | undefined {
-    if (this.#unsettled >= this.window) return undefined;
+  take(alsoReserved = false): Row | undefined {
+    if (this.#unsettled >= this.window - (alsoReserved ? 0 : this.#reserved)) return undefined;
     while (this.#nextReady < this.#ready.length) {
       const block = this.#blocks.get(this.#ready[this.#nextReady++] as string);
       this.#compactReady();

@@ -12,6 +12,8 @@ import { suspectsOf } from './suspects.js';
 
 /** After so many milliseconds the relay's other lanes get their turn. */
 const SLICE_MS = 50;
+/** Of the window, while the relay's other lanes are busy: far more than are tried before they are settled. */
+const RESERVED = 50;
 
 /** What the trial works on. */
 export interface TrialParts {
@@ -62,12 +64,14 @@ export class CrashTrial {
     this.drop(lanes);
     for (const lane of lanes) this.#lanes.add(lane);
     this.#suspects.push(...found);
+    this.parts.book.reserve(RESERVED);
   }
 
   /** These lanes are no longer ours. */
   drop(lanes: readonly number[]): void {
     for (const lane of lanes) this.#lanes.delete(lane);
     this.#suspects = this.#suspects.filter(({ lane }) => !lanes.includes(lane));
+    if (this.isOver) this.parts.book.reserve(0);
   }
 
   /** Tries some. Returns in how many milliseconds to go on: Infinity where something else will wake the relay. */
@@ -77,6 +81,7 @@ export class CrashTrial {
       if (this.#isAsking) return Infinity;
       if (this.#mustSettle && !this.parts.settler.isIdle) return Infinity;
       this.#mustSettle = false;
+      if (!this.parts.book.hasRoom) return Infinity;
       const [suspect] = this.#suspects;
       // Whether the lane is still ours is asked first: its messages must not be let go untried.
       if (suspect && !this.parts.lanes.mayTry(suspect.lane)) return 0;
@@ -111,7 +116,7 @@ export class CrashTrial {
   async #publish(suspect: StoredEntry, row: StoredMessage): Promise<void> {
     const { book, dispatcher, lanes, store, wake, failed } = this.parts;
     const index = this.#firstIndex.get(row.seq) ?? dispatcher.nextIndex();
-    book.setAside(row);
+    book.handOut(row);
     const asked = dispatcher
       .ask(row)
       .then((outcome) => this.#answered(suspect, row, index, outcome))
@@ -184,9 +189,10 @@ export class CrashTrial {
   }
 
   async #end(): Promise<void> {
-    const { store, lanes } = this.parts;
+    const { store, lanes, book } = this.parts;
     await store.acquit(lanes.proofs());
     lanes.open([...this.#lanes]);
     this.#lanes.clear();
+    book.reserve(0);
   }
 }

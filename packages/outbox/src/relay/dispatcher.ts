@@ -63,7 +63,8 @@ export class Dispatcher {
   /** Publishes one message of the book although the broker does not answer. */
   probe(): void {
     this.#doubtful = false;
-    const row = this.book.take();
+    // Nothing else is under way, and whoever has reserved a place waits for the broker, too.
+    const row = this.book.take(true);
     if (row) this.#publish([row]);
   }
 

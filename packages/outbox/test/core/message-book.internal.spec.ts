@@ -27,6 +27,22 @@ describe('MessageBook', () => {
     expect(book.unsettled).toBe(2);
   });
 
+  it('counts what is published past the queue, and keeps places for it', () => {
+    const book = new MessageBook(3);
+    for (const one of [row(1), row(2), row(3)]) book.add(one);
+    book.reserve(50);
+    expect([book.take()?.seq, book.take()]).toEqual([1, undefined]);
+    book.handOut(row(7));
+    expect(book.hasRoom).toBe(true);
+    expect([book.take(true)?.seq, book.take(true)]).toEqual([2, undefined]);
+    expect(book.hasRoom).toBe(false);
+    book.landed(row(7));
+    book.forget(row(7));
+    expect(book.unsettled).toBe(2);
+    book.reserve(0);
+    expect([book.take()?.seq, book.take()]).toEqual([3, undefined]);
+  });
+
   it('lets a late, lower message of the block go first', () => {
     const book = new MessageBook(10);
     book.add(row(7, 'a'));

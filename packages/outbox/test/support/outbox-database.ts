@@ -27,14 +27,20 @@ export interface OutboxDatabase<Pool = unknown> {
   poolAt(url: string): { end(): Promise<void> };
 }
 
+/** In a server that others use as well. */
+export interface OwnOutboxDatabase<Pool = unknown> extends OutboxDatabase<Pool> {
+  /** Ends the pool and drops the database; done at the end of the spec file if not before. */
+  close(): Promise<void>;
+}
+
 /** With what only PostgreSQL has. */
-export interface PostgresOutboxDatabase extends OutboxDatabase<pg.Pool> {
+export interface PostgresOutboxDatabase extends OwnOutboxDatabase<pg.Pool> {
   readonly schema: string;
 }
 
 export async function onPostgres(): Promise<PostgresOutboxDatabase> {
-  const { url, pool, schema } = await testDatabase();
-  return { ...postgresAt(url, pool), schema };
+  const { url, pool, schema, close } = await testDatabase();
+  return { ...postgresAt(url, pool), schema, close };
 }
 
 /** The same on a server of the test's own; the pool is the caller's to end. */
@@ -62,9 +68,9 @@ export function postgresAt(url: string, pool: pg.Pool): OutboxDatabase<pg.Pool> 
   };
 }
 
-export async function onMariaDb(): Promise<OutboxDatabase<MysqlPool>> {
-  const { url, pool } = await testMariaDatabase();
-  return mariaDbAt(url, pool);
+export async function onMariaDb(): Promise<OwnOutboxDatabase<MysqlPool>> {
+  const { url, pool, close } = await testMariaDatabase();
+  return { ...mariaDbAt(url, pool), close };
 }
 
 /** The same on a server of the test's own; the pool is the caller's to end. */
@@ -89,7 +95,7 @@ export function mariaDbAt(url: string, pool: MysqlPool): OutboxDatabase<MysqlPoo
 }
 
 /** For `describe.each`. */
-export const OUTBOX_DATABASES: readonly (readonly [string, () => Promise<OutboxDatabase>])[] = [
+export const OUTBOX_DATABASES: readonly (readonly [string, () => Promise<OwnOutboxDatabase>])[] = [
   ['PostgreSQL', onPostgres],
   ['MariaDB', onMariaDb],
 ];
