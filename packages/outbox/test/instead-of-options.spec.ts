@@ -42,3 +42,17 @@ it('takes options of a class of the application', () => {
   }
   expect(() => new PostgresOutboxStore(new Options() as never)).not.toThrow();
 });
+
+it('names the options of plain objects that do not exist', () => {
+  const given = { database: 1, databse: 1 };
+  for (const options of [given, Object.assign(Object.create(null) as object, given)])
+    expect(() => new PostgresOutboxStore(options as never)).toThrow(/store\.databse: there is no/);
+});
+
+it('knows a client that has something of the name of an option', () => {
+  class Client {
+    readonly database = 'postgres';
+    readonly port = 5432;
+  }
+  expect(() => new PostgresOutboxStore(new Client() as never)).toThrow(/instead of options/);
+});

@@ -11,9 +11,21 @@ export function callInTurn(
 ): Promise<void> | undefined {
   for (const [index, callback] of callbacks.entries()) {
     const unfinished = begun(callback, onError);
-    if (unfinished) return unfinished.then(() => callInTurn(callbacks.slice(index + 1), onError));
+    if (unfinished) return afterThat(unfinished, callbacks.slice(index + 1), onError);
   }
   return undefined;
+}
+
+async function afterThat(
+  unfinished: Promise<void>,
+  callbacks: readonly AfterCommit[],
+  onError: (error: unknown) => void,
+): Promise<void> {
+  await unfinished;
+  for (const callback of callbacks) {
+    const pending = begun(callback, onError);
+    if (pending) await pending;
+  }
 }
 
 function begun(

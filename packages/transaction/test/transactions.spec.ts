@@ -83,6 +83,22 @@ describe('Transactions', () => {
       expect(adapter.log).toEqual(['begin 1', 'rollback 1']);
     });
 
+    it('tells of the first joined run that failed', async () => {
+      const run = transactions.run(async () => {
+        for (const name of ['first', 'second'])
+          await transactions.run(() => Promise.reject(new Error(name))).catch(() => {});
+      });
+      await expect(run).rejects.toMatchObject({ cause: { message: 'first' } });
+    });
+
+    it('commits after a refused level of isolation, for which nothing was begun', async () => {
+      await transactions.run(async () => {
+        const joined = transactions.run(async () => {}, { isolation: 'serializable' });
+        await expect(joined).rejects.toMatchObject({ code: 'TRANSACTION_ISOLATION_CONFLICT' });
+      });
+      expect(adapter.log).toEqual(['begin 1', 'commit 1']);
+    });
+
     it('waits in a joined run for whatever can be awaited', async () => {
       const query = {
         // oxlint-disable-next-line unicorn/no-thenable -- what query builders return
@@ -301,6 +317,27 @@ describe('Transactions', () => {
       });
       expect(onCallbackError).toHaveBeenCalledExactlyOnceWith(error);
       expect(next).toHaveBeenCalledOnce();
+    });
+
+    it('reports each that fails, at once or later, and is outside the transaction to the last', async () => {
+      const active: boolean[] = [];
+      const failing = (name: string) => () => {
+        active.push(transactions.isActive);
+        throw new Error(name);
+      };
+      const failingLater = (name: string) => async () => failing(name)();
+      const value = await transactions.run(async () => {
+        transactions.afterCommit(failing('1'));
+        transactions.afterCommit(failingLater('2'));
+        transactions.afterCommit(failing('3'));
+        transactions.afterCommit(failingLater('4'));
+        return 'committed';
+      });
+      expect(value).toBe('committed');
+      expect(onCallbackError.mock.calls.map(([error]) => String(error))).toEqual(
+        ['1', '2', '3', '4'].map((name) => `Error: ${name}`),
+      );
+      expect(active).toEqual([false, false, false, false]);
     });
   });
 

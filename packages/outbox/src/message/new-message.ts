@@ -61,7 +61,7 @@ function toNewMessage(
     if (message[name] !== undefined) checkName(name, message[name], note);
   // Consumers would take all such messages for copies of one.
   if (messageId === '') note('messageId: empty. Leave it out, or give one that is its own.');
-  if (timestamp !== undefined && !(timestamp >= 0 && timestamp <= LAST_TIME)) {
+  if (timestamp !== undefined && !isTime(timestamp)) {
     note(
       `timestamp: ${String(timestamp)} is no time between 1970 and 9999. Give Unix milliseconds.`,
     );
@@ -100,6 +100,8 @@ function dueOf({ availableAt, delay }: OutboxMessage, note: Note): Due | null {
   note(`availableAt: ${show(availableAt)} is not a time. Give a Date or Unix milliseconds.`);
   return null;
 }
+
+const isTime = (ms: unknown): boolean => typeof ms === 'number' && ms >= 0 && ms <= LAST_TIME;
 
 /** Databases read no later one: the end of the year 9999. */
 const LAST_TIME = Date.UTC(10_000, 0) - 1;

@@ -23,6 +23,7 @@ describe('a message that could never be published', () => {
     [{ availableAt: new Date(NaN) }, /^availableAt: the given object is not a time/],
     [{ availableAt: 8.64e15 + 1 }, /^availableAt: 8640000000000001 is not a time/],
     [{ availableAt: 1, delay: 1 }, /^availableAt and delay: give one/],
+    [{ timestamp: 1n }, /^timestamp: 1 is no time/],
     [{ timestamp: -1 }, /^timestamp: -1 is no time between 1970 and 9999/],
     [{ timestamp: 253_402_300_800_000 }, /^timestamp: 253402300800000 is no time/],
     [{ messageId: '' }, /^messageId: empty/],

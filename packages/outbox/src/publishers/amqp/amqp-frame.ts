@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { HeaderNames, type OutboundMessage } from '@acme/nest-message-context';
 import { PublishError } from '../../outbox.errors.js';
 import type { AmqpPublishOptions } from './amqp-like.js';
+import { sizeOfHeaders } from './headers-size.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -59,6 +60,13 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
     else if (typeof value === 'number' && !Number.isSafeInteger(value))
       headers[name] = { '!': 'double', value };
   }
+  const size = sizeOfHeaders(headers);
+  if (size > MAX_HEADERS_BYTES) {
+    throw new PublishError(
+      'INVALID',
+      `The headers of "${message.type}" have ${size} bytes; the AMQP client carries at most ${MAX_HEADERS_BYTES}. Put into the payload what is that long.`,
+    );
+  }
   const correlationId = headers[HeaderNames.correlationId];
   const byDefault = message.exchange === undefined ? defaults.routingKey : undefined;
   return {
@@ -79,6 +87,9 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
     },
   };
 }
+
+/** Of `amqplib`. Before 1.0 it cuts off what is longer, and the broker ends the whole connection for that. */
+const MAX_HEADERS_BYTES = 65_536;
 
 /** What a property of AMQP may hold. A longer text still goes as a header. */
 const isShort = (value: unknown): value is string =>

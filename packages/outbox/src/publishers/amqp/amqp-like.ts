@@ -6,10 +6,12 @@ export interface AmqpConnectionLike {
   close(): Promise<unknown>;
   /** What is below it: see `WriteBatch`. */
   readonly connection?: unknown;
+  /** Others use it as well: only what was opened here is closed. */
+  readonly isBorrowed?: boolean;
 }
 
 /** A connection that belongs to somebody else, who closes it. */
-export interface AmqpSharedConnectionLike extends Omit<AmqpConnectionLike, 'close'> {
+export interface AmqpSharedConnectionLike extends Omit<AmqpConnectionLike, 'close' | 'isBorrowed'> {
   removeListener(event: string, listener: (detail: unknown) => void): unknown;
 }
 

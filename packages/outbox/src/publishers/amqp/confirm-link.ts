@@ -2,6 +2,7 @@ import type { PublishOutcome } from '@acme/nest-message-context';
 import { PublishError } from '../../outbox.errors.js';
 import type { AmqpFrame } from './amqp-frame.js';
 import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
+import { blameOfChannel, blameOfConnection, text, type Blame } from './blame.js';
 import { closeAndSever } from './close-and-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
 import { WriteBatch } from './write-batch.js';
@@ -10,6 +11,8 @@ import { WriteBatch } from './write-batch.js';
 class InFlight {
   /** The broker has given it back; the confirm that follows confirms nothing. */
   returned = false;
+  /** Its time was up before the broker answered. */
+  isOverdue = false;
 
   constructor(
     readonly frame: AmqpFrame,
@@ -36,6 +39,8 @@ const confirmed: PublishOutcome = { status: 'confirmed' };
 export class ConfirmLink {
   /** In order of publishing, so the oldest is the first. */
   readonly #inFlight = new Set<InFlight>();
+  /** Given up without an answer: the broker may still have to read them. */
+  #overdue = 0;
   readonly #waiters = new Set<Waiter>();
   readonly #exchanges: ExchangeCheck;
   readonly #batch: WriteBatch;
@@ -71,7 +76,7 @@ export class ConfirmLink {
       return new ConfirmLink(connection, await connection.createConfirmChannel(), settings);
     } catch (error) {
       // Nobody else knows of it: each further try would leave one more behind.
-      connection.close().then(undefined, () => {});
+      void closeAndSever(settings.timeoutMs, connection);
       throw error;
     }
   }
@@ -161,12 +166,15 @@ export class ConfirmLink {
 
   #write(entry: InFlight): void {
     const { exchange, routingKey, content, options } = entry.frame;
+    const confirm = (error: Error | null): void => {
+      if (entry.isOverdue) this.#overdue -= 1;
+      else this.#settle(entry, this.#outcomeOf(entry, error));
+    };
     try {
-      const more = this.channel.publish(exchange, routingKey, content, options, (error) =>
-        this.#settle(entry, this.#outcomeOf(entry, error)),
-      );
+      const more = this.channel.publish(exchange, routingKey, content, options, confirm);
       if (!more) this.#bufferFull = true;
     } catch (cause) {
+      withdraw(this.channel, confirm);
       // Also where nobody has told: it may have been closed before there was a listener.
       if ((cause as Error | null)?.name === 'IllegalOperationError')
         return this.#die('The channel was closed.', cause);
@@ -205,52 +213,33 @@ export class ConfirmLink {
     }
   }
 
-  /** The broker has closed the channel because of one message: only those are to blame that can be. */
-  #channelFailed(error: Error): void {
-    const [, exchange] = /exchange '([^']*)'/.exec(error.message) ?? [];
-    // Where rights are given by routing key, it names that, too.
-    const [, topic] = /access to topic '([^']*)'/.exec(error.message) ?? [];
-    const problem = new PublishError('EXCHANGE_UNAVAILABLE', text(error), { cause: error });
-    const isAlone = this.#inFlight.size === 1;
-    this.#die(`The broker closed the channel: ${text(error)}`, error, ({ frame }) => {
-      const isMeant =
-        frame.exchange === exchange && (topic === undefined || frame.routingKey === topic);
-      return isAlone || isMeant ? rejected(problem) : undefined;
-    });
+  /** Whether the broker can mean no other message. */
+  get #isAlone(): boolean {
+    return this.#inFlight.size === 1 && this.#overdue === 0;
   }
 
-  /**
-   * Most often for no fault of a message. But the broker also ends it for a frame that it cannot take, and never says for which:
-   * of several under way, each has its turn when the relay asks with one at a time.
-   */
+  #channelFailed(error: Error): void {
+    const why = `The broker closed the channel: ${text(error)}`;
+    this.#die(why, error, blameOfChannel(error, this.#isAlone));
+  }
+
   #connectionFailed(error: unknown): void {
-    const message = `The connection failed: ${text(error)}`;
-    const isAlone = this.#inFlight.size === 1 && isFrameRefused(error);
-    this.#die(message, error, () =>
-      isAlone
-        ? rejected(
-            new PublishError(
-              'INVALID',
-              `${message} Properties and headers have to fit into one frame: shorten them, or raise frame_max of broker and client.`,
-              { cause: error },
-            ),
-          )
-        : undefined,
-    );
+    const why = `The connection failed: ${text(error)}`;
+    const isShared = this.connection.isBorrowed === true;
+    this.#die(why, error, blameOfConnection(error, why, this.#isAlone, isShared));
   }
 
   /** First of all it is dead: whoever is told an outcome may publish something at once, and must not do so here. */
-  #die(
-    message: string,
-    cause?: unknown,
-    blamed: (entry: InFlight) => PublishOutcome | undefined = () => undefined,
-  ): void {
+  #die(message: string, cause?: unknown, blamed: Blame = () => undefined): void {
     if (this.#failure) return;
     const failure = (this.#failure = lost(message, cause));
     this.#stopTimer();
     this.settings.onDead();
     void this.#sever();
-    for (const entry of this.#inFlight) this.#settle(entry, blamed(entry) ?? unknown(failure));
+    for (const entry of this.#inFlight) {
+      const problem = blamed(entry.frame);
+      this.#settle(entry, problem ? rejected(problem) : unknown(failure));
+    }
     for (const waiter of this.#waiters) waiter.go();
   }
 
@@ -264,6 +253,8 @@ export class ConfirmLink {
         this.#timer = setTimeout(() => this.#expire(), entry.deadline - now);
         return;
       }
+      entry.isOverdue = true;
+      this.#overdue += 1;
       this.#settle(
         entry,
         unknown(new PublishError('TIMEOUT', `No confirm within ${this.settings.timeoutMs} ms.`)),
@@ -286,9 +277,13 @@ export class ConfirmLink {
   }
 }
 
-/** FRAME_ERROR and SYNTAX_ERROR of AMQP 0-9-1. */
-function isFrameRefused(error: unknown): boolean {
-  return [501, 502].includes((error as { code?: unknown } | null)?.code as number);
+/**
+ * `amqplib` before 1.0 notes whom to tell of a message before it writes that. Where it could not, each later message would be told
+ * what became of the one after it. Where the list is not as expected, nothing has to be done.
+ */
+function withdraw(channel: object, confirm: unknown): void {
+  const { unconfirmed } = channel as { unconfirmed?: unknown };
+  if (Array.isArray(unconfirmed) && unconfirmed.at(-1) === confirm) unconfirmed.pop();
 }
 
 function unknown(error: Error): PublishOutcome {
@@ -305,8 +300,4 @@ function lost(message: string, cause: unknown): PublishError {
     `${message} The message may or may not have arrived.`,
     { cause },
   );
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

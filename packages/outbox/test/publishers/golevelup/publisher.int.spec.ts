@@ -86,6 +86,27 @@ describe('GolevelupPublisher', () => {
     await connection.close();
   });
 
+  it('tells each message its own outcome also after one that the client could not write', async () => {
+    const full = await declareQueue(broker, 'full-after', {
+      arguments: { 'x-overflow': 'reject-publish', 'x-max-length': 1 },
+    });
+    const queue = await declareQueue(broker, 'after');
+    const connection = await openGolevelup(broker.url);
+    const publisher = new GolevelupPublisher({ connection, publishTimeout: '2s' });
+    await confirms(publisher, full);
+    const large = { ...to(queue), headers: { trail: 'x'.repeat(70_000) } };
+    const nowhere = to('x'.repeat(300));
+    const outcomes = await publisher.publish([large, nowhere, to(full), to(queue)]);
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', error: { reason: 'INVALID' } },
+      { status: 'rejected', error: { reason: 'INVALID' } },
+      { status: 'unknown', error: { reason: 'NACKED' } },
+      { status: 'confirmed' },
+    ]);
+    await publisher.close();
+    await connection.close();
+  });
+
   it('starts without a broker, and publishes when there is one', async () => {
     const queue = await declareQueue(broker, 'later');
     const proxy = await tcpProxy(broker.url);

@@ -77,6 +77,16 @@ it('is closed when the connection is, and closes that once', async () => {
   expect(connections[0]?.closes).toBe(1);
 });
 
+it('says goodbye to a connection that fails only when that has ended, and is refused at once', async () => {
+  const { publisher, connections } = fake();
+  await publisher.prepare();
+  const [first] = connections;
+  first?.emit('error', new Error('Heartbeat timeout'));
+  first?.emit('close');
+  expect(first?.closes).toBe(0);
+  await waitFor(() => first?.closes === 1);
+});
+
 it('leaves no timer behind where the outcome of one message leads to the next', async () => {
   vi.useFakeTimers();
   const { publisher, connections } = fake({ publishTimeout: 1_000 });

@@ -128,6 +128,8 @@ describe('RabbitMqPublisher', () => {
       message(queue, { payload: circular }),
       message(queue, { headers: { big: 'x'.repeat(70_000) } }),
       message(queue),
+      message('x'.repeat(300)),
+      message(queue),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual([
       'confirmed',
@@ -137,6 +139,8 @@ describe('RabbitMqPublisher', () => {
       'rejected',
       'rejected',
       'confirmed',
+      'rejected',
+      'confirmed',
     ]);
     expect(outcomes[1]).toEqual({
       status: 'unroutable',
@@ -144,7 +148,7 @@ describe('RabbitMqPublisher', () => {
       routingKey: broker.name('nobody'),
     });
     expect(outcomes[3]).toMatchObject({ error: { reason: 'EXCHANGE_UNAVAILABLE' } });
-    await expect(broker.take(queue)).resolves.toHaveLength(2);
+    await expect(broker.take(queue)).resolves.toHaveLength(3);
   });
 
   it('keeps two messages with one id apart when one of them comes back', async () => {

@@ -1,7 +1,9 @@
 import { RabbitMqPublisher, type RabbitMqPublisherOptions } from '@acme/nest-outbox';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 type Connection = Awaited<ReturnType<RabbitMqPublisherOptions['connect']>>;
+
+afterEach(() => vi.useRealTimers());
 
 describe('a connection on which the broker refuses a channel', () => {
   const connectionThatRefuses = (close: () => Promise<void>): Connection => ({
@@ -23,6 +25,26 @@ describe('a connection on which the broker refuses a channel', () => {
       error: { reason: 'NOT_CONNECTED', message: expect.stringContaining('channel_max') },
     });
     expect(close).toHaveBeenCalledTimes(1);
+    await publisher.close();
+  });
+
+  it('is cut when the broker does not answer to close() either', async () => {
+    vi.useFakeTimers();
+    const destroy = vi.fn<(error: Error) => void>();
+    const silent = () => new Promise<void>(() => {});
+    const publisher = new RabbitMqPublisher({
+      connect: async () => ({
+        ...connectionThatRefuses(silent),
+        connection: { stream: { destroy } },
+      }),
+      publishTimeout: 1_000,
+    });
+    await publisher.prepare();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(destroy).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(destroy).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
     await publisher.close();
   });
 });
