@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { maxWorkers } from '../internal-testing/vitest.workers.mts';
 import { here, mirrorSuites, representatives } from './src/suites.mjs';
 
 // No aliases here: every `@acme/nest-…` is the built package, as a user's project resolves it.
@@ -22,6 +23,7 @@ export default defineConfig({
   root: here,
   test: {
     pool: 'forks',
+    maxWorkers,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [

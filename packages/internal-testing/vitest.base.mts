@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { maxWorkers } from './vitest.workers.mts';
 
 /**
  * One Vitest configuration for every package. A spec imports the package under test by its published name; here that
@@ -34,6 +35,7 @@ export default defineConfig({
   resolve: { alias: self },
   test: {
     ...common,
+    maxWorkers,
     projects: [
       {
         extends: true,
