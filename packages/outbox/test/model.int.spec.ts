@@ -39,7 +39,8 @@ async function relaysOn(database: OutboxDatabase, broker: TestBroker) {
   const relays = Array.from({ length: RELAYS }, spawn);
   const faults = {
     kill: (relay: TestChild) => relay.kill(),
-    stop: (relay: TestChild) => relay.leave(),
+    // It may still be starting, and nobody listens to the signal then.
+    stop: (relay: TestChild) => relay.kill('SIGTERM'),
     freeze: async (relay: TestChild) => {
       relay.freeze();
       await waitFor(async () => String(await lanesOf(database)) === '16', {
@@ -58,7 +59,7 @@ async function relaysOn(database: OutboxDatabase, broker: TestBroker) {
       if (fault === 'kill' || fault === 'stop') relays[index] = spawn();
     },
     close: async () => {
-      await Promise.all(relays.map((relay) => relay.leave()));
+      await Promise.all(relays.map((relay) => relay.kill('SIGTERM')));
       await Promise.all([way.close(), databaseWay.close()]);
     },
   };
