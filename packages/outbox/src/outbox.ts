@@ -114,7 +114,7 @@ export class Outbox extends EventSink {
     return ambient ? ambient.run(ready) : ready();
   }
 
-  /** Not async, nor is anything between here and the driver: every await is one more promise, of a microsecond. */
+  /** Not async: every await is one more promise, and each costs about a microsecond while an async hook is on. */
   #insert<R>(
     executor: SqlExecutor,
     made: readonly NewMessage[],

@@ -3,5 +3,5 @@ process.on('message', (message) => {
   if (message === 'leave') setImmediate(() => process.disconnect());
   else process.send({ echo: message, env: process.env.GREETING, args: process.argv.slice(2) });
 });
-console.log(`started ${process.pid}`);
 if (process.argv.includes('--polite')) process.once('SIGTERM', () => process.disconnect());
+console.log(`started ${process.pid}`);
