@@ -9,6 +9,7 @@ export const figures = {
   relayVsBestPeer: 'rate of one relay over that of the fastest peer',
   twoRelaysVsOne: 'rate of two relays, each in a process of its own, over that of one',
   drainAt1MVs50k: 'rate of one relay with a backlog of 1,000,000 over that with 50,000',
+  rawAt1MVs50k: 'the same of raw confirms: what a long queue costs the broker',
   enqueueExtraStatements:
     'statements that add() sends beyond what the business transaction sends, however many messages',
   addVsHandInsert:

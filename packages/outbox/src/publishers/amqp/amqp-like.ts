@@ -4,7 +4,7 @@ export interface AmqpConnectionLike {
   createChannel(): Promise<AmqpChannelLike>;
   on(event: string, listener: (detail: unknown) => void): unknown;
   close(): Promise<unknown>;
-  /** What is below it: see `WriteBatch`. */
+  /** What is below it: see `closeAndSever`. */
   readonly connection?: unknown;
   /** Others use it as well: only what was opened here is closed. */
   readonly isBorrowed?: boolean;

@@ -12,7 +12,7 @@ import {
 } from '../../outbox.errors.js';
 import { toFrame, type AmqpFrame, type Envelope, type FrameDefaults } from './amqp-frame.js';
 import type { AmqpConnectionLike } from './amqp-like.js';
-import { ConfirmLink } from './confirm-link.js';
+import { ConfirmLink, type Told } from './confirm-link.js';
 
 /** How messages are handed to RabbitMQ, whoever opens the connection. */
 export interface AmqpPublishingOptions {
@@ -60,8 +60,6 @@ export interface AmqpSource {
   readonly envelope?: Envelope | undefined;
   readonly defaults?: Partial<FrameDefaults> | undefined;
 }
-
-type Told = (index: number, outcome: PublishOutcome) => void;
 
 const OPTIONS = ['exchange', 'envelope', 'publishTimeout', 'window', 'maxMessageBytes'];
 
@@ -185,7 +183,7 @@ export abstract class AmqpPublisher extends Publisher {
       const frame = this.#frame(messages[index] as OutboundMessage);
       if ('status' in frame) told(index, frame);
       else if (!link.hasExchange(frame.exchange)) return index;
-      else link.send(frame, (outcome) => told(index, outcome));
+      else link.send(frame, index, told);
     }
     return messages.length;
   }
@@ -210,7 +208,7 @@ export abstract class AmqpPublisher extends Publisher {
       const frame = this.#frame(messages[index] as OutboundMessage);
       const obstacle = 'status' in frame ? frame : await this.#obstacle(link, frame, deadline);
       if (obstacle) told(index, obstacle);
-      else link.send(frame as AmqpFrame, (outcome) => told(index, outcome));
+      else link.send(frame as AmqpFrame, index, told);
     }
   }
 

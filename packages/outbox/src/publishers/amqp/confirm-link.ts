@@ -5,7 +5,6 @@ import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from 
 import { blameOfChannel, blameOfConnection, text, type Blame } from './blame.js';
 import { closeAndSever } from './close-and-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
-import { WriteBatch } from './write-batch.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
 class InFlight {
@@ -17,9 +16,13 @@ class InFlight {
   constructor(
     readonly frame: AmqpFrame,
     readonly deadline: number,
-    readonly told: (outcome: PublishOutcome) => void,
+    readonly index: number,
+    readonly told: Told,
   ) {}
 }
+
+/** Told the outcome of a message, and which one it is. */
+export type Told = (index: number, outcome: PublishOutcome) => void;
 
 interface Waiter {
   readonly go: () => void;
@@ -43,7 +46,6 @@ export class ConfirmLink {
   #overdue = 0;
   readonly #waiters = new Set<Waiter>();
   readonly #exchanges: ExchangeCheck;
-  readonly #batch: WriteBatch;
   #timer: NodeJS.Timeout | undefined;
   #failure: PublishError | undefined;
   #blocked: string | undefined;
@@ -57,7 +59,6 @@ export class ConfirmLink {
     private readonly settings: LinkSettings,
   ) {
     this.#exchanges = new ExchangeCheck(connection);
-    this.#batch = new WriteBatch(connection);
     channel.on('error', (error) => this.#channelFailed(error as Error));
     channel.on('close', () => this.#die('The channel was closed.'));
     channel.on('return', (message) => this.#onReturn(message as AmqpReturnLike));
@@ -128,13 +129,13 @@ export class ConfirmLink {
   }
 
   /** Sends one message and tells its outcome, once. */
-  send(frame: AmqpFrame, told: (outcome: PublishOutcome) => void): void {
-    if (this.#failure) return told(unknown(this.#failure));
+  send(frame: AmqpFrame, index: number, told: Told): void {
+    if (this.#failure) return told(index, unknown(this.#failure));
     const { timeoutMs } = this.settings;
-    const entry = new InFlight(frame, performance.now() + timeoutMs, told);
+    const entry = new InFlight(frame, performance.now() + timeoutMs, index, told);
     this.#inFlight.add(entry);
     this.#timer ??= setTimeout(() => this.#expire(), timeoutMs);
-    this.#batch.add(() => this.#write(entry));
+    this.#write(entry);
   }
 
   /** Waits for what is under way, then closes channel and connection. */
@@ -161,7 +162,7 @@ export class ConfirmLink {
       this.#stopTimer();
       this.#onIdle?.();
     }
-    entry.told(outcome);
+    entry.told(entry.index, outcome);
   }
 
   #write(entry: InFlight): void {
