@@ -1,6 +1,7 @@
 import { IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
 import { MessageContextModule } from '@acme/nest-message-context';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { connect } from 'amqplib';
 import type { Pool } from 'pg';

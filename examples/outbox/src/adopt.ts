@@ -1,6 +1,6 @@
 import { AmqpConnection, RabbitMQModule } from '@golevelup/nestjs-rabbitmq';
+import { GolevelupPublisher } from '@acme/nest-rabbitmq';
 import {
-  GolevelupPublisher,
   OutboxModule,
   PostgresOutboxStore,
   provideOutboxAmqpConnection,

@@ -1,4 +1,5 @@
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { connect } from 'amqplib';

@@ -1,8 +1,8 @@
 import { InMemoryIdempotencyStore } from '@acme/nest-idempotency';
 import { ManualClock } from '@acme/internal-testing';
-import { describe, expect, it } from 'vitest';
-import { itPasses } from './support/it-passes.js';
+import { itPasses } from '@acme/internal-testing/contracts';
 import { storeContract } from '@acme/nest-idempotency/testing';
+import { describe, expect, it } from 'vitest';
 
 describe('InMemoryIdempotencyStore', () => {
   const store = new InMemoryIdempotencyStore();

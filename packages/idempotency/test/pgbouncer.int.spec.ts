@@ -19,9 +19,9 @@ import {
   type StoreContractFixture,
 } from '@acme/nest-idempotency/testing';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import { itPasses } from '@acme/internal-testing/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { itPasses } from './support/it-passes.js';
 import { chargesOf, createCharges } from './support/ledger.js';
 import { postgresFixture } from './support/postgres-fixture.js';
 

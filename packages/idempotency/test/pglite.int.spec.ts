@@ -9,8 +9,8 @@ import {
 } from '@acme/nest-idempotency';
 import { storeContract } from '@acme/nest-idempotency/testing';
 import { fromPglite, TransactionModule, Transactions } from '@acme/nest-transaction';
+import { itPasses } from '@acme/internal-testing/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { itPasses } from './support/it-passes.js';
 
 describe('PostgresIdempotencyStore in PGlite', () => {
   let pglite: PGlite;

@@ -15,10 +15,10 @@ import {
   RedisIdempotencyStore,
 } from '@acme/nest-idempotency';
 import { storeContract, type StoreContractFixture } from '@acme/nest-idempotency/testing';
+import { itPasses } from '@acme/internal-testing/contracts';
 import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { itPasses } from './support/it-passes.js';
 import { chargesOf, createCharges } from './support/ledger.js';
 
 let cluster: RedisCluster;

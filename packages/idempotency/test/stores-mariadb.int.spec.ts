@@ -8,10 +8,10 @@ import {
   type StoreContractFixture,
 } from '@acme/nest-idempotency/testing';
 import { fromMariadb, fromMysql2, type TransactionAdapter } from '@acme/nest-transaction';
+import { itPasses } from '@acme/internal-testing/contracts';
 import mysql2 from 'mysql2/promise';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { mariadbPool } from './support/maria.js';
-import { itPasses } from './support/it-passes.js';
 
 interface Driver {
   open(url: string): {

@@ -7,9 +7,9 @@ import {
   type SqlStoreContractFixture,
   type StoreContractFixture,
 } from '@acme/nest-idempotency/testing';
+import { itPasses } from '@acme/internal-testing/contracts';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { itPasses } from './support/it-passes.js';
 import { postgresFixture } from './support/postgres-fixture.js';
 
 describe('RedisIdempotencyStore, ioredis', () => {

@@ -1,5 +1,6 @@
 export { closeFixtures } from './fixtures/cleanup.js';
 export { ManagementApi } from './fixtures/management-api.js';
+export { declareQueue, takeAll } from './fixtures/queues.js';
 export { type TestBroker, testBroker } from './fixtures/test-broker.js';
 export { type TestDatabase, testDatabase } from './fixtures/test-database.js';
 export { type TestMariaDatabase, testMariaDatabase } from './fixtures/test-maria-database.js';
@@ -22,6 +23,7 @@ export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
 export { type Address, addressOf } from './tools/address-of.js';
 export { type BuiltCli, builtCli, type CliOptions, type CliResult } from './tools/built-cli.js';
+export { knownOptions, named, names, rowsUnder } from './tools/documented.js';
 export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
 export { layOutAlone, type LonePackage } from './tools/lone-package.js';
 export { ManualClock } from './tools/manual-clock.js';

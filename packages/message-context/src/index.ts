@@ -25,7 +25,11 @@ export {
   MessageContextError,
   MessageContextLostError,
   MessageContextMissingError,
+  PublisherClosedError,
+  PublisherConfigurationError,
+  PublishError,
   StageNotInjectedError,
+  type PublishErrorReason,
 } from './message-context.errors.js';
 
 // For packages of this family, and for whoever writes another stage, publisher or transport
@@ -52,5 +56,7 @@ export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';
 export { RPC_ANSWER, STATUS, statusOf, type ErrorStatus } from './wire/status.js';
 export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';
+export type { BrokerAnswers, BrokerProbe } from './wire/broker-probe.js';
+export { NEST_PACKET } from './wire/nest-packet.js';
 export { Publisher, type PublishOutcome } from './wire/publisher.js';
 export { EventSink } from './wire/event-sink.js';

@@ -65,3 +65,34 @@ export class MessageContextConfigurationError extends MessageContextError {
     );
   }
 }
+
+/** `publish()` was called after `close()`. */
+export class PublisherClosedError extends MessageContextError {
+  readonly code = 'PUBLISHER_CLOSED';
+}
+
+/** A publisher was configured wrongly. The message lists every problem with its remedy. */
+export class PublisherConfigurationError extends MessageContextError {
+  readonly code = 'PUBLISHER_CONFIGURATION';
+
+  constructor(publisher: string, problems: readonly string[]) {
+    super(`${publisher} is not configured correctly:\n- ${problems.join('\n- ')}`);
+  }
+}
+
+/** What a publisher says in an outcome about a message that it could not hand over. Never thrown. */
+export class PublishError extends MessageContextError {
+  readonly code = 'PUBLISH_FAILED';
+
+  constructor(
+    readonly reason: PublishErrorReason,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Why a message was not confirmed. */
+export type PublishErrorReason =
+  'NOT_CONNECTED' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NACKED' | 'EXCHANGE_UNAVAILABLE' | 'INVALID';

@@ -1,5 +1,7 @@
 import * as api from '@acme/nest-message-context';
 import type {
+  BrokerAnswers,
+  BrokerProbe,
   BodyCall,
   BodySlot,
   BodyStage,
@@ -18,6 +20,7 @@ import type {
   MessageContextModuleOptions,
   NonRetryableOptions,
   OutboundMessage,
+  PublishErrorReason,
   PublishOutcome,
   RetryLaterOptions,
   SettleDecision,
@@ -31,6 +34,8 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 
 /** Every exported type: a type that is taken away does not compile here. */
 interface Types {
+  BrokerAnswers: BrokerAnswers;
+  BrokerProbe: BrokerProbe;
   BodyCall: BodyCall;
   BodySlot: BodySlot;
   BodyStage: BodyStage;
@@ -49,6 +54,7 @@ interface Types {
   MessageContextModuleOptions: MessageContextModuleOptions;
   NonRetryableOptions: NonRetryableOptions;
   OutboundMessage: OutboundMessage;
+  PublishErrorReason: PublishErrorReason;
   PublishOutcome: PublishOutcome;
   RetryLaterOptions: RetryLaterOptions;
   SettleDecision: SettleDecision;
@@ -76,10 +82,14 @@ describe('the public API', () => {
         "MessageContextLostError",
         "MessageContextMissingError",
         "MessageContextModule",
+        "NEST_PACKET",
         "NonRetryableError",
         "OutcomeSignal",
         "PlainJsonDeserializer",
+        "PublishError",
         "Publisher",
+        "PublisherClosedError",
+        "PublisherConfigurationError",
         "RPC_ANSWER",
         "Requeue",
         "RetryLater",

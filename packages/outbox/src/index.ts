@@ -54,7 +54,7 @@ export type {
   RelayOptions,
   RetryOptions,
 } from './outbox.options.js';
-export type { Duration } from './core/duration.js';
+export type { Duration } from '@acme/nest-message-context/kit';
 export { OutboxRelay, type RelayRun } from './relay/outbox-relay.js';
 export { PostgresOutboxStore } from './stores/postgres/postgres.store.js';
 export type { PostgresOutboxStoreOptions } from './stores/postgres/postgres.options.js';
@@ -62,28 +62,10 @@ export type { PgListenerFactory, PgListenerLike } from './wakeup/pg-listener-lik
 export { MariaDbOutboxStore } from './stores/mariadb/mariadb.store.js';
 export type { MariaDbOutboxStoreOptions } from './stores/mariadb/mariadb.options.js';
 export {
-  RabbitMqPublisher,
-  type RabbitMqPublisherOptions,
-} from './publishers/rabbitmq/rabbitmq-publisher.js';
-export {
-  GolevelupPublisher,
-  type GolevelupConnectionLike,
-  type GolevelupPublisherOptions,
-} from './publishers/golevelup/golevelup-publisher.js';
-export {
   ClientProxyPublisher,
+  type ClientProxyLike,
   type ClientProxyPublisherOptions,
-} from './publishers/client-proxy/client-proxy-publisher.js';
-export type { ClientProxyLike } from './publishers/client-proxy/client-like.js';
-export type {
-  AmqpChannelLike,
-  AmqpConfirmChannelLike,
-  AmqpConnectionLike,
-  AmqpConnectionManagerLike,
-  AmqpPublishOptions,
-  AmqpSharedConnectionLike,
-} from './publishers/amqp/amqp-like.js';
-export type { AmqpPublishingOptions } from './publishers/amqp/amqp-publisher.js';
+} from './publishers/client-proxy-publisher.js';
 export {
   OutboxClientProxy,
   provideOutboxClientProxy,

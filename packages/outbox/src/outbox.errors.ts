@@ -9,10 +9,7 @@ export type OutboxErrorCode =
   | 'OUTBOX_SCHEMA'
   | 'OUTBOX_RELAY_RUNNING'
   | 'OUTBOX_STORE_TIMEOUT'
-  | 'OUTBOX_UNSUPPORTED'
-  | 'PUBLISHER_CLOSED'
-  | 'PUBLISHER_CONFIGURATION'
-  | 'PUBLISH_FAILED';
+  | 'OUTBOX_UNSUPPORTED';
 
 /** Base of this package's errors. Errors of the database and of the broker's client are never wrapped, but see `cause`. */
 export abstract class OutboxError extends Error {
@@ -87,34 +84,3 @@ export class OutboxStoreTimeoutError extends OutboxError {
 export class OutboxUnsupportedError extends OutboxError {
   readonly code = 'OUTBOX_UNSUPPORTED';
 }
-
-/** `publish()` was called after `close()`. */
-export class PublisherClosedError extends OutboxError {
-  readonly code = 'PUBLISHER_CLOSED';
-}
-
-/** A publisher was configured wrongly. The message lists every problem with its remedy. */
-export class PublisherConfigurationError extends OutboxError {
-  readonly code = 'PUBLISHER_CONFIGURATION';
-
-  constructor(publisher: string, problems: readonly string[]) {
-    super(`${publisher} is not configured correctly:\n- ${problems.join('\n- ')}`);
-  }
-}
-
-/** What a publisher says in an outcome about a message that it could not hand over. Never thrown. */
-export class PublishError extends OutboxError {
-  readonly code = 'PUBLISH_FAILED';
-
-  constructor(
-    readonly reason: PublishErrorReason,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
-/** Why a message was not confirmed. */
-export type PublishErrorReason =
-  'NOT_CONNECTED' | 'CONNECTION_LOST' | 'TIMEOUT' | 'NACKED' | 'EXCHANGE_UNAVAILABLE' | 'INVALID';

@@ -1,7 +1,6 @@
 import { Publisher } from '@acme/nest-message-context';
+import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import type { EntryRules, OutboxStore } from './contracts/outbox-store.js';
-import { OptionsCheck, show } from './core/options-check.js';
-import type { Duration } from './core/duration.js';
 import type { RelaySettings } from './relay/relay-settings.js';
 import { problemsAround, type OutboxSurroundings } from './module/surroundings.js';
 import type { BrokerInfo } from './observability/broker-info.js';

@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, testBroker } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  freePort,
+  takeAll,
+  testBroker,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { PostgresOutboxStore } from '@acme/nest-outbox';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cli, cliInterrupted, cliJson, version } from './support/cli.js';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
-import { declareQueue, takeAll } from './support/queues.js';
 import { onPostgres, type PostgresOutboxDatabase } from './support/outbox-database.js';
 
 const CONFIG = fileURLToPath(new URL('support/cli-config.mjs', import.meta.url));

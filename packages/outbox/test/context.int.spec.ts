@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { openApp, testBroker, testDatabase, waitFor } from '@acme/internal-testing';
 import { EventSink } from '@acme/nest-message-context';
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Controller, Inject, Module, Post } from '@nestjs/common';
 import { connect } from 'amqplib';

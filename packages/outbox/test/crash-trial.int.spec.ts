@@ -1,9 +1,15 @@
-import { spawnChild, testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  spawnChild,
+  takeAll,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 
 const child = new URL('./children/poisoned-relay.mjs', import.meta.url);
 const TIMEOUT = 120_000;

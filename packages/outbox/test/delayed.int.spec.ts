@@ -1,9 +1,13 @@
-import { testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, takeAll } from './support/queues.js';
 
 const HOUR = 3_600_000;
 

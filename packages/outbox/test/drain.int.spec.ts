@@ -1,8 +1,7 @@
 // A large backlog: 50,000 messages, and 500,000 with `CHAOS=full`.
-import { testBroker, waitFor } from '@acme/internal-testing';
+import { declareQueue, testBroker, waitFor } from '@acme/internal-testing';
 import { describe, expect, it } from 'vitest';
 import { OUTBOX_DATABASES_OF_BROKER_TESTS } from './support/outbox-database.js';
-import { declareQueue } from './support/queues.js';
 import { addAll, emptied, FULL, numbered, spawnRelay, statsOf } from './support/relays.js';
 
 const COUNT = FULL ? 500_000 : 50_000;

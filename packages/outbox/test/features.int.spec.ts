@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import {
+  declareQueue,
   openContext,
+  takeAll,
   testBroker,
   testDatabase,
   waitFor,
@@ -14,9 +16,9 @@ import {
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
-  RabbitMqPublisher,
   type OutboxModuleOptions,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import {
   fromPg,
   getTransactionsToken,
@@ -27,7 +29,6 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { connect } from 'amqplib';
 import pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { declareQueue, takeAll } from './support/queues.js';
 
 describe('several outboxes of one application', () => {
   let main: TestDatabase;

@@ -1,10 +1,5 @@
-import {
-  ClientProxyPublisher,
-  GolevelupPublisher,
-  MariaDbOutboxStore,
-  PostgresOutboxStore,
-  RabbitMqPublisher,
-} from '@acme/nest-outbox';
+import { ClientProxyPublisher, MariaDbOutboxStore, PostgresOutboxStore } from '@acme/nest-outbox';
+import { GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { describe, expect, it } from 'vitest';
 
 class Opened {

@@ -1,6 +1,8 @@
 // Random services add, fail and roll back, while relays are killed, stopped, frozen and cut off; in the end everything is where
 // a model says. `CHAOS_SEED=…` repeats a run, `CHAOS=full` makes it long.
 import {
+  declareQueue,
+  takeAll,
   tcpProxy,
   testBroker,
   waitFor,
@@ -10,7 +12,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, takeAll } from './support/queues.js';
+import { firstOccurrences } from './support/arrivals.js';
 import {
   committed,
   planOf,

@@ -1,9 +1,7 @@
-import { testBroker } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import { declareQueue, takeAll, testBroker, type TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, takeAll } from './support/queues.js';
 
 describe.each(OUTBOX_DATABASES)('messages of one key, on %s', (_, openDatabase) => {
   let database: OutboxDatabase;

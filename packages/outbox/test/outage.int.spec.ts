@@ -1,11 +1,18 @@
 // The broker is away for long, with a backlog whose order counts. `CHAOS=full`: for a minute, with 20,000 messages.
-import { tcpProxy, testBroker, waitFor, type TcpProxy } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TcpProxy,
+} from '@acme/internal-testing';
 import { describe, expect, it } from 'vitest';
 import {
   OUTBOX_DATABASES_OF_BROKER_TESTS,
   type OutboxDatabase,
 } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 import {
   abandonLanes,
   addAll,

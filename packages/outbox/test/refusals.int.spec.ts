@@ -1,10 +1,16 @@
 // What the broker refuses, in bulk, beside what it takes.
-import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import type { ConsumeMessage } from 'amqplib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 import { emptied, numbered } from './support/relays.js';
 
 describe.each(OUTBOX_DATABASES)('a relay whose messages are refused, on %s', (_, open) => {

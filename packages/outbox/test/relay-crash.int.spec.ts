@@ -1,6 +1,12 @@
 // Kills a relay at every call that it makes, and lets another one finish. `CHAOS=full` takes all of them, and each not only the
 // first time.
-import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import {
@@ -8,7 +14,7 @@ import {
   type OutboxDatabase,
   type OwnOutboxDatabase,
 } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 import {
   abandonLanes,
   addAll,

@@ -1,8 +1,15 @@
-import { tcpProxy, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, parsed, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 
 const keyed = (type: string, count: number, keys: number, from = 0) =>
   Array.from({ length: count }, (_, i) => {

@@ -1,8 +1,14 @@
 // Several relays, each in a process of its own.
-import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  takeAll,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue, firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 import {
   addAll,
   emptied,

@@ -1,13 +1,13 @@
 // Servers go down and come back, each a private instance, while services add and relays publish. What counts is what the tables
 // and the queue hold in the end. `CHAOS=full` kills the servers as well, and troubles the broker with each database.
-import { startPrivate, waitFor, type PrivateServer } from '@acme/internal-testing';
+import { startPrivate, takeAll, waitFor, type PrivateServer } from '@acme/internal-testing';
 import { connect, type ChannelModel } from 'amqplib';
 import { createPool } from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { mariaDbAt, postgresAt, type OutboxDatabase } from './support/outbox-database.js';
-import { firstOccurrences, orderViolations, takeAll } from './support/queues.js';
+import { firstOccurrences, orderViolations } from './support/arrivals.js';
 import { emptied, FULL, spawnRelay, WINDOW } from './support/relays.js';
 
 const TIMEOUT = 240_000;

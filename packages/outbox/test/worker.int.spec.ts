@@ -1,8 +1,13 @@
-import { spawnChild, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  spawnChild,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, outboxRows } from './support/outbox-app.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from './support/outbox-database.js';
-import { declareQueue } from './support/queues.js';
 
 const TIMEOUT = 60_000;
 

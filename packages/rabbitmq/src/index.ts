@@ -1,1 +1,23 @@
-export {};
+export {
+  RabbitMqPublisher,
+  type RabbitMqPublisherOptions,
+} from './publisher/rabbitmq-publisher.js';
+export {
+  GolevelupPublisher,
+  type GolevelupConnectionLike,
+  type GolevelupPublisherOptions,
+} from './publisher/golevelup-publisher.js';
+export {
+  ClientRmqPublisher,
+  type ClientRmqPublisherOptions,
+} from './publisher/client-rmq-publisher.js';
+export { rabbitMqProbe } from './publisher/broker-probe.js';
+export type {
+  AmqpChannelLike,
+  AmqpConfirmChannelLike,
+  AmqpConnectionLike,
+  AmqpConnectionManagerLike,
+  AmqpPublishOptions,
+  AmqpSharedConnectionLike,
+} from './publisher/amqp-like.js';
+export type { AmqpPublishingOptions } from './publisher/amqp-publisher.js';

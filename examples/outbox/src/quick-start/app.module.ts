@@ -1,5 +1,6 @@
 // #region module
-import { OutboxModule, PostgresOutboxStore, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Logger, Module } from '@nestjs/common';
 import { connect } from 'amqplib';

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { testBroker, testDatabase, waitFor, type TestBroker } from '@acme/internal-testing';
-import { RabbitMqPublisher } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { connect, type GetMessage } from 'amqplib';
 import { orderTable } from '../../src/orders.js';
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { BrokerProbe } from '@acme/nest-message-context';
+import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import type { OutboxFinding } from '../contracts/examination.js';
 import type {
   OutboxStatus,
@@ -7,11 +9,8 @@ import type {
   PublishedFilter,
 } from '../contracts/messages.js';
 import type { EntryRules, OutboxOperations } from '../contracts/outbox-store.js';
-import type { Duration } from '../core/duration.js';
-import { OptionsCheck, show } from '../core/options-check.js';
 import { diagnose } from '../doctor/doctor.js';
 import { OutboxConfigurationError } from '../outbox.errors.js';
-import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
 import type { Observability } from '../observability/observability.js';
 import { isOfReplay, toReplayed } from './replay.js';
 
@@ -35,12 +34,12 @@ export interface DoctorOptions {
    */
   readonly retention?: Duration | undefined;
   /**
-   * Opens a connection to RabbitMQ: `() => amqplib.connect(url)`. It is closed again. One message is published, to nobody.
+   * Asks the broker: `rabbitMqProbe(() => amqplib.connect(url))` of `@acme/nest-rabbitmq`. One message is published, to nobody.
    * @default the broker is not looked at
    */
-  readonly connect?: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+  readonly broker?: BrokerProbe | undefined;
   /**
-   * Where messages go that name no exchange; looked for with `connect`.
+   * Where messages go that name no exchange; looked for with `broker`.
    * @default the `exchange` of the module's publisher, where it tells
    */
   readonly exchange?: string | undefined;
@@ -81,27 +80,29 @@ export class OutboxAdmin {
 
   /**
    * Why messages do not leave, and what may keep them from leaving: errors first, none when all is well. Looks and changes
-   * nothing, but for one message that a broker given by `connect` confirms and nobody gets.
+   * nothing, but for one message that a broker given by `broker` confirms and nobody gets.
    *
    * @throws {OutboxConfigurationError} when an option is wrong
    * @throws the database's error when it cannot be asked
    */
   async doctor(options: DoctorOptions = {}): Promise<OutboxFinding[]> {
-    const { maxAge, retention, connect, exchange = this.exchange } = options;
+    const { maxAge, retention, broker, exchange = this.exchange } = options;
     const check = new OptionsCheck();
-    check.known('', options, ['maxAge', 'retention', 'connect', 'exchange']);
+    check.known('', options, ['maxAge', 'retention', 'broker', 'exchange']);
     const maxAgeMs = check.duration('maxAge', maxAge, '1m');
     const retentionMs =
       retention === undefined ? this.retentionMs : check.duration('retention', retention, '1d');
-    if (connect !== undefined && typeof connect !== 'function')
-      check.problems.push('connect: not a function. Give () => amqplib.connect(url).');
+    if (broker !== undefined && typeof broker !== 'function')
+      check.problems.push(
+        'broker: not a function. Give rabbitMqProbe(() => amqplib.connect(url)) of @acme/nest-rabbitmq.',
+      );
     if (exchange !== undefined && typeof exchange !== 'string')
       check.problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
-    if (options.exchange !== undefined && connect === undefined)
-      check.problems.push('exchange: is looked for in the broker only. Give connect as well.');
+    if (options.exchange !== undefined && broker === undefined)
+      check.problems.push('exchange: is looked for in the broker only. Give broker as well.');
     if (check.problems.length > 0)
       throw new OutboxConfigurationError(check.problems, 'OutboxAdmin.doctor()');
-    return diagnose(this.operations, { maxAgeMs, retentionMs, connect, exchange });
+    return diagnose(this.operations, { maxAgeMs, retentionMs, broker, exchange });
   }
 
   /** Parked messages, the oldest first. */

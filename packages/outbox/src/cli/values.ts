@@ -1,5 +1,5 @@
 import { usageError } from '@acme/nest-transaction/cli';
-import { parseDuration } from '../core/duration.js';
+import { parseDuration } from '@acme/nest-message-context/kit';
 
 /** A date, or a time with its zone: without one it would be another time on every machine. */
 const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/i;

@@ -1,4 +1,4 @@
-import { backoffMs, type Backoff } from './backoff.js';
+import { backoffMs, type Backoff } from '@acme/nest-message-context/kit';
 
 /**
  * Keeps messages back while the broker does not answer, so that an outage costs no message an attempt. One probe at a time

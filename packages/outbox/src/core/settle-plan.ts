@@ -1,4 +1,4 @@
-import { backoffMs, type Backoff } from './backoff.js';
+import { backoffMs, type Backoff } from '@acme/nest-message-context/kit';
 
 /** Why a message was not accepted. */
 export interface Failure {

@@ -1,6 +1,6 @@
+import type { BrokerProbe } from '@acme/nest-message-context';
 import type { OutboxFinding } from '../contracts/examination.js';
 import type { OutboxOperations } from '../contracts/outbox-store.js';
-import type { AmqpConnectionLike } from '../publishers/amqp/amqp-like.js';
 import { checkBroker } from './broker.js';
 import { judgeFailures } from './failures.js';
 import { judgeFlow } from './flow.js';
@@ -12,8 +12,8 @@ export interface DoctorSettings {
   readonly maxAgeMs: number;
   /** How long published messages are to be kept, where that is known. */
   readonly retentionMs: number | undefined;
-  /** Opens a connection to the broker, which is closed again. */
-  readonly connect: (() => PromiseLike<AmqpConnectionLike>) | undefined;
+  /** Asks the broker. */
+  readonly broker: BrokerProbe | undefined;
   /** Where messages go that name no exchange, where that is known. */
   readonly exchange: string | undefined;
 }
@@ -29,8 +29,8 @@ export async function diagnose(
   if (tables.some(({ severity }) => severity === 'error')) return tables;
   const status = await operations.status();
   const examination = await operations.examine?.(settings.maxAgeMs);
-  const { connect, exchange } = settings;
-  const broker = connect && (await checkBroker(connect, examination?.exchanges ?? [], exchange));
+  const { broker: probe, exchange } = settings;
+  const broker = probe && (await checkBroker(probe, examination?.exchanges ?? [], exchange));
   const findings = [
     ...tables,
     ...judgeFlow({ status, examination, broker, settings }),

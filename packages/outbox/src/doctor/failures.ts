@@ -1,6 +1,6 @@
 import type { OutboxExamination, OutboxFinding } from '../contracts/examination.js';
 import type { OutboxStatus } from '../contracts/messages.js';
-import { durationText } from '../core/duration.js';
+import { durationText } from '@acme/nest-message-context/kit';
 
 /** Which messages cannot be published, and why. */
 export function judgeFailures(

@@ -1,6 +1,6 @@
 import type { OutboxExamination, OutboxFinding } from '../contracts/examination.js';
 import type { OutboxStatus } from '../contracts/messages.js';
-import { durationText } from '../core/duration.js';
+import { durationText } from '@acme/nest-message-context/kit';
 import type { BrokerReport } from './broker.js';
 import type { DoctorSettings } from './doctor.js';
 

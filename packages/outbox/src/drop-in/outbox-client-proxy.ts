@@ -1,9 +1,8 @@
 import type { FactoryProvider, InjectionToken } from '@nestjs/common';
-import type { HeaderValue, OutboundMessage } from '@acme/nest-message-context';
+import { NEST_PACKET, type HeaderValue, type OutboundMessage } from '@acme/nest-message-context';
 import { from, map, type Observable } from 'rxjs';
 import { Outbox } from '../outbox.js';
 import { OutboxMessageInvalidError, OutboxUnsupportedError } from '../outbox.errors.js';
-import { NEST_PACKET } from '../publishers/amqp/amqp-frame.js';
 import { fromPublishOptions } from './publish-options.js';
 
 /** Where an `OutboxClientProxy` sends, and how. */

@@ -1,7 +1,6 @@
 import type { OutboxStatus } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
-import type { Duration } from '../core/duration.js';
-import { OptionsCheck } from '../core/options-check.js';
+import { OptionsCheck, type Duration } from '@acme/nest-message-context/kit';
 import { errorCodeOf } from '../observability/error-code.js';
 import { OutboxConfigurationError } from '../outbox.errors.js';
 import type { RelayOptions } from '../outbox.options.js';

@@ -1,9 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { HeaderValue } from '@acme/nest-message-context';
+import { parseDuration, show } from '@acme/nest-message-context/kit';
 import type { Due, NewMessage } from '../contracts/messages.js';
-import { parseDuration } from '../core/duration.js';
-import { show } from '../core/options-check.js';
 import { OutboxMessageInvalidError } from '../outbox.errors.js';
 import { encodeHeaders } from './headers-codec.js';
 import { toMessage } from './outbox-event.js';

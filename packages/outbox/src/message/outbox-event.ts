@@ -1,4 +1,4 @@
-import { show } from '../core/options-check.js';
+import { show } from '@acme/nest-message-context/kit';
 import { OutboxConfigurationError } from '../outbox.errors.js';
 import type { OutboxMessage } from './outbox-message.js';
 

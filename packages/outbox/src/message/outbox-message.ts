@@ -1,5 +1,5 @@
 import type { OutboundMessage } from '@acme/nest-message-context';
-import type { Duration } from '../core/duration.js';
+import type { Duration } from '@acme/nest-message-context/kit';
 
 /** A message for `Outbox.add()`. */
 export interface OutboxMessage extends OutboundMessage {

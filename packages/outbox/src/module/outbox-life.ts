@@ -1,6 +1,6 @@
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { atMost } from '../core/within.js';
+import { atMost } from '@acme/nest-message-context/kit';
 import type { Observability } from '../observability/observability.js';
 import type { Outbox } from '../outbox.js';
 import type { OutboxSettings } from '../outbox.options.js';

@@ -1,5 +1,5 @@
 import { DEFAULT_TRANSACTIONS } from '@acme/nest-transaction';
-import { show } from '../core/options-check.js';
+import { show } from '@acme/nest-message-context/kit';
 import { DEFAULT_OUTBOX } from '../outbox.tokens.js';
 
 /** @internal What is known of an outbox beside its options. */

@@ -1,4 +1,4 @@
-import { within } from '../core/within.js';
+import { within } from '@acme/nest-message-context/kit';
 import { OutboxStoreTimeoutError } from '../outbox.errors.js';
 
 /** A statement on a dead connection may hang for minutes; the relay must not. What it does later does no harm. */

@@ -1,7 +1,7 @@
 import type { StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { OutboxStore } from '../contracts/outbox-store.js';
 import type { MessageBook } from '../core/message-book.js';
-import { atMost } from '../core/within.js';
+import { atMost } from '@acme/nest-message-context/kit';
 import type { Blocks } from './blocks.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { LaneKeeper } from './lane-keeper.js';

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { NewMessage, StoredMessage } from '../contracts/messages.js';
 import { laneOf } from '../core/lane.js';
-import { holds, same } from './case-tools.js';
+import { holds, same } from '@acme/nest-message-context/kit';
 import { add, idsOf, named, newMessage, pending, PLAIN, seqsOf } from './store-case-tools.js';
 import type { StoreCases } from './store-contract.js';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { NewMessage, StoredEntry, StoredMessage } from '../contracts/messages.js';
 import type { EntryRules, HeldLane, OutboxStore } from '../contracts/outbox-store.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
-import { until } from './case-tools.js';
+import { until } from '@acme/nest-message-context/kit';
 import type { OutboxStoreFixture } from './store-contract.js';
 
 export const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
+import type { ContractCase } from '@acme/nest-message-context/kit';
 import type { OutboxStore } from '../contracts/outbox-store.js';
-import type { ContractCase } from './contract.js';
 import { addCases } from './store-add-cases.js';
 import { crashCases } from './store-crash-cases.js';
 import { entryCases } from './store-entry-cases.js';

@@ -1,6 +1,6 @@
 import type { NewMessage, StoredMessage } from '../contracts/messages.js';
 import type { EntryRules } from '../contracts/outbox-store.js';
-import { holds, same, until } from './case-tools.js';
+import { holds, same, until } from '@acme/nest-message-context/kit';
 import {
   add,
   claimAll,

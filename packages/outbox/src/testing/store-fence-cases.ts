@@ -1,6 +1,6 @@
 import type { StoredMessage } from '../contracts/messages.js';
 import type { HeldLane, OutboxStore } from '../contracts/outbox-store.js';
-import { same } from './case-tools.js';
+import { same } from '@acme/nest-message-context/kit';
 import {
   add,
   blocksOf,

@@ -1,5 +1,5 @@
 import type { StoredMessage } from '../contracts/messages.js';
-import { holds, same, until } from './case-tools.js';
+import { holds, same, until } from '@acme/nest-message-context/kit';
 import {
   add,
   allLanes,

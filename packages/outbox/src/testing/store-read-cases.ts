@@ -1,4 +1,4 @@
-import { same } from './case-tools.js';
+import { same } from '@acme/nest-message-context/kit';
 import {
   add,
   allLanes,

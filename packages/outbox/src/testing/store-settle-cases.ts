@@ -1,5 +1,5 @@
 import { laneOf } from '../core/lane.js';
-import { same, until } from './case-tools.js';
+import { same, until } from '@acme/nest-message-context/kit';
 import {
   add,
   allLanes,

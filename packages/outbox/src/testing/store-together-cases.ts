@@ -1,6 +1,6 @@
 import type { StoredMessage } from '../contracts/messages.js';
 import type { HeldLane } from '../contracts/outbox-store.js';
-import { holds, same } from './case-tools.js';
+import { holds, same } from '@acme/nest-message-context/kit';
 import {
   add,
   allLanes,

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { within } from '../core/within.js';
+import { within } from '@acme/nest-message-context/kit';
 import { Signal } from '../relay/signal.js';
 
 /** A process tells no more often, whatever it commits: every NOTIFY takes its turn in the whole server. */

@@ -1,4 +1,4 @@
-import { within } from '../core/within.js';
+import { within } from '@acme/nest-message-context/kit';
 import type { PgListenerFactory, PgListenerLike } from './pg-listener-like.js';
 
 const OPEN_MS = 10_000;

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { WakeUpEvents, WakeUpListener } from '../contracts/wake-ups.js';
-import { backoffMs } from '../core/backoff.js';
-import { within } from '../core/within.js';
+import { backoffMs, within } from '@acme/nest-message-context/kit';
 import { Signal } from '../relay/signal.js';
 import { ListeningConnection } from './listening-connection.js';
 import type { PgListenerFactory } from './pg-listener-like.js';

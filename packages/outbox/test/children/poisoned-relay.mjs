@@ -1,6 +1,7 @@
 // A relay alone in a process that dies when it reads, or publishes, a message whose type is "poison".
 import 'reflect-metadata';
-import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';

@@ -2,7 +2,8 @@
 // gets there so often. OPTIONS are more options of the module, as JSON. It answers "stats" with what it has published, and how
 // much memory it needs where it was started with --expose-gc.
 import 'reflect-metadata';
-import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';

@@ -1,6 +1,7 @@
 // A worker that nothing but its relay keeps alive. With HANG its broker never answers.
 import 'reflect-metadata';
-import { OutboxModule, RabbitMqPublisher } from '@acme/nest-outbox';
+import { OutboxModule } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connect } from 'amqplib';

@@ -1,6 +1,5 @@
-import { freePort, startPrivate, testBroker } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
-import { RabbitMqPublisher } from '@acme/nest-outbox';
+import { freePort, startPrivate, testBroker, type TestBroker } from '@acme/internal-testing';
+import { rabbitMqProbe, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { connect } from 'amqplib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor, doctorText } from '../support/findings.js';
@@ -50,8 +49,8 @@ describe('the doctor, of the broker', () => {
       publisher: publisherTo(exchange),
     });
     const examined = async () =>
-      (await admin.doctor({ connect: () => connect(broker.url) })).filter(({ code }) =>
-        code.includes('EXCHANGE'),
+      (await admin.doctor({ broker: rabbitMqProbe(() => connect(broker.url)) })).filter(
+        ({ code }) => code.includes('EXCHANGE'),
       );
     const inApplication = await examined();
     expect(inApplication).toMatchObject([
@@ -85,7 +84,10 @@ describe('the doctor, of the broker', () => {
   it('takes the exchange that it is given for that of the publisher', async () => {
     const { admin, close } = await opened({ publisher: publisherTo(broker.name('other')) });
     const exchange = broker.name('given');
-    const found = await admin.doctor({ connect: () => connect(broker.url), exchange });
+    const found = await admin.doctor({
+      broker: rabbitMqProbe(() => connect(broker.url)),
+      exchange,
+    });
     expect(found.filter(({ code }) => code.includes('EXCHANGE'))).toMatchObject([
       { detail: { exchange } },
     ]);
@@ -98,7 +100,7 @@ describe('the doctor, of the broker', () => {
     const { admin, close } = await opened();
     await expect(admin.doctor({ exchange: 'orders' })).rejects.toMatchObject({
       code: 'OUTBOX_CONFIGURATION',
-      message: expect.stringContaining('Give connect as well') as string,
+      message: expect.stringContaining('Give broker as well') as string,
     });
     const { exit, error } = await doctor(database.url, ['--exchange', 'orders']);
     expect(exit).toBe(2);
@@ -129,7 +131,9 @@ describe('the doctor, of the broker', () => {
     ]);
     await server.control('set_vm_memory_high_watermark', '0.4');
     const codes = async () =>
-      (await admin.doctor({ connect: () => connect(server.url) })).map(({ code }) => code);
+      (await admin.doctor({ broker: rabbitMqProbe(() => connect(server.url)) })).map(
+        ({ code }) => code,
+      );
     await expect(codes()).resolves.toEqual(['NO_RELAY']);
     await connection.close();
     await close();

@@ -1,5 +1,4 @@
-import { testBroker } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import { testBroker, type TestBroker } from '@acme/internal-testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor } from '../support/findings.js';
 import { openOutboxApp, type OutboxAppOptions } from '../support/outbox-app.js';

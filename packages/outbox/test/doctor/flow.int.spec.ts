@@ -1,10 +1,8 @@
-import { testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import { declareQueue, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import type { OutboxStore } from '@acme/nest-outbox';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { doctor, doctorText } from '../support/findings.js';
 import { openOutboxApp } from '../support/outbox-app.js';
-import { declareQueue } from '../support/queues.js';
 import { OUTBOX_DATABASES, type OutboxDatabase } from '../support/outbox-database.js';
 
 const HOUR = 3_600_000;
@@ -179,8 +177,8 @@ describe.each(OUTBOX_DATABASES)('the doctor, on %s', (label, open) => {
   it.each([
     [{ maxAge: 'soon' }, /maxAge: "soon" is not a duration/],
     [{ retention: 0 }, /retention: 0 is not a duration/],
-    [{ connect: 'amqp://h' }, /connect: not a function/],
-    [{ connect: () => {}, exchange: 1 }, /exchange: 1 is not a name/],
+    [{ broker: 'amqp://h' }, /broker: not a function.*rabbitMqProbe/],
+    [{ broker: () => {}, exchange: 1 }, /exchange: 1 is not a name/],
     [{ amqp: 'x' }, /amqp: there is no such option/],
   ])('refuses %j', async (options, message) => {
     const app = await openOutboxApp(database, broker, { relay: { mode: 'off' } });

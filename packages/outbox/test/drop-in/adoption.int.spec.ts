@@ -1,23 +1,24 @@
 import 'reflect-metadata';
 import {
+  declareQueue,
   openContext,
   testBroker,
   testDatabase,
   waitFor,
   type TestDatabase,
 } from '@acme/internal-testing';
-import { AmqpConnection, RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { PlainJsonDeserializer } from '@acme/nest-message-context';
 import {
-  ClientProxyPublisher,
-  GolevelupPublisher,
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
   provideOutboxAmqpConnection,
   provideOutboxClientProxy,
 } from '@acme/nest-outbox';
+import { ClientRmqPublisher, GolevelupPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import { openNestConsumer } from '@acme/internal-testing/rmq';
+import { AmqpConnection, RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import {
   ClientProxyFactory,
@@ -29,8 +30,6 @@ import {
 } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openNestConsumer } from '../support/nest-consumer.js';
-import { declareQueue } from '../support/queues.js';
 
 const broker = await testBroker();
 const EVENTS = broker.name('events');
@@ -129,7 +128,7 @@ describe('a service that was written without an outbox', () => {
           inject: ['BROKER'],
           useFactory: (found: ClientProxy) => ({
             store: new PostgresOutboxStore({ database: database.pool }),
-            publisher: new ClientProxyPublisher({ client: found }),
+            publisher: new ClientRmqPublisher({ client: found }),
             relay: { mode: 'off' as const },
           }),
         }),

@@ -1,6 +1,12 @@
 import 'reflect-metadata';
-import { openApp, openContext, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  openApp,
+  openContext,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import {
   getOutboxHealthToken,
   getOutboxToken,
@@ -9,11 +15,11 @@ import {
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
-  RabbitMqPublisher,
   type OutboxHealthOptions,
   type OutboxHealthReport,
   type RelayOptions,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { Controller, Get, Inject, Module } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { connect } from 'amqplib';

@@ -1,12 +1,17 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { spawnChild, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  spawnChild,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { OutboxEvents, PostgresOutboxStore, type OutboxActivity } from '@acme/nest-outbox';
 import pg from 'pg';
 import { map } from 'rxjs';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openOutboxApp, type OutboxAppOptions } from '../support/outbox-app.js';
-import { declareQueue } from '../support/queues.js';
 import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 /** Some types share an interface. */

@@ -1,9 +1,9 @@
+import { PublishError } from '@acme/nest-message-context';
 import { channel } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { errorCodeOf } from '../../src/observability/error-code.js';
 import { EVENT_TYPES } from '../../src/observability/event.js';
 import { Observability } from '../../src/observability/observability.js';
-import { PublishError } from '../../src/outbox.errors.js';
 import { stored } from '../support/relay-parts.internal.js';
 
 describe('Observability', () => {

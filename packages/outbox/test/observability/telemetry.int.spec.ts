@@ -1,6 +1,14 @@
 import 'reflect-metadata';
-import { openApp, openContext, tcpProxy, testBroker, waitFor } from '@acme/internal-testing';
-import type { TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  openApp,
+  openContext,
+  takeAll,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { Publisher, type OutboundMessage } from '@acme/nest-message-context';
 import {
   getOutboxToken,
@@ -9,18 +17,17 @@ import {
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
-  RabbitMqPublisher,
   type BrokerInfo,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
+import { Otel } from '@acme/internal-testing/otel';
 import { Controller, Inject, Module, Post } from '@nestjs/common';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { connect, type Message } from 'amqplib';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openOutboxApp, outboxRows } from '../support/outbox-app.js';
-import { declareQueue, takeAll } from '../support/queues.js';
-import { Otel } from '@acme/internal-testing/otel';
 import { onPostgres, type PostgresOutboxDatabase } from '../support/outbox-database.js';
 
 let database: PostgresOutboxDatabase;

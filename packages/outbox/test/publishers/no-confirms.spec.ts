@@ -1,9 +1,6 @@
-import {
-  OutboxModule,
-  PublisherConfigurationError,
-  RabbitMqPublisher,
-  type OutboxPublisher,
-} from '@acme/nest-outbox';
+import { OutboxModule, type OutboxPublisher } from '@acme/nest-outbox';
+import { PublisherConfigurationError } from '@acme/nest-message-context';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { openContext } from '@acme/internal-testing';
 import { Module } from '@nestjs/common';
 import { AmqpConnectionManagerClass } from 'amqp-connection-manager';

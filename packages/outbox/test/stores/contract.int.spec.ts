@@ -8,11 +8,11 @@ import {
   sqlOf,
   type TransactionAdapter,
 } from '@acme/nest-transaction';
+import { itPasses } from '@acme/internal-testing/contracts';
 import mariadb from 'mariadb';
 import mysql2 from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { itPasses } from '../support/it-passes.js';
 import { storeFixture, type StoreDatabase } from '../support/store-fixture.js';
 
 interface Opened {

@@ -5,10 +5,10 @@ import {
   OutboxAdmin,
   OutboxModule,
   OutboxRelay,
-  RabbitMqPublisher,
   type OutboxModuleOptions,
   type OutboxStore,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';

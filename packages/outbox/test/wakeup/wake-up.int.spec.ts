@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import {
+  declareQueue,
   openContext,
   RecordingLogger,
   startPgBouncer,
@@ -14,15 +15,14 @@ import {
   Outbox,
   OutboxModule,
   PostgresOutboxStore,
-  RabbitMqPublisher,
   type PgListenerFactory,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';
 import pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { declareQueue } from '../support/queues.js';
 
 const TIMEOUT = 60_000;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AmqpConfirmChannelLike, AmqpConnectionLike } from '@acme/nest-outbox';
+import type { AmqpConfirmChannelLike, AmqpConnectionLike } from '@acme/nest-rabbitmq';
 import { connect } from 'amqplib';
 import { percentile } from '../../measure/statistics.js';
 import { waitFor } from '../../measure/wait-for.js';

@@ -4,10 +4,9 @@ import {
   OutboxModule,
   OutboxRelay,
   PostgresOutboxStore,
-  RabbitMqPublisher,
-  type AmqpConnectionLike,
   type OutboxModuleOptions,
 } from '@acme/nest-outbox';
+import { RabbitMqPublisher, type AmqpConnectionLike } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule, Transactions } from '@acme/nest-transaction';
 import { connect } from 'amqplib';
 import pg from 'pg';

@@ -1,14 +1,19 @@
 import { driversOf, duration, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
+import type { BrokerProbe } from '@acme/nest-message-context';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { OutboxFinding } from '../../contracts/examination.js';
 import type { OutboxStatus } from '../../contracts/messages.js';
-import type { AmqpConnectionLike } from '../../publishers/amqp/amqp-like.js';
 import type { Command, Desk } from '../command.js';
 import { mapTexts } from '../text.js';
 import { durationOf } from '../values.js';
 
 interface AmqplibLike {
-  connect(url: string, options: object): PromiseLike<AmqpConnectionLike>;
+  connect(url: string, options: object): PromiseLike<unknown>;
+}
+
+/** `@acme/nest-rabbitmq`, which this package does not know. */
+interface NestRabbitMqLike {
+  readonly rabbitMqProbe: (connect: () => PromiseLike<unknown>) => BrokerProbe;
 }
 
 const CONNECT_MS = 10_000;
@@ -26,27 +31,29 @@ a message for.`,
     const { values, open, doing, hide } = desk;
     const maxAge = durationOf('max-age', values['max-age']);
     const retention = durationOf('retention', values.retention);
-    const connect = brokerOf(desk);
+    const broker = brokerOf(desk);
     const { exchange } = values;
-    if (exchange !== undefined && !connect)
+    if (exchange !== undefined && !broker)
       throw usageError('--exchange: is looked for in the broker. Give --amqp as well.');
     const { store, label } = await open();
-    doing(connect ? `examining ${label} and the broker` : `examining ${label}`);
+    doing(broker ? `examining ${label} and the broker` : `examining ${label}`);
     const admin = new OutboxAdmin(store.operations);
-    const found = await admin.doctor({ maxAge, retention, connect, exchange });
-    const withBroker = connect !== undefined;
+    const found = await admin.doctor({ maxAge, retention, broker, exchange });
+    const withBroker = broker !== undefined;
     if (found.length > 0) return sick(label, mapTexts(found, hide) as OutboxFinding[], withBroker);
     return healthy(label, await store.operations.status(), withBroker);
   },
 };
 
-function brokerOf({ values, cwd }: Desk): (() => PromiseLike<AmqpConnectionLike>) | undefined {
+function brokerOf({ values, cwd }: Desk): BrokerProbe | undefined {
   const { amqp } = values;
   if (amqp === undefined) return undefined;
   if (!/^amqps?:\/\//i.test(amqp) || !URL.canParse(amqp))
     throw usageError('--amqp: this is no URL of a broker. Give amqp://host/vhost.');
-  const amqplib = driversOf(cwd)('amqplib').exports as AmqplibLike;
-  return () => amqplib.connect(amqp, { timeout: CONNECT_MS });
+  const driver = driversOf(cwd);
+  const amqplib = driver('amqplib').exports as AmqplibLike;
+  const { rabbitMqProbe } = driver('@acme/nest-rabbitmq').exports as NestRabbitMqLike;
+  return rabbitMqProbe(() => amqplib.connect(amqp, { timeout: CONNECT_MS }));
 }
 
 function sick(label: string, findings: readonly OutboxFinding[], withBroker: boolean): Answer {

@@ -1,6 +1,6 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
+import { durationText } from '@acme/nest-message-context/kit';
 import type { OutboxFinding } from '../../contracts/examination.js';
-import { durationText } from '../../core/duration.js';
 import * as statements from './postgres.health.sql.js';
 import { findHolders, type Holder } from './postgres.holders.js';
 import type { OutboxTable, TableName } from '../sql/tables.js';

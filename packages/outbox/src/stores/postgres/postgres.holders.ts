@@ -1,5 +1,5 @@
 import type { OutboxFinding } from '../../contracts/examination.js';
-import { durationText } from '../../core/duration.js';
+import { durationText } from '@acme/nest-message-context/kit';
 
 /** Whatever keeps vacuum from removing dead rows. */
 export interface Holder {

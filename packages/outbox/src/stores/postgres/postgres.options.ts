@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '@acme/nest-transaction';
-import { OptionsCheck, show } from '../../core/options-check.js';
+import { OptionsCheck, show } from '@acme/nest-message-context/kit';
 import type { PgListenerFactory } from '../../wakeup/pg-listener-like.js';
 import { executorOf, type SqlStoreKind } from '../sql/sql-store-options.js';
 

@@ -1,5 +1,5 @@
 import { sqlOf, type SqlDialect, type SqlExecutor } from '@acme/nest-transaction';
-import { isMisfit, OptionsCheck, show } from '../../core/options-check.js';
+import { isMisfit, OptionsCheck, show } from '@acme/nest-message-context/kit';
 import { OutboxConfigurationError } from '../../outbox.errors.js';
 
 /** Options of a store in an SQL database. */
