@@ -1,12 +1,20 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 
-/** @throws Error with both values when they differ */
+/**
+ * Holds a value of a contract case against what it should be.
+ *
+ * @throws Error with both values when they differ
+ */
 export function same(found: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(found, expected)) return;
   throw new Error(`${what}: found ${inspect(found)} instead of ${inspect(expected)}`);
 }
 
-/** @throws Error when it is not so */
+/**
+ * Ends a contract case where something does not hold.
+ *
+ * @throws Error that says what
+ */
 export function holds(condition: boolean, what: string): void {
   if (!condition) throw new Error(`it does not hold that ${what}`);
 }

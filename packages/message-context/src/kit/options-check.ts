@@ -90,9 +90,9 @@ export function isMisfit(given: unknown, known: readonly string[]): boolean {
 /** A longer timer of Node's goes off at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** A value for the message of an error: short, and without what may be secret in an object. */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'the given function';
-  return typeof value === 'object' && value !== null
-    ? 'the given object'
-    : (JSON.stringify(value) ?? String(value));
+  if (typeof value === 'object' && value !== null) return 'the given object';
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
