@@ -1,0 +1,155 @@
+import { HeaderNames } from '@acme/nest-message-context';
+import { cutLines, cutText } from './cut-text.js';
+import { fingerprintOf } from './fingerprint.js';
+import type { Origin } from './hop-properties.js';
+import { readSafely, readText, textOf } from './read-safely.js';
+
+/** Headers of the retry loop for which `HeaderNames` has no place. */
+export const RetryHeaderNames = {
+  /** ISO time. */
+  lastFailedAt: 'x-last-failed-at',
+  /** Which service recorded the failure. */
+  errorService: 'x-error-service',
+  /** How often the message was put off without an attempt counted. */
+  deferrals: 'x-deferrals',
+} as const;
+
+export interface Failure {
+  /** Whatever was thrown; undefined where nothing was (`settle({ action: 'park' })`). */
+  readonly error: unknown;
+  /** Stable SCREAMING_SNAKE: why it is parked or retried. */
+  readonly code: string;
+  /** A sentence for people. */
+  readonly reason: string;
+  /** Written as `x-attempt`: the number that the message goes out with. */
+  readonly attempt: number;
+  /** Unix milliseconds; undefined: now. */
+  readonly firstFailedAt?: number | undefined;
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly origin: Origin;
+  readonly service: string;
+  readonly includeStack: boolean;
+}
+
+/**
+ * All of the record together, in bytes as AMQP encodes them. The sender's own headers need room as well: beyond 64 KiB amqplib
+ * refuses to publish, and before 2.3.1 it loses headers or the connection.
+ */
+const RECORD_BYTES = 6 * 1024;
+const MESSAGE_BYTES = 1024;
+const STACK_BYTES = 4 * 1024;
+/** Of names and codes; the longest that AMQP allows for queues, exchanges and routing keys is 255 as well. */
+const NAME_BYTES = 255;
+const CODE_BYTES = 128;
+/** Of a header besides its name and text: the length of the name, the type, the length of the text. */
+const VALUE_BYTES = 1 + 1 + 4;
+
+/** Causes below are as a rule the driver's words for the same thing. */
+const CAUSES = 3;
+
+/**
+ * The failure as headers of the message that goes to a wait queue or to a dead-letter queue: what happened, where, since
+ * when, and where the message has to go back to. 6 KiB at most: the stack is cut first. Never throws, whatever was thrown.
+ */
+export function failureHeaders(failure: Failure): Record<string, string | number> {
+  const { error, code, reason, attempt, firstFailedAt, now, origin, service } = failure;
+  const headers: Record<string, string | number> = {
+    [HeaderNames.attempt]: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
+    [HeaderNames.errorCode]: cutText(code, CODE_BYTES),
+    [HeaderNames.errorMessage]: cutText(messageOf(error, reason), MESSAGE_BYTES),
+    [HeaderNames.errorFingerprint]: fingerprintOf(error ?? reason, code),
+    [HeaderNames.originalQueue]: cutText(origin.queue, NAME_BYTES),
+    [HeaderNames.originalExchange]: cutText(origin.exchange, NAME_BYTES),
+    [HeaderNames.originalRoutingKey]: cutText(origin.routingKey, NAME_BYTES),
+    [RetryHeaderNames.errorService]: cutText(service, CODE_BYTES),
+  };
+  if (error !== undefined) headers[HeaderNames.errorName] = cutText(nameOf(error), CODE_BYTES);
+  const last = isoTime(now);
+  const first = isoTime(firstFailedAt ?? now) ?? last;
+  if (first !== undefined) headers[HeaderNames.firstFailedAt] = first;
+  if (last !== undefined) headers[RetryHeaderNames.lastFailedAt] = last;
+  const stack = failure.includeStack ? stackOf(error, RECORD_BYTES - encodedBytes(headers)) : '';
+  if (stack !== '') headers[HeaderNames.errorStack] = stack;
+  return headers;
+}
+
+const OF_THE_LATEST: ReadonlySet<string> = new Set([
+  HeaderNames.errorCode,
+  HeaderNames.errorName,
+  HeaderNames.errorMessage,
+  HeaderNames.errorStack,
+  HeaderNames.errorFingerprint,
+  RetryHeaderNames.errorService,
+]);
+
+/**
+ * A message's headers with the record of its latest failure in place of an earlier one: an old stack beside a new message
+ * would send people to the wrong place.
+ */
+export function withFailure(
+  headers: Readonly<Record<string, unknown>>,
+  record: Readonly<Record<string, string | number>>,
+): Record<string, unknown> {
+  const others = Object.entries(headers).filter(([name]) => !OF_THE_LATEST.has(name));
+  return { ...Object.fromEntries(others), ...record };
+}
+
+function nameOf(error: unknown): string {
+  return (
+    readText(error, 'name') ?? readText(readSafely(error, 'constructor'), 'name') ?? typeof error
+  );
+}
+
+/** The error's own words, and the reason where it says something else. */
+function messageOf(error: unknown, reason: string): string {
+  const text = error === undefined ? '' : textOf(error);
+  if (text === '') return reason;
+  return reason === '' || reason.includes(text) || text.includes(reason)
+    ? text
+    : `${text} (${reason})`;
+}
+
+/** The stack with those of its causes, whole lines of it. */
+function stackOf(error: unknown, room: number): string {
+  const header = Buffer.byteLength(HeaderNames.errorStack) + VALUE_BYTES;
+  const parts = [...chainOf(error)].flatMap((one) => {
+    const stack = readText(one, 'stack');
+    return stack === undefined ? [] : [framed(stack, textOf(one))];
+  });
+  return cutLines(parts.join('\nCaused by: '), Math.min(STACK_BYTES, room - header));
+}
+
+/** The error and its causes, each once. */
+function chainOf(error: unknown): Set<unknown> {
+  const chain = new Set<unknown>();
+  for (let one = error; one != null && !chain.has(one) && chain.size <= CAUSES;) {
+    chain.add(one);
+    one = readSafely(one, 'cause');
+  }
+  return chain;
+}
+
+/** A stack begins with the error's message: a long one would leave no room for the frames. */
+function framed(stack: string, message: string): string {
+  const start = stack.indexOf(message);
+  if (start < 0) return stack;
+  return (
+    stack.slice(0, start) + cutText(message, MESSAGE_BYTES) + stack.slice(start + message.length)
+  );
+}
+
+function isoTime(ms: number): string | undefined {
+  const time = new Date(ms);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+/** How many bytes AMQP needs at most for these headers. */
+function encodedBytes(headers: Readonly<Record<string, string | number>>): number {
+  let bytes = 4;
+  for (const [name, value] of Object.entries(headers)) {
+    const text = typeof value === 'string' ? Buffer.byteLength(value) : 8;
+    bytes += Buffer.byteLength(name) + VALUE_BYTES + text;
+  }
+  return bytes;
+}
