@@ -52,6 +52,8 @@ export {
   type StageHandler,
 } from './doors/slots.js';
 export { decisionFor } from './delivery/decide.js';
+export { Settlement, type BrokerAnswer, type Settling } from './delivery/settlement.js';
+export type { AmqpDeliveryLike } from './transports/amqp/amqp-facts.js';
 export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';
 export { RPC_ANSWER, STATUS, statusOf, type ErrorStatus } from './wire/status.js';

@@ -1,8 +1,10 @@
+import { getHandlerForLegacyBehavior } from '@golevelup/nestjs-rabbitmq';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Contexts } from '../src/context/contexts.js';
 import type { MessageContext } from '../src/context/message-context.js';
+import { LocalSettlement } from '../src/delivery/local-settlement.js';
 import { DeadLetter, Requeue, RetryLater } from '../src/delivery/outcome-signals.js';
-import { LocalHold } from '../src/delivery/settle-driver.js';
+import { Settlement, type BrokerAnswer, type Settling } from '../src/delivery/settlement.js';
 import {
   installGolevelupDoor,
   type GolevelupConnectionLike,
@@ -10,44 +12,64 @@ import {
 import { GolevelupDriver } from '../src/transports/golevelup/golevelup-driver.js';
 
 const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
-const delivery = () => ({
+const delivery = (properties: object = {}) => ({
   content: Buffer.from('{}'),
   fields: { deliveryTag: 1, redelivered: false, exchange: '', routingKey: 'key' },
-  properties: { headers: {} },
+  properties: { headers: {}, ...properties },
 });
 
 const settled: string[] = [];
 const channel = {
   ack: () => void settled.push('ack'),
+  nack: (_delivery: unknown, _all: boolean, requeue: boolean) =>
+    void settled.push(requeue ? 'nack, requeue' : 'nack'),
   reject: (_delivery: unknown, requeue: boolean) =>
-    void settled.push(requeue ? 'requeue' : 'reject'),
+    void settled.push(requeue ? 'reject, requeue' : 'reject'),
 } as never;
 afterEach(() => void settled.splice(0));
 
-function newDriver() {
-  const hold = new LocalHold();
-  hold.release();
+/** Says always the same, and keeps what it was asked. */
+class Saying extends Settlement {
+  readonly keepsParked = false;
+  readonly asked: Settling[] = [];
+
+  constructor(private readonly said: BrokerAnswer) {
+    super();
+  }
+
+  answer(settling: Settling): BrokerAnswer {
+    this.asked.push(settling);
+    return this.said;
+  }
+
+  release(): void {}
+}
+
+function released(): Settlement {
+  const settlement = new LocalSettlement();
+  settlement.release();
+  return settlement;
+}
+
+function newDriver(settlement: Settlement = released()) {
   const warn = vi.fn<(text: string) => void>();
-  const nack = (requeue: boolean) => `nack ${requeue ? 'requeue' : 'reject'}`;
+  const nack = (requeue: boolean) => `Nack ${requeue ? 'requeue' : 'reject'}`;
   return {
     warn,
-    driver: new GolevelupDriver({ nack, hold, log: { debug: warn, warn, error: warn } }),
+    driver: new GolevelupDriver({ nack, settlement, log: { debug: warn, warn, error: warn } }),
   };
 }
 
-const contextOf = (raw: object): MessageContext =>
-  contexts.open(
-    { transport: 'golevelup', name: 'key', payload: 1, expectsReply: false, raw },
-    true,
-  );
+const contextOf = (raw: object, expectsReply = false): MessageContext =>
+  contexts.open({ transport: 'golevelup', name: 'key', payload: 1, expectsReply, raw }, true);
 
-const noPolicy = { ownFailurePolicy: false };
+const consumer = { ownFailurePolicy: false, queue: 'q', needsRoutingKey: false };
 
 describe('what golevelup is told', () => {
   it('is what a returned signal says', async () => {
     const { driver } = newDriver();
     const handler = async () => new DeadLetter('RETURNED');
-    expect(await driver.settle(contextOf(delivery()), handler, noPolicy)).toBe('nack reject');
+    expect(await driver.settle(contextOf(delivery()), handler, consumer)).toBe('Nack reject');
   });
 
   it('is the failure that followed an ack by hand, but no other decision', async () => {
@@ -60,110 +82,254 @@ describe('what golevelup is told', () => {
           context.message.delivery.settle({ action });
           throw new Requeue();
         },
-        noPolicy,
+        consumer,
       );
     };
-    expect(await failsAfter('ack')).toBe('nack requeue');
-    expect(await failsAfter('reject')).toBe('nack reject');
+    expect(await failsAfter('ack')).toBe('Nack requeue');
+    expect(await failsAfter('reject')).toBe('Nack reject');
+  });
+
+  it('is what the settlement answers, who is asked with all there is to know', async () => {
+    const settlement = new Saying('reject');
+    const raw = [delivery(), delivery()];
+    const context = contextOf(raw);
+    const failure = new DeadLetter('POISON');
+    const handler = () => Promise.reject(failure);
+    const told = newDriver(settlement).driver.settle(context, handler, {
+      ...consumer,
+      needsRoutingKey: true,
+    });
+    expect(await told).toBe('Nack reject');
+    expect(settlement.asked).toEqual([
+      {
+        decision: expect.objectContaining({ action: 'park', code: 'POISON' }),
+        message: context.message,
+        deliveries: raw,
+        queue: 'q',
+        error: failure,
+        needsRoutingKey: true,
+      },
+    ]);
+  });
+
+  it('comes from no settlement where the message is acked', async () => {
+    const settlement = new Saying('reject');
+    const { driver } = newDriver(settlement);
+    const context = contextOf(delivery());
+    const acks = async () => void context.message.delivery.settle({ action: 'ack' });
+    await driver.settle(context, acks, consumer);
+    expect(await driver.settle(contextOf(delivery()), async () => 5, consumer)).toBe(5);
+    expect(settlement.asked).toEqual([]);
+  });
+
+  const fails = () => Promise.reject(new Error('not now'));
+
+  it.each<[BrokerAnswer, unknown]>([
+    ['reject', 'Nack reject'],
+    ['requeue', 'Nack requeue'],
+    ['ack', undefined],
+  ])('is a return value for %s', async (answer, told) => {
+    const { driver } = newDriver(new Saying(answer));
+    expect(await driver.settle(contextOf(delivery()), fails, consumer)).toBe(told);
+  });
+
+  it.each<[BrokerAnswer, boolean, string]>([
+    ['requeue-counted', false, 'reject, requeue'],
+    // golevelup sends what a handler returns, even if that is nothing: the caller would take it for success.
+    ['ack', true, 'ack'],
+  ])('has no return value for %s (expects a reply: %s)', async (answer, expectsReply, outcome) => {
+    const { driver, warn } = newDriver(new Saying(answer));
+    const [policy, own] = [vi.fn<() => void>(), vi.fn<() => void>()];
+    const batch = [delivery(), delivery()];
+    const failure: unknown = await driver
+      .settle(contextOf(batch, expectsReply), fails, consumer)
+      .then(
+        () => 'returned',
+        (error: unknown) => error,
+      );
+    warn.mockClear();
+    // golevelup writes it into its log: no stack, for it is no failure.
+    expect((failure as Error).stack).toBe((failure as Error).message);
+    await driver.safeErrorHandler({ behavior: policy })(channel, batch as never, failure);
+    await driver.safeErrorHandler({ errorHandler: own })(channel, batch[0] as never, failure);
+    expect(settled).toEqual([outcome, outcome, outcome]);
+    for (const called of [policy, own, warn]) expect(called).not.toHaveBeenCalled();
   });
 });
 
 describe('the error handler that golevelup gets', () => {
-  it.each([
+  it.each<[string, () => Promise<unknown>]>([
     ['ack', async () => 'returned'],
-    [
-      'reject',
-      async () => {
-        throw new DeadLetter('PARKED');
-      },
-    ],
-    [
-      'requeue',
-      async () => {
-        throw new RetryLater({ after: 0 });
-      },
-    ],
+    ['reject', () => Promise.reject(new DeadLetter('PARKED'))],
+    ['nack, requeue', () => Promise.reject(new RetryLater({ countAttempt: false }))],
   ])('settles by %s what was handled and could not be finished', async (outcome, handler) => {
     const { driver } = newDriver();
     const own = vi.fn<() => void>();
     const raw = delivery();
-    await driver.settle(contextOf(raw), handler, noPolicy);
-    await driver.safeErrorHandler(own)(channel, raw as never, new Error('reply not written'));
+    await driver.settle(contextOf(raw), handler, consumer);
+    const safe = driver.safeErrorHandler({ errorHandler: own });
+    await safe(channel, raw as never, new Error('reply not written'));
     expect(settled).toEqual([outcome]);
     expect(own).not.toHaveBeenCalled();
   });
 
   it('never throws: that would be the end of the process', async () => {
     const { driver, warn } = newDriver();
-    const own = () => {
+    const closed = () => {
       throw new Error('channel closed');
     };
-    await driver.safeErrorHandler(own)(channel, delivery() as never, new Error('not JSON'));
-    expect(warn.mock.calls.flat().join()).toContain('channel closed');
+    for (const policy of [{ errorHandler: closed }, { behavior: closed }])
+      await driver.safeErrorHandler(policy)(channel, delivery() as never, new Error('not JSON'));
+    expect(
+      warn.mock.calls
+        .flat()
+        .join()
+        .match(/channel closed/g),
+    ).toHaveLength(2);
   });
 });
 
+type Creator = 'createSubscriber' | 'createRpc' | 'createBatchSubscriber';
+type Given = {
+  handler: (...args: unknown[]) => unknown;
+  options: {
+    errorHandler: (...args: unknown[]) => Promise<void>;
+    batchOptions?: { errorHandler?: (...args: unknown[]) => Promise<void> };
+  };
+};
+
+/** What golevelup is given for a handler of these options. */
+function givenTo(
+  creator: Creator,
+  handler: () => unknown,
+  options: object,
+  configuration?: GolevelupConnectionLike['configuration'],
+  settlement?: Settlement,
+): Given {
+  const given: Given[] = [];
+  const create = (wrapped: unknown, all: unknown) =>
+    given.push({ handler: wrapped, options: all } as Given);
+  const connection: GolevelupConnectionLike = {
+    createSubscriber: create,
+    createRpc: create,
+    createBatchSubscriber: create,
+    configuration,
+  };
+  installGolevelupDoor(connection, {
+    contexts,
+    driver: newDriver(settlement).driver,
+    behaviorOf: getHandlerForLegacyBehavior as never,
+    keepsParked: false,
+    warn: () => {},
+  });
+  connection[creator](handler, { queue: 'q', ...options });
+  return given[0]!;
+}
+
 describe('a handler with a failure policy of its own', () => {
-  const own = () => {};
+  const own = () => void settled.push('own');
   const failure = new Error('for the policy');
+  const fails = () => Promise.reject(failure);
 
   it.each([
     ['errorHandler', { errorHandler: own }],
     ['errorBehavior', { errorBehavior: 'ACK' }],
     ['errorHandler of its batch', { batchOptions: { errorHandler: own } }],
   ])('has errors left to its %s', async (_policy, options) => {
-    const { driver } = newDriver();
-    const given: { handler: (...args: unknown[]) => unknown; options: object }[] = [];
-    const create = (handler: (...args: never[]) => unknown, given_: object) =>
-      given.push({ handler: handler as never, options: given_ });
-    const connection: GolevelupConnectionLike = {
-      createSubscriber: create,
-      createRpc: create,
-      createBatchSubscriber: create,
-    };
-    installGolevelupDoor(connection, { contexts, driver, warn: () => {} });
-    connection.createSubscriber(() => Promise.reject(failure), { queue: 'q', ...options });
-    await expect(given[0]?.handler({}, delivery(), {})).rejects.toBe(failure);
-    // golevelup prefers an error handler: beside a behaviour, one of ours would hide it.
-    expect('errorHandler' in given[0]!.options).toBe(!('errorBehavior' in options));
+    const { handler } = givenTo('createSubscriber', fails, options);
+    await expect(handler({}, delivery(), {})).rejects.toBe(failure);
   });
 
   it.each([
     ['ACK', true],
     ['REQUEUE', false],
   ])('is one whose module says %s: %s', async (defaultSubscribeErrorBehavior, isPolicy) => {
-    const { driver } = newDriver();
-    const given: { handler: (...args: unknown[]) => unknown; options: object }[] = [];
-    const create = (handler: (...args: never[]) => unknown, options: object) =>
-      given.push({ handler: handler as never, options });
-    const connection: GolevelupConnectionLike = {
-      createSubscriber: create,
-      createRpc: create,
-      createBatchSubscriber: create,
-      configuration: { defaultSubscribeErrorBehavior },
-    };
-    installGolevelupDoor(connection, { contexts, driver, warn: () => {} });
-    connection.createSubscriber(() => Promise.reject(failure), { queue: 'q' });
-    const outcome = Promise.resolve(given[0]!.handler({}, delivery(), {})).catch(() => 'left');
-    expect((await outcome) === 'left').toBe(isPolicy);
-    expect('errorHandler' in given[0]!.options).toBe(!isPolicy);
+    const { handler } = givenTo('createSubscriber', fails, {}, { defaultSubscribeErrorBehavior });
+    const left: unknown = await Promise.resolve(handler({}, delivery(), {})).catch(
+      (error: unknown) => error,
+    );
+    // What is given back counted is thrown, too, but it is not the failure.
+    expect(left === failure).toBe(isPolicy);
+  });
+
+  // golevelup prefers an error handler to a behaviour: ours has to do what it hides.
+  it.each<[Creator, object, object, string]>([
+    ['createSubscriber', { errorBehavior: 'ACK' }, {}, 'ack'],
+    ['createSubscriber', { errorBehavior: 'NACK' }, {}, 'nack'],
+    ['createSubscriber', { errorBehavior: 'REQUEUE' }, {}, 'nack, requeue'],
+    ['createSubscriber', {}, { defaultSubscribeErrorBehavior: 'NACK' }, 'nack'],
+    [
+      'createSubscriber',
+      { errorBehavior: 'ACK' },
+      { defaultSubscribeErrorBehavior: 'NACK', defaultRpcErrorHandler: own },
+      'ack',
+    ],
+    ['createSubscriber', { errorBehavior: 'ACK', errorHandler: own }, {}, 'own'],
+    ['createBatchSubscriber', { errorBehavior: 'ACK' }, {}, 'ack'],
+    ['createRpc', { errorBehavior: 'ACK' }, {}, 'ack'],
+    ['createRpc', { errorBehavior: 'ACK' }, { defaultRpcErrorHandler: own }, 'own'],
+    // Without a policy: what reaches the error handler cannot be read.
+    ['createSubscriber', {}, {}, 'reject'],
+    ['createSubscriber', {}, { defaultSubscribeErrorBehavior: 'REQUEUE' }, 'reject'],
+    ['createRpc', {}, { defaultRpcErrorHandler: own }, 'reject'],
+  ])('%s with %j in a module with %j: %s', async (creator, options, configuration, outcome) => {
+    const given = givenTo(creator, fails, options, configuration);
+    await given.options.errorHandler(channel, delivery(), failure);
+    expect(settled).toEqual([outcome]);
+  });
+
+  it('has what is given back counted behind its behaviour', async () => {
+    const signals = () => Promise.reject(new RetryLater({ after: 0 }));
+    const given = givenTo('createSubscriber', signals, { errorBehavior: 'ACK' });
+    const raw = delivery();
+    const thrown: unknown = await Promise.resolve(given.handler({}, raw, {})).catch(
+      (error: unknown) => error,
+    );
+    await given.options.errorHandler(channel, raw, thrown);
+    expect(settled).toEqual(['reject, requeue']);
   });
 
   it('cannot throw out of the handler of its batch', async () => {
-    const { driver } = newDriver();
-    const given: { batchOptions?: { errorHandler?: (...args: never[]) => unknown } }[] = [];
-    const create = (_handler: unknown, options: object) => given.push(options);
-    const connection: GolevelupConnectionLike = {
-      createSubscriber: create,
-      createRpc: create,
-      createBatchSubscriber: create,
-    };
-    installGolevelupDoor(connection, { contexts, driver, warn: () => {} });
     const errorHandler = () => {
       throw failure;
     };
-    connection.createBatchSubscriber(() => {}, { batchOptions: { errorHandler } });
-    const safe = given[0]?.batchOptions?.errorHandler as (...args: unknown[]) => Promise<void>;
+    const { options } = givenTo('createBatchSubscriber', () => {}, {
+      batchOptions: { errorHandler },
+    });
+    const safe = options.batchOptions!.errorHandler!;
     await expect(safe(channel, [delivery()], failure)).resolves.toBeUndefined();
+  });
+});
+
+describe('the name of a message', () => {
+  const nameOf = async (fields: object, properties: object): Promise<string> => {
+    const settlement = new Saying('reject');
+    const parks = () => Promise.reject(new DeadLetter('POISON'));
+    const { handler } = givenTo('createSubscriber', parks, {}, undefined, settlement);
+    const one = delivery(properties);
+    const raw = { ...one, fields: { ...one.fields, ...fields } };
+    await handler({}, raw, {});
+    await handler([{}], [raw], [{}]);
+    const [alone, inBatch] = settlement.asked.map(({ message }) => message.name);
+    expect(inBatch).toBe(alone);
+    return alone!;
+  };
+  const headers = { 'x-original-exchange': 'events', 'x-original-routing-key': 'placed' };
+  const returned = { exchange: '', routingKey: 'orders.queue' };
+
+  it.each([
+    [
+      'its type',
+      { exchange: 'events', routingKey: 'key' },
+      { type: 'order.placed' },
+      'order.placed',
+    ],
+    ['its routing key', { exchange: 'events', routingKey: 'key' }, {}, 'key'],
+    ['its routing key where it was sent to a queue', returned, {}, 'orders.queue'],
+    ['that of its first journey where it came back', returned, { headers }, 'placed'],
+    ['its type, also where it came back', returned, { headers, type: 'a' }, 'a'],
+    ['not what somebody forwarded', { exchange: 'e', routingKey: 'key' }, { headers }, 'key'],
+  ])('is %s', async (_what, fields, properties, name) => {
+    expect(await nameOf(fields, properties)).toBe(name);
   });
 });

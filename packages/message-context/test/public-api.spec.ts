@@ -1,11 +1,13 @@
 import * as api from '@acme/nest-message-context';
 import type {
-  BrokerAnswers,
-  BrokerProbe,
+  AmqpDeliveryLike,
   BodyCall,
   BodySlot,
   BodyStage,
   BodyStageService,
+  BrokerAnswer,
+  BrokerAnswers,
+  BrokerProbe,
   Delivery,
   EdgeSlot,
   EdgeStage,
@@ -24,6 +26,7 @@ import type {
   PublishOutcome,
   RetryLaterOptions,
   SettleDecision,
+  Settling,
   SignalOptions,
   StageCall,
   StageDecorator,
@@ -34,12 +37,14 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 
 /** Every exported type: a type that is taken away does not compile here. */
 interface Types {
-  BrokerAnswers: BrokerAnswers;
-  BrokerProbe: BrokerProbe;
+  AmqpDeliveryLike: AmqpDeliveryLike;
   BodyCall: BodyCall;
   BodySlot: BodySlot;
   BodyStage: BodyStage;
   BodyStageService: BodyStageService;
+  BrokerAnswer: BrokerAnswer;
+  BrokerAnswers: BrokerAnswers;
+  BrokerProbe: BrokerProbe;
   Delivery: Delivery;
   EdgeSlot: EdgeSlot;
   EdgeStage: EdgeStage;
@@ -58,6 +63,7 @@ interface Types {
   PublishOutcome: PublishOutcome;
   RetryLaterOptions: RetryLaterOptions;
   SettleDecision: SettleDecision;
+  Settling: Settling;
   SignalOptions: SignalOptions;
   StageCall: StageCall;
   StageDecorator: StageDecorator;
@@ -95,6 +101,7 @@ describe('the public API', () => {
         "RetryLater",
         "SIGNAL",
         "STATUS",
+        "Settlement",
         "StageNotInjectedError",
         "bodyStage",
         "decisionFor",

@@ -22,12 +22,17 @@ describe('the warnings about a queue', () => {
       [],
     ],
   ])('for one %s', (_how, declared, expected) => {
-    const warnings = queueWarnings('orders', declared);
+    const warnings = queueWarnings('orders', declared, { keepsParked: false });
     expect(warnings).toHaveLength(expected.length);
     expected.forEach((part, index) => {
       expect(warnings[index]).toContain('Queue "orders" is ');
       expect(warnings[index]).toContain(part);
       expect(warnings[index]).toMatch(/Give the queue the arguments? /);
     });
+  });
+
+  it('do not ask for a dead-letter exchange where what is parked is kept without one', () => {
+    const warnings = queueWarnings('orders', undefined, { keepsParked: true });
+    expect(warnings).toEqual([expect.stringContaining('not declared as a quorum queue')]);
   });
 });

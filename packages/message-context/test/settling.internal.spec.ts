@@ -1,14 +1,13 @@
-import fc from 'fast-check';
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SettleDecision } from '../src/delivery/decision.js';
 import { RecordedDelivery } from '../src/delivery/delivery.js';
 import { guardedChannel } from '../src/transports/amqp/guarded-channel.js';
-import { Requeue, RetryLater, SIGNAL } from '../src/delivery/outcome-signals.js';
+import { Discard, Requeue, RetryLater, SIGNAL } from '../src/delivery/outcome-signals.js';
 import { reportFailure } from '../src/delivery/report-failure.js';
 import { NestRmqDriver } from '../src/transports/rpc/nest-rmq-driver.js';
 import { Contexts } from '../src/context/contexts.js';
-import { holdAfterFailureMs, LocalHold, refuse } from '../src/delivery/settle-driver.js';
+import { LocalSettlement } from '../src/delivery/local-settlement.js';
 
 class Channel extends EventEmitter {
   readonly settled: unknown[][] = [];
@@ -110,91 +109,6 @@ describe('a delivery', () => {
   });
 });
 
-describe('holding a message here', () => {
-  beforeEach(() => vi.useFakeTimers());
-  afterEach(() => vi.useRealTimers());
-
-  it('gives it back after its delay, and after five seconds at the latest', () => {
-    const hold = new LocalHold();
-    const back: string[] = [];
-    hold.for(100, () => back.push('short'));
-    hold.for(60_000, () => back.push('long'));
-    vi.advanceTimersByTime(99);
-    expect(back).toEqual([]);
-    vi.advanceTimersByTime(1);
-    expect(back).toEqual(['short']);
-    vi.advanceTimersByTime(4_900);
-    expect(back).toEqual(['short', 'long']);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('gives everything back at shutdown, each once, and holds nothing any more', () => {
-    const hold = new LocalHold();
-    const back: number[] = [];
-    for (const n of [1, 2, 3]) hold.for(1000, () => back.push(n));
-    hold.release();
-    hold.for(1000, () => back.push(4));
-    hold.release();
-    vi.advanceTimersByTime(10_000);
-    expect(back).toEqual([1, 2, 3, 4]);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('gives each back exactly once, whatever delays and whenever released', () => {
-    fc.assert(
-      fc.property(fc.array(fc.double()), fc.nat(6000), (delays, releaseAt) => {
-        const hold = new LocalHold();
-        const back = delays.map(() => 0);
-        delays.forEach((delay, index) => hold.for(delay, () => (back[index]! += 1)));
-        vi.advanceTimersByTime(releaseAt);
-        hold.release();
-        vi.advanceTimersByTime(10_000);
-        expect(back).toEqual(delays.map(() => 1));
-      }),
-    );
-  });
-});
-
-describe('refusing a delivery', () => {
-  it.each<[Exclude<SettleDecision, { action: 'ack' }>, string]>([
-    [{ action: 'requeue' }, 'requeue'],
-    [{ action: 'reject' }, 'reject'],
-    [{ action: 'park', code: 'C', reason: 'r' }, 'reject'],
-    [{ action: 'retry', afterMs: 0, countAttempt: true }, 'requeue'],
-  ])('%j', (decision, expected) => {
-    const done: string[] = [];
-    const hold = new LocalHold();
-    hold.release();
-    refuse(
-      decision,
-      { reject: () => done.push('reject'), requeue: () => done.push('requeue') },
-      { hold, attempt: 1 },
-    );
-    expect(done).toEqual([expected]);
-  });
-
-  it('holds it longer with every attempt where nobody says how long', () => {
-    const held: number[] = [];
-    const hold = { for: (afterMs: number) => held.push(afterMs) } as unknown as LocalHold;
-    const refusals = { reject: () => {}, requeue: () => {} };
-    for (const attempt of [1, 2, 9])
-      refuse({ action: 'retry', countAttempt: false }, refusals, { hold, attempt });
-    refuse({ action: 'retry', afterMs: 7, countAttempt: true }, refusals, { hold, attempt: 9 });
-    expect(held).toEqual([1_000, 2_000, 5_000, 7]);
-  });
-});
-
-describe('the hold after a failure', () => {
-  it.each([
-    [1, 1_000],
-    [3, 3_000],
-    [5, 5_000],
-    [100, 5_000],
-  ])('of attempt %i is %i ms', (attempt, ms) => {
-    expect(holdAfterFailureMs(attempt)).toBe(ms);
-  });
-});
-
 describe('what is written of a failure', () => {
   const lineFor = (error: unknown, decision: SettleDecision = { action: 'reject' }): string => {
     const lines: string[] = [];
@@ -237,8 +151,9 @@ describe('what is written of a failure', () => {
 
 describe('the driver of Nest’s RabbitMQ server', () => {
   const setUp = () => {
-    const hold = new LocalHold();
-    hold.release();
+    const settlement = new LocalSettlement();
+    settlement.release();
+    const asked = vi.spyOn(settlement, 'answer');
     const warn = vi.fn<(text: string) => void>();
     const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, warn);
     const facts = {
@@ -249,9 +164,22 @@ describe('the driver of Nest’s RabbitMQ server', () => {
       raw: {},
     } as const;
     const delivery = { ...message(7), properties: {} } as never;
-    const driver = new NestRmqDriver(hold, { debug: warn, warn, error: warn });
-    return { warn, delivery, driver, context: contexts.open(facts, true) };
+    const log = { debug: warn, warn, error: warn };
+    const driver = new NestRmqDriver({ settlement, log, server: { queue: 'orders' } });
+    return { asked, warn, delivery, driver, context: contexts.open(facts, true) };
   };
+
+  it('acks before it returns, without asking the settlement', () => {
+    const { asked, driver, context, delivery } = setUp();
+    const channel = new Channel();
+    driver.succeeded(context, delivery, channel);
+    driver.failed(new Discard('OLD_NEWS'), context, delivery, channel);
+    expect(channel.settled).toEqual([
+      ['ack', delivery],
+      ['ack', delivery],
+    ]);
+    expect(asked).not.toHaveBeenCalled();
+  });
 
   it('gives back the one delivery, not those before it', () => {
     const { driver, context, delivery } = setUp();

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type {
   BeforeApplicationShutdown,
   OnApplicationBootstrap,
@@ -6,9 +6,14 @@ import type {
 } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { Contexts } from '../context/contexts.js';
-import { GolevelupDriver } from '../transports/golevelup/golevelup-driver.js';
+import {
+  GolevelupDriver,
+  type GolevelupErrorHandler,
+} from '../transports/golevelup/golevelup-driver.js';
 import { NestRmqDriver } from '../transports/rpc/nest-rmq-driver.js';
-import { LocalHold } from '../delivery/settle-driver.js';
+import { GuardedSettlement } from '../delivery/guarded-settlement.js';
+import { LocalSettlement } from '../delivery/local-settlement.js';
+import { Settlement } from '../delivery/settlement.js';
 import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
@@ -33,7 +38,7 @@ import { observeThrownErrors } from '../transports/rpc/thrown-error-observer.js'
 @Injectable()
 export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger('MessageContext');
-  readonly #hold = new LocalHold();
+  readonly #settlement: Settlement;
   readonly #gate = new Gate((text) => this.#logger.warn(text));
   /** Every microservice server of this application, as Nest announces them. */
   readonly #servers = new Set<RpcServerLike>();
@@ -45,7 +50,11 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ModulesContainer) modules: ModulesContainer,
+    @Optional() @Inject(Settlement) settlement?: Settlement,
   ) {
+    this.#settlement = settlement
+      ? new GuardedSettlement(settlement, this.#logger)
+      : new LocalSettlement();
     if (typeof modules.getRpcTargetRegistry !== 'function')
       throw new MessageContextConfigurationError([
         'This version of @nestjs/core does not announce its microservices, so their messages would be unprotected. Update Nest to 11.1.4 or later.',
@@ -84,7 +93,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
 
   beforeApplicationShutdown(): void {
     this.#gate.close();
-    this.#hold.release();
+    this.#settlement.release();
   }
 
   /** The HTTP door, at the earliest moment there is an adapter: before body parsers, so that a 400 of theirs carries the id. */
@@ -116,7 +125,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     }
     installRpcDoor(server, {
       contexts: this.contexts,
-      driver: new NestRmqDriver(this.#hold, this.#logger),
+      driver: new NestRmqDriver({ settlement: this.#settlement, log: this.#logger, server }),
       gate: this.#gate,
       // At boot all servers are checked together; this is for those that come later.
       problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
@@ -125,21 +134,24 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
 
   private warnAboutQueue({ noAck, options, queue, queueOptions }: RpcServerLike): void {
     if (noAck !== false || (options?.noAssert ?? queueOptions?.noAssert)) return;
-    for (const warning of queueWarnings(queue ?? '', queueOptions)) this.#logger.warn(warning);
+    for (const warning of queueWarnings(queue ?? '', queueOptions, this.#settlement))
+      this.#logger.warn(warning);
   }
 
   private async openGolevelup(connections: readonly GolevelupConnectionLike[]): Promise<void> {
     // Only here, so that a service without golevelup does not need it. It recognises no Nack but its own.
-    const { Nack } = await import('@golevelup/nestjs-rabbitmq');
+    const { Nack, getHandlerForLegacyBehavior } = await import('@golevelup/nestjs-rabbitmq');
     const driver = new GolevelupDriver({
       nack: (requeue) => new Nack(requeue),
-      hold: this.#hold,
+      settlement: this.#settlement,
       log: this.#logger,
     });
     connections.forEach((connection) =>
       installGolevelupDoor(connection, {
         contexts: this.contexts,
         driver,
+        behaviorOf: getHandlerForLegacyBehavior as (behavior: unknown) => GolevelupErrorHandler,
+        keepsParked: this.#settlement.keepsParked,
         warn: (text) => this.#logger.warn(text),
       }),
     );

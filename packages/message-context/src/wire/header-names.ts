@@ -22,6 +22,8 @@ export const HeaderNames = {
   idempotencyKey: 'idempotency-key',
   /** 1 = first delivery. */
   attempt: 'x-attempt',
+  /** How often it was put off through no fault of its own. */
+  deferrals: 'x-deferrals',
   /** Number per ordering key. */
   sequence: 'x-sequence',
   firstFailedAt: 'x-first-failed-at',

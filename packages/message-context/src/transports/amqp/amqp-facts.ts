@@ -1,5 +1,6 @@
 import { InboundHeaders } from '../../context/inbound-headers.js';
 import type { InboundFacts, Transport } from '../../context/inbound-message.js';
+import { HeaderNames } from '../../wire/header-names.js';
 
 /** What amqplib hands to a consumer, as far as it is read here. */
 export interface AmqpDeliveryLike {
@@ -52,13 +53,25 @@ export function amqpFacts(
   };
 }
 
-/** The facts of a delivery to a golevelup handler: plain JSON, named by the property `type`, else by its routing key. */
+/**
+ * Plain JSON is named by the property `type`, else by its routing key. What comes back from a retry queue comes by the default
+ * exchange under the name of its queue, and says which key it had.
+ */
+function golevelupName({ properties, fields }: AmqpDeliveryLike): string {
+  if (properties.type !== undefined) return properties.type;
+  const original =
+    fields.exchange === ''
+      ? new InboundHeaders(properties.headers ?? {}).get(HeaderNames.originalRoutingKey)
+      : undefined;
+  return original ?? fields.routingKey;
+}
+
+/** The facts of a delivery to a golevelup handler. */
 function golevelupFacts(delivery: AmqpDeliveryLike, payload: unknown): InboundFacts {
-  const { properties, fields } = delivery;
   return amqpFacts('golevelup', delivery, {
-    name: properties.type ?? fields.routingKey,
+    name: golevelupName(delivery),
     payload,
-    expectsReply: Boolean(properties.replyTo),
+    expectsReply: Boolean(delivery.properties.replyTo),
   });
 }
 
@@ -70,7 +83,7 @@ function golevelupBatchFacts(
   const [first] = deliveries;
   return {
     transport: 'golevelup',
-    name: first?.properties.type ?? first?.fields.routingKey ?? '',
+    name: first ? golevelupName(first) : '',
     payload,
     expectsReply: false,
     redelivered: deliveries.some(({ fields }) => fields.redelivered),

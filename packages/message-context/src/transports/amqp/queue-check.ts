@@ -8,12 +8,20 @@ export interface QueueDeclarationLike {
 
 /**
  * What a queue is declared without, so that messages are lost or never leave it. A policy on the broker may give the queue the
- * same, and that cannot be seen from here: hence warnings, not errors.
+ * same, and that cannot be seen from here: hence warnings, not errors. `keepsParked`: what is parked does not need the queue's own
+ * dead-letter exchange.
  */
-export function queueWarnings(queue: string, declared: QueueDeclarationLike | undefined): string[] {
+export function queueWarnings(
+  queue: string,
+  declared: QueueDeclarationLike | undefined,
+  { keepsParked }: { readonly keepsParked: boolean },
+): string[] {
   const given = declared?.arguments ?? {};
   const warnings: string[] = [];
-  if ((declared?.deadLetterExchange ?? given['x-dead-letter-exchange']) === undefined)
+  if (
+    !keepsParked &&
+    (declared?.deadLetterExchange ?? given['x-dead-letter-exchange']) === undefined
+  )
     warnings.push(
       `Queue "${queue}" is declared without a dead-letter exchange: what cannot be handled is dropped by the broker unless a policy ` +
         'there says otherwise. Give the queue the argument x-dead-letter-exchange (queueOptions.deadLetterExchange).',

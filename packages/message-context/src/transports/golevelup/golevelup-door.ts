@@ -1,5 +1,9 @@
 import type { Contexts } from '../../context/contexts.js';
-import type { GolevelupDriver, GolevelupErrorHandler } from './golevelup-driver.js';
+import type {
+  GolevelupDriver,
+  GolevelupErrorHandler,
+  GolevelupErrorPolicy,
+} from './golevelup-driver.js';
 import { golevelupFactsOf } from '../amqp/amqp-facts.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
@@ -21,7 +25,12 @@ export interface GolevelupConnectionLike {
   createSubscriber: Create;
   createRpc: Create;
   createBatchSubscriber: Create;
-  readonly configuration?: { readonly defaultSubscribeErrorBehavior?: unknown } | undefined;
+  readonly configuration?:
+    | {
+        readonly defaultSubscribeErrorBehavior?: unknown;
+        readonly defaultRpcErrorHandler?: GolevelupErrorHandler | undefined;
+      }
+    | undefined;
 }
 
 export function isGolevelupConnection(value: unknown): value is GolevelupConnectionLike {
@@ -34,6 +43,10 @@ export function isGolevelupConnection(value: unknown): value is GolevelupConnect
 export interface GolevelupDoorParts {
   readonly contexts: Contexts;
   readonly driver: GolevelupDriver;
+  /** What golevelup does for an error behaviour. */
+  readonly behaviorOf: (behavior: unknown) => GolevelupErrorHandler;
+  /** Whether what is parked is kept although a queue has no dead-letter exchange. */
+  readonly keepsParked: boolean;
   readonly warn: (text: string) => void;
 }
 
@@ -57,8 +70,12 @@ export function installGolevelupDoor(
     connection[creator] = (handler, given, ...rest) => {
       const options = { ...inherited(connection, creator), ...given };
       if (options.createQueueIfNotExists !== false)
-        queueWarnings(options.queue ?? '', options.queueOptions).forEach(parts.warn);
-      return create(enter(handler, options, parts), withSafeErrorHandlers(options, parts), ...rest);
+        queueWarnings(options.queue ?? '', options.queueOptions, parts).forEach(parts.warn);
+      return create(
+        enter(handler, options, creator, parts),
+        withSafeErrorHandlers(options, policyOf(options, creator, connection, parts), parts),
+        ...rest,
+      );
     };
   }
 }
@@ -77,21 +94,42 @@ function inherited(
     : { errorBehavior: chosen };
 }
 
+/**
+ * golevelup prefers an error handler to a behaviour, so ours has to do what it hides. For an RPC golevelup looks at a behaviour
+ * only where the connection has no handler for all of them, and by default it has one.
+ */
+function policyOf(
+  { errorHandler, errorBehavior }: HandlerOptions,
+  creator: (typeof CREATORS)[number],
+  { configuration }: GolevelupConnectionLike,
+  { behaviorOf }: GolevelupDoorParts,
+): GolevelupErrorPolicy {
+  if (errorHandler || errorBehavior === undefined) return { errorHandler };
+  const forAll = creator === 'createRpc' ? configuration?.defaultRpcErrorHandler : undefined;
+  const chosen = errorBehavior || configuration?.defaultSubscribeErrorBehavior;
+  return { behavior: forAll ?? behaviorOf(chosen) };
+}
+
 function enter(
   handler: Handler,
   options: HandlerOptions,
+  creator: (typeof CREATORS)[number],
   { contexts, driver }: GolevelupDoorParts,
 ): Handler {
-  const ownFailurePolicy = Boolean(
-    options.errorHandler ?? options.errorBehavior ?? options.batchOptions?.errorHandler,
-  );
+  const consumer = {
+    ownFailurePolicy: Boolean(
+      options.errorHandler ?? options.errorBehavior ?? options.batchOptions?.errorHandler,
+    ),
+    queue: options.queue || undefined,
+    needsRoutingKey: creator === 'createRpc',
+  };
   return async (payload, raw, headers) => {
     const facts = golevelupFactsOf(raw, payload);
     if (!facts) return handler(payload, raw, headers);
     const context = contexts.openOrJoin(raw as object, () => facts, true);
     const run = async (): Promise<unknown> => handler(context.message.payload, raw, headers);
     try {
-      return await driver.settle(context, () => context.run(run), { ownFailurePolicy });
+      return await driver.settle(context, () => context.run(run), consumer);
     } finally {
       context.message.end();
     }
@@ -99,24 +137,17 @@ function enter(
 }
 
 /**
- * golevelup calls an error handler for what it could not parse and for what it could not settle. None of them may throw:
- * that is an unhandled rejection and the end of the process.
+ * golevelup calls an error handler for what the driver throws, for what it could not parse and for what it could not settle.
+ * None of them may throw: that is an unhandled rejection and the end of the process.
  */
 function withSafeErrorHandlers(
   options: HandlerOptions,
+  policy: GolevelupErrorPolicy,
   { driver }: GolevelupDoorParts,
 ): HandlerOptions {
-  const { batchOptions, errorHandler, errorBehavior } = options;
-  // golevelup prefers an error handler to a behaviour: where the user chose the behaviour, ours must not hide it.
-  const safe =
-    errorHandler || errorBehavior === undefined
-      ? { errorHandler: driver.safeErrorHandler(errorHandler) }
-      : {};
-  if (!batchOptions?.errorHandler) return { ...options, ...safe };
-  const batchErrorHandler = driver.safeErrorHandler(batchOptions.errorHandler);
-  return {
-    ...options,
-    ...safe,
-    batchOptions: { ...batchOptions, errorHandler: batchErrorHandler },
-  };
+  const { batchOptions } = options;
+  const safe = { ...options, errorHandler: driver.safeErrorHandler(policy) };
+  if (!batchOptions?.errorHandler) return safe;
+  const errorHandler = driver.safeErrorHandler({ errorHandler: batchOptions.errorHandler });
+  return { ...safe, batchOptions: { ...batchOptions, errorHandler } };
 }

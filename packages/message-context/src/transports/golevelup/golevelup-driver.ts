@@ -1,10 +1,12 @@
 import type { MessageContext } from '../../context/message-context.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
+import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
+import { tellBroker } from '../amqp/tell-broker.js';
 import { signalOf } from '../../delivery/outcome-signals.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
-import { refuse, type LocalHold } from '../../delivery/settle-driver.js';
+import type { BrokerAnswer, Settlement, Settling } from '../../delivery/settlement.js';
 import { writeSafely } from '../../read-safely.js';
 
 /** `(channel, delivery or deliveries, error)`, as golevelup calls it. */
@@ -13,44 +15,73 @@ export type GolevelupErrorHandler = (channel: never, delivery: never, error: unk
 interface DriverParts {
   /** Makes golevelup's own `Nack`: it recognises only its own class. */
   readonly nack: (requeue: boolean) => unknown;
-  readonly hold: LocalHold;
+  /** One that never fails. */
+  readonly settlement: Settlement;
   readonly log: FailureLog;
 }
 
-interface Policy {
+interface Consumer extends Pick<Settling, 'queue' | 'needsRoutingKey'> {
   /** The handler came with golevelup's `errorHandler` or `errorBehavior`: errors that are no decision are left to it. */
   readonly ownFailurePolicy: boolean;
 }
 
+/** What golevelup would do with an error if our error handler were not in its place. */
+export interface GolevelupErrorPolicy {
+  /** The user's error handler: it is given what failed, but nothing that was handled and could merely not be settled. */
+  readonly errorHandler?: GolevelupErrorHandler | undefined;
+  /** The behaviour that the user chose, as golevelup carries it out: it is given everything. */
+  readonly behavior?: GolevelupErrorHandler | undefined;
+}
+
+interface Outcome {
+  readonly decision?: SettleDecision | undefined;
+  readonly response?: unknown;
+  readonly error?: unknown;
+}
+
+/**
+ * Thrown where golevelup has no return value for an answer, and its error handler, which is ours, is the only way to the
+ * channel. golevelup logs its stack as an error: hence one line, which says where to look.
+ */
+const ANSWERED = new Error(
+  'This is no further failure: the message is settled as the log of MessageContext says, and golevelup has no other way to do that.',
+);
+ANSWERED.stack = ANSWERED.message;
+
 /** Settles golevelup's deliveries by outcome: golevelup itself acks what returns and nacks on a `Nack`. */
 export class GolevelupDriver {
-  /** Deliveries that golevelup was told how to settle: an error that follows is about settling, not about handling. */
-  readonly #settled = new WeakMap<object, SettleDecision>();
+  /** Deliveries that have their answer: an error that follows is about settling, not about handling. */
+  readonly #answers = new WeakMap<object, BrokerAnswer>();
 
   constructor(private readonly parts: DriverParts) {}
 
   /**
    * Runs the handler and gives golevelup the return value that carries out the decision. Throws only what the handler's own
-   * failure policy has to judge.
+   * failure policy has to judge, and what makes golevelup call `safeErrorHandler`.
    */
   async settle(
     context: MessageContext,
     handler: () => Promise<unknown>,
-    { ownFailurePolicy }: Policy,
+    { ownFailurePolicy, queue, needsRoutingKey }: Consumer,
   ): Promise<unknown> {
-    const { raw, attempt } = context.message;
-    const outcome = await this.run(context, handler, ownFailurePolicy);
-    [raw]
-      .flat()
-      .forEach((one) => this.#settled.set(one as object, outcome.decision ?? { action: 'ack' }));
-    return outcome.decision ? this.responseFor(outcome.decision, attempt) : outcome.response;
+    const { message } = context;
+    const { decision, response, error } = await this.run(context, handler, ownFailurePolicy);
+    const deliveries = [message.raw].flat() as AmqpDeliveryLike[];
+    if (!decision || decision.action === 'ack') {
+      this.note('ack', deliveries);
+      return decision ? undefined : response;
+    }
+    const settling = { decision, message, deliveries, queue, needsRoutingKey, error };
+    const answer = await this.parts.settlement.answer(settling);
+    this.note(answer, deliveries);
+    return this.returnValueFor(answer, message.expectsReply);
   }
 
   private async run(
     context: MessageContext,
     handler: () => Promise<unknown>,
     ownFailurePolicy: boolean,
-  ): Promise<{ decision?: SettleDecision | undefined; response?: unknown }> {
+  ): Promise<Outcome> {
     const { delivery } = context.message;
     try {
       const response = await handler();
@@ -63,25 +94,47 @@ export class GolevelupDriver {
       if (!explicit && ownFailurePolicy) throw error;
       const decision = explicit ?? decisionFor(error);
       reportFailure(this.parts.log, context.message, error, decision);
-      return { decision };
+      return { decision, error };
+    }
+  }
+
+  private note(answer: BrokerAnswer, deliveries: readonly object[]): void {
+    for (const delivery of deliveries) this.#answers.set(delivery, answer);
+  }
+
+  private returnValueFor(answer: BrokerAnswer, expectsReply: boolean): unknown {
+    switch (answer) {
+      case 'reject':
+        return this.parts.nack(false);
+      case 'requeue':
+        return this.parts.nack(true);
+      case 'requeue-counted':
+        // A `Nack` nacks, and that is not counted.
+        throw ANSWERED;
+      case 'ack':
+        // Whatever is returned is sent to the caller as the reply: he would take a failure for success.
+        if (expectsReply) throw ANSWERED;
+        return undefined;
     }
   }
 
   /**
-   * The error handler to give to golevelup. It never throws, and leaves alone a delivery that was handled and could merely
-   * not be settled. Without one of the user's own it gets only what could not be read, which would fail on every attempt.
+   * The error handler to give to golevelup. It never throws. Besides what the driver itself throws it gets what could not
+   * be read, which is rejected because it would fail on every attempt, and what the user's policy has to judge.
    */
-  safeErrorHandler(own?: GolevelupErrorHandler): GolevelupErrorHandler {
+  safeErrorHandler({ errorHandler, behavior }: GolevelupErrorPolicy = {}): GolevelupErrorHandler {
     return async (channel: never, delivery: never, error: unknown) => {
       const deliveries: object[] = [delivery].flat();
       try {
-        if (deliveries.every((one) => this.#settled.has(one))) {
+        if (error === ANSWERED) this.answerHere(channel, deliveries);
+        else if (behavior) await behavior(channel, delivery, error);
+        else if (deliveries.every((one) => this.#answers.has(one))) {
           this.parts.log.warn(
             `golevelup could not finish a delivery that was handled (${writeSafely(error)}): settling it here.`,
           );
-          this.settleHere(channel, deliveries);
-        } else if (own) await own(channel, delivery, error);
-        else deliveries.forEach((one) => (channel as AmqpChannelLike).reject(one, false));
+          this.answerHere(channel, deliveries);
+        } else if (errorHandler) await errorHandler(channel, delivery, error);
+        else deliveries.forEach((one) => tellBroker(channel, one, 'reject'));
       } catch (failure) {
         this.parts.log.warn(
           `An error handler failed (${writeSafely(failure)}): the delivery is left to the broker.`,
@@ -91,25 +144,11 @@ export class GolevelupDriver {
   }
 
   /**
-   * What golevelup failed at was its own: writing a reply or a log line of a result that cannot be serialised. Left alone, the
-   * delivery would fill a prefetch slot for ever. Where the channel is gone this throws, and the broker delivers again.
+   * What golevelup failed at was its own, where it was not told to: writing a reply or a log line of a result that cannot be
+   * serialised. Left alone, the delivery would fill a prefetch slot for ever. Where the channel is gone this throws, and the
+   * broker delivers again.
    */
-  private settleHere(channel: AmqpChannelLike, deliveries: readonly object[]): void {
-    for (const delivery of deliveries) {
-      const { action } = this.#settled.get(delivery)!;
-      if (action === 'ack') channel.ack(delivery);
-      else channel.reject(delivery, action === 'requeue' || action === 'retry');
-    }
-  }
-
-  private responseFor(decision: SettleDecision, attempt: number): Promise<unknown> {
-    if (decision.action === 'ack') return Promise.resolve(undefined);
-    return new Promise((done) => {
-      refuse(
-        decision,
-        { reject: () => done(this.parts.nack(false)), requeue: () => done(this.parts.nack(true)) },
-        { hold: this.parts.hold, attempt },
-      );
-    });
+  private answerHere(channel: AmqpChannelLike, deliveries: readonly object[]): void {
+    for (const delivery of deliveries) tellBroker(channel, delivery, this.#answers.get(delivery)!);
   }
 }

@@ -1,0 +1,79 @@
+import { writeSafely } from '../read-safely.js';
+import { LocalSettlement } from './local-settlement.js';
+import type { FailureLog } from './report-failure.js';
+import { Settlement, type BrokerAnswer, type Settling } from './settlement.js';
+
+/**
+ * A settlement of somebody else's, as the drivers need it: it never fails, and always gives an answer that is one. Where it did
+ * not, the message is held like one that is retried: given back at once, it would come again at once.
+ */
+export class GuardedSettlement extends Settlement {
+  readonly #local = new LocalSettlement();
+
+  constructor(
+    private readonly settlement: Settlement,
+    private readonly log: FailureLog,
+  ) {
+    super();
+  }
+
+  get keepsParked(): boolean {
+    return this.settlement.keepsParked;
+  }
+
+  answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
+    try {
+      const answer = this.settlement.answer(settling);
+      return typeof answer === 'string' ? known(answer) : this.#awaited(answer, settling);
+    } catch (error) {
+      return this.#failed(error, settling);
+    }
+  }
+
+  release(): void {
+    this.#local.release();
+    try {
+      this.settlement.release();
+    } catch (error) {
+      this.log.error(
+        `The settlement could not release what it holds: ${writeSafely(error)}`,
+        stackOf(error),
+      );
+    }
+  }
+
+  async #awaited(answer: Promise<BrokerAnswer>, settling: Settling): Promise<BrokerAnswer> {
+    try {
+      return known(await answer);
+    } catch (error) {
+      return this.#failed(error, settling);
+    }
+  }
+
+  #failed(error: unknown, settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
+    const { decision, message } = settling;
+    this.log.error(
+      `Could not ${decision.action} "${message.name}" ${message.messageId ?? '(no message id)'}: ${writeSafely(error)}. ` +
+        'It is held here for a while and then given back to the queue.',
+      stackOf(error),
+    );
+    // The message is not to blame, so it is not brought nearer to its end.
+    return this.#local.answer({ message, decision: { action: 'retry', countAttempt: false } });
+  }
+}
+
+const ANSWERS: readonly unknown[] = [
+  'ack',
+  'reject',
+  'requeue',
+  'requeue-counted',
+] satisfies BrokerAnswer[];
+
+/** In JavaScript, a settlement that forgets to return anything would otherwise have said "ack" to golevelup. */
+function known(answer: BrokerAnswer): BrokerAnswer {
+  if (ANSWERS.includes(answer)) return answer;
+  throw new TypeError(`the settlement answered ${writeSafely(answer)}, which is no answer`);
+}
+
+const stackOf = (error: unknown): string | undefined =>
+  error instanceof Error ? error.stack : undefined;

@@ -1,0 +1,63 @@
+import { Settlement, type BrokerAnswer, type Settling } from './settlement.js';
+
+/** Nothing is held longer than this: a held message fills a prefetch slot. */
+const LONGEST_HOLD_MS = 5_000;
+
+/**
+ * How long a failed message is held before it is given back when its error names no delay. Longer with each attempt: quorum
+ * queues count, and an outage of a database must not use up the attempts of everything in work.
+ */
+export const holdAfterFailureMs = (attempt: number): number =>
+  Math.min(attempt * 1_000, LONGEST_HOLD_MS);
+
+/**
+ * Settles with what every broker has: "retry" holds the message here, then gives it back; "park" leaves it to the dead-letter
+ * exchange of its queue, and the broker drops it where there is none.
+ */
+export class LocalSettlement extends Settlement {
+  readonly keepsParked = false;
+  readonly #held = new Map<NodeJS.Timeout, () => void>();
+  #released = false;
+
+  answer({
+    decision,
+    message,
+  }: Pick<Settling, 'decision' | 'message'>): BrokerAnswer | Promise<BrokerAnswer> {
+    switch (decision.action) {
+      case 'requeue':
+        return 'requeue';
+      case 'retry':
+        return this.#hold(
+          decision.afterMs ?? holdAfterFailureMs(message.attempt),
+          decision.countAttempt ? 'requeue-counted' : 'requeue',
+        );
+      case 'reject':
+      case 'park':
+        return 'reject';
+    }
+  }
+
+  release(): void {
+    this.#released = true;
+    for (const [timer, giveBack] of this.#held) {
+      clearTimeout(timer);
+      giveBack();
+    }
+    this.#held.clear();
+  }
+
+  #hold(afterMs: number, answer: BrokerAnswer): BrokerAnswer | Promise<BrokerAnswer> {
+    if (this.#released) return answer;
+    return new Promise((done) => {
+      const giveBack = (): void => done(answer);
+      const timer = setTimeout(
+        () => {
+          this.#held.delete(timer);
+          giveBack();
+        },
+        Math.min(afterMs, LONGEST_HOLD_MS),
+      );
+      this.#held.set(timer, giveBack);
+    });
+  }
+}
