@@ -1,3 +1,12 @@
+export { RabbitMqModule } from './rabbitmq.module.js';
+export type {
+  DeadLetterOptions,
+  QueuePolicyOptions,
+  RabbitMqModuleOptions,
+  RetryOptions,
+} from './rabbitmq.options.js';
+export type { HopQueueType } from './core/hop-queues.js';
+export * from './rabbitmq.errors.js';
 export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
@@ -17,6 +26,8 @@ export type {
   AmqpConfirmChannelLike,
   AmqpConnectionLike,
   AmqpConnectionManagerLike,
+  AmqpDeclaringChannelLike,
+  AmqpDeclaringConnectionLike,
   AmqpPublishOptions,
   AmqpSharedConnectionLike,
 } from './publisher/amqp-like.js';

@@ -27,11 +27,14 @@ export const HeaderNames = {
   /** Number per ordering key. */
   sequence: 'x-sequence',
   firstFailedAt: 'x-first-failed-at',
+  lastFailedAt: 'x-last-failed-at',
   errorCode: 'x-error-code',
   errorName: 'x-error-name',
   errorMessage: 'x-error-message',
   errorStack: 'x-error-stack',
   errorFingerprint: 'x-error-fingerprint',
+  /** Which service has recorded the failure. */
+  errorService: 'x-error-service',
   originalExchange: 'x-original-exchange',
   originalRoutingKey: 'x-original-routing-key',
   originalQueue: 'x-original-queue',

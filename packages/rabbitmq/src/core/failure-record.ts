@@ -4,16 +4,6 @@ import { fingerprintOf } from './fingerprint.js';
 import type { Origin } from './hop-properties.js';
 import { readSafely, readText, textOf } from './read-safely.js';
 
-/** Headers of the retry loop for which `HeaderNames` has no place. */
-export const RetryHeaderNames = {
-  /** ISO time. */
-  lastFailedAt: 'x-last-failed-at',
-  /** Which service recorded the failure. */
-  errorService: 'x-error-service',
-  /** How often the message was put off without an attempt counted. */
-  deferrals: 'x-deferrals',
-} as const;
-
 export interface Failure {
   /** Whatever was thrown; undefined where nothing was (`settle({ action: 'park' })`). */
   readonly error: unknown;
@@ -62,13 +52,13 @@ export function failureHeaders(failure: Failure): Record<string, string | number
     [HeaderNames.originalQueue]: cutText(origin.queue, NAME_BYTES),
     [HeaderNames.originalExchange]: cutText(origin.exchange, NAME_BYTES),
     [HeaderNames.originalRoutingKey]: cutText(origin.routingKey, NAME_BYTES),
-    [RetryHeaderNames.errorService]: cutText(service, CODE_BYTES),
+    [HeaderNames.errorService]: cutText(service, CODE_BYTES),
   };
   if (error !== undefined) headers[HeaderNames.errorName] = cutText(nameOf(error), CODE_BYTES);
   const last = isoTime(now);
   const first = isoTime(firstFailedAt ?? now) ?? last;
   if (first !== undefined) headers[HeaderNames.firstFailedAt] = first;
-  if (last !== undefined) headers[RetryHeaderNames.lastFailedAt] = last;
+  if (last !== undefined) headers[HeaderNames.lastFailedAt] = last;
   const stack = failure.includeStack ? stackOf(error, RECORD_BYTES - encodedBytes(headers)) : '';
   if (stack !== '') headers[HeaderNames.errorStack] = stack;
   return headers;
@@ -80,7 +70,7 @@ const OF_THE_LATEST: ReadonlySet<string> = new Set([
   HeaderNames.errorMessage,
   HeaderNames.errorStack,
   HeaderNames.errorFingerprint,
-  RetryHeaderNames.errorService,
+  HeaderNames.errorService,
 ]);
 
 /**

@@ -1,11 +1,5 @@
-import type { SettleDecision } from '@acme/nest-message-context';
+import type { BrokerAnswer, SettleDecision } from '@acme/nest-message-context';
 import { delayFor, tierFor, tiersOf, type RetryPolicy } from './retry-policy.js';
-
-/**
- * What the broker is told of a delivery. `requeue`: this consumer cannot (`basic.nack`). `requeue-counted`: this message
- * failed (`basic.reject`), which a quorum queue counts on every version.
- */
-export type BrokerAnswer = 'ack' | 'reject' | 'requeue' | 'requeue-counted';
 
 /** What is to be done with a delivery that did not succeed. */
 export type SettlePlan =
@@ -28,7 +22,7 @@ export type SettlePlan =
     };
 
 /** What settling must know of a delivery. */
-export interface DeliveryHistory {
+interface DeliveryHistory {
   /** 1 = first delivery. */
   readonly attempt: number;
   /** How often it was put off without an attempt counted. */

@@ -41,17 +41,35 @@ export interface AmqpConfirmChannelLike extends AmqpChannelLike {
   ): boolean;
 }
 
+/** The same where queues are declared. */
+export interface AmqpDeclaringChannelLike extends AmqpChannelLike {
+  assertQueue(
+    queue: string,
+    options: { durable: boolean; arguments: Record<string, unknown> },
+  ): PromiseLike<unknown>;
+}
+
+/** A connection over which queues are declared as well: one of `amqplib` is. */
+export interface AmqpDeclaringConnectionLike extends AmqpConnectionLike {
+  createChannel(): Promise<AmqpDeclaringChannelLike>;
+}
+
 /** Properties of a message, as `amqplib` names them. */
 export interface AmqpPublishOptions {
   readonly persistent: boolean;
   readonly mandatory: boolean;
+  /** Needed to know a message again that the broker gives back. */
   readonly messageId: string;
   readonly type?: string;
-  readonly contentType: string;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
   /** Seconds. */
-  readonly timestamp: number;
+  readonly timestamp?: number;
   readonly headers: Record<string, unknown>;
   readonly correlationId?: string;
+  readonly replyTo?: string;
+  readonly appId?: string;
+  readonly priority?: number;
 }
 
 /** A message that the broker gives back. */

@@ -1,23 +1,14 @@
 import {
   Publisher,
-  PublisherClosedError,
   PublisherConfigurationError,
-  PublishError,
   type OutboundMessage,
   type PublishOutcome,
 } from '@acme/nest-message-context';
-import {
-  backoffMs,
-  isMisfit,
-  OptionsCheck,
-  show,
-  within,
-  type Duration,
-} from '@acme/nest-message-context/kit';
-import { Logger } from '@nestjs/common';
+import { isMisfit, OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import { toFrame, type AmqpFrame, type Envelope, type FrameDefaults } from './amqp-frame.js';
 import type { AmqpConnectionLike } from './amqp-like.js';
-import { ConfirmLink, type Told } from './confirm-link.js';
+import type { Told } from './confirm-link.js';
+import { ConfirmedSender } from './confirmed-sender.js';
 
 /** How messages are handed to RabbitMQ, whoever opens the connection. */
 export interface AmqpPublishingOptions {
@@ -68,8 +59,6 @@ export interface AmqpSource {
 
 const OPTIONS = ['exchange', 'envelope', 'publishTimeout', 'window', 'maxMessageBytes'];
 
-const RECONNECT = { initialMs: 100, maxMs: 5_000 };
-
 /**
  * Publishes to RabbitMQ with confirms and `mandatory`, on a channel of its own.
  *
@@ -79,18 +68,8 @@ const RECONNECT = { initialMs: 100, maxMs: 5_000 };
 export abstract class AmqpPublisher extends Publisher {
   /** For spans and metrics. */
   readonly broker: { readonly system: 'rabbitmq'; readonly exchange: string };
-  readonly #name: string;
-  readonly #connect: () => PromiseLike<AmqpConnectionLike>;
   readonly #defaults: FrameDefaults;
-  readonly #timeoutMs: number;
-  readonly #window: number;
-  #link: Promise<ConfirmLink> | undefined;
-  /** The same once it is open. */
-  #ready: ConfirmLink | undefined;
-  #failedConnects = 0;
-  #notBefore = 0;
-  #lastError: unknown;
-  #closed = false;
+  readonly #sender: ConfirmedSender;
 
   /** @throws {PublisherConfigurationError} listing every wrong option */
   protected constructor(source: AmqpSource, options: AmqpPublishingOptions) {
@@ -109,10 +88,12 @@ export abstract class AmqpPublisher extends Publisher {
       problems.push(`exchange: ${show(exchange)} is not a name. Give a string.`);
     if (envelope !== 'plain' && envelope !== 'nest')
       problems.push(`envelope: ${show(envelope)} is unknown. Give 'plain' or 'nest'.`);
-    this.#name = source.publisher;
-    this.#connect = () => source.connect();
-    this.#timeoutMs = check.timeout('publishTimeout', options.publishTimeout, '10s');
-    this.#window = check.count('window', options.window, 2_000);
+    this.#sender = new ConfirmedSender({
+      name: source.publisher,
+      connect: () => source.connect(),
+      timeoutMs: check.timeout('publishTimeout', options.publishTimeout, '10s'),
+      window: check.count('window', options.window, 2_000),
+    });
     const { MAX_SAFE_INTEGER } = Number;
     this.#defaults = {
       exchange,
@@ -135,86 +116,36 @@ export abstract class AmqpPublisher extends Publisher {
    *
    * @throws {PublisherConfigurationError} when messages could never be confirmed
    */
-  async prepare(): Promise<void> {
-    try {
-      await this.#open();
-    } catch (error) {
-      const { cause, message } = error as Error;
-      if (cause instanceof PublisherConfigurationError) throw cause;
-      new Logger(this.#name).warn(`${message} Messages wait until it answers.`);
-    }
+  prepare(): Promise<void> {
+    return this.#sender.prepare();
   }
 
   /** @throws {PublisherClosedError} after `close()` */
   async publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome[]> {
-    this.#assertOpen();
     return new Promise((done) => {
       const outcomes: PublishOutcome[] = [];
       let left = messages.length;
-      if (left === 0) done(outcomes);
       this.publishEach(messages, (index, outcome) => {
         outcomes[index] = outcome;
         left -= 1;
         if (left === 0) done(outcomes);
       });
+      if (messages.length === 0) done(outcomes);
     });
   }
 
   /** @throws {PublisherClosedError} after `close()` */
   override publishEach(messages: readonly OutboundMessage[], told: Told): void {
-    this.#assertOpen();
-    const sent = this.#ready ? this.#sendReady(this.#ready, messages, told) : 0;
-    if (sent < messages.length) void this.#sendPatiently(messages, sent, told);
-  }
-
-  /** Waits for what is under way, at most `publishTimeout`, and closes the connection, for which the broker has as long. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const link = await this.#link?.catch(() => undefined);
-    await link?.close();
-  }
-
-  #assertOpen(): void {
-    if (!this.#closed) return;
-    throw new PublisherClosedError(
-      'The publisher was closed. Publish before the application shuts down.',
+    this.#sender.send(
+      messages.length,
+      (index) => this.#frame(messages[index] as OutboundMessage),
+      told,
     );
   }
 
-  /** The usual way: without a promise, as long as nothing has to be waited for. Returns how many were dealt with. */
-  #sendReady(link: ConfirmLink, messages: readonly OutboundMessage[], told: Told): number {
-    for (let index = 0; index < messages.length; index += 1) {
-      if (!link.isAlive || !link.canSend) return index;
-      const frame = this.#frame(messages[index] as OutboundMessage);
-      if ('status' in frame) told(index, frame);
-      else if (!link.hasExchange(frame.exchange)) return index;
-      else link.send(frame, index, told);
-    }
-    return messages.length;
-  }
-
-  /** In their order, each when there is room for it. */
-  async #sendPatiently(
-    messages: readonly OutboundMessage[],
-    from: number,
-    told: Told,
-  ): Promise<void> {
-    // Of all of them together: one after the other, a thousand would wait a thousand times as long.
-    const deadline = performance.now() + this.#timeoutMs;
-    let link: ConfirmLink;
-    try {
-      link = await this.#open();
-    } catch (error) {
-      for (let index = from; index < messages.length; index += 1)
-        told(index, { status: 'unknown', error: error as Error });
-      return;
-    }
-    for (let index = from; index < messages.length; index += 1) {
-      const frame = this.#frame(messages[index] as OutboundMessage);
-      const obstacle = 'status' in frame ? frame : await this.#obstacle(link, frame, deadline);
-      if (obstacle) told(index, obstacle);
-      else link.send(frame as AmqpFrame, index, told);
-    }
+  /** Waits for what is under way, at most `publishTimeout`, and closes the connection, for which the broker has as long. */
+  close(): Promise<void> {
+    return this.#sender.close();
   }
 
   #frame(message: OutboundMessage): AmqpFrame | PublishOutcome {
@@ -223,103 +154,5 @@ export abstract class AmqpPublisher extends Publisher {
     } catch (error) {
       return { status: 'rejected', error: error as Error };
     }
-  }
-
-  /** Waits until the message may be sent; what keeps it from being sent is its outcome. */
-  async #obstacle(
-    link: ConfirmLink,
-    { exchange }: AmqpFrame,
-    deadline: number,
-  ): Promise<PublishOutcome | undefined> {
-    try {
-      const problem = link.checkExchange(exchange);
-      const error = problem instanceof Promise ? await this.#inTime(problem, deadline) : problem;
-      if (error) return { status: 'rejected', error };
-    } catch (error) {
-      return { status: 'unknown', error: error as Error };
-    }
-    while (link.isAlive && !link.canSend) {
-      const left = deadline - performance.now();
-      if (left <= 0) return link.noRoom();
-      await link.room(left);
-    }
-    return undefined;
-  }
-
-  #inTime<T>(answer: Promise<T>, deadline: number): Promise<T> {
-    const message = `The broker did not answer within ${this.#timeoutMs} ms.`;
-    return within(
-      Math.max(0, deadline - performance.now()),
-      answer,
-      () => new PublishError('TIMEOUT', message),
-    );
-  }
-
-  #open(): Promise<ConfirmLink> {
-    if (this.#link) return this.#link;
-    if (performance.now() < this.#notBefore) return Promise.reject(this.#notConnected());
-    const link = this.#establish();
-    this.#link = link;
-    link.then(
-      (ready) => {
-        this.#failedConnects = 0;
-        if (this.#link === link) this.#ready = ready;
-      },
-      (error: unknown) => {
-        this.#lastError = error;
-        this.#failedConnects += 1;
-        this.#notBefore =
-          performance.now() + backoffMs(this.#failedConnects, RECONNECT, Math.random());
-        if (this.#link === link) this.#link = undefined;
-      },
-    );
-    return link;
-  }
-
-  async #establish(): Promise<ConfirmLink> {
-    let late = false;
-    let dead = false;
-    const opening = (async () => {
-      const connection = await this.#connect();
-      this.#assertConfirms(connection);
-      const link = await ConfirmLink.open(connection, {
-        window: this.#window,
-        timeoutMs: this.#timeoutMs,
-        onDead: () => {
-          dead = true;
-          if (!late) this.#link = this.#ready = undefined;
-        },
-      });
-      if (late || this.#closed) await link.discard();
-      return link;
-    })();
-    try {
-      const link = await within(this.#timeoutMs, opening, () => {
-        late = true;
-        return new Error(`no connection within ${this.#timeoutMs} ms`);
-      });
-      if (dead) throw new Error('the connection was lost while it was opened');
-      return link;
-    } catch (error) {
-      this.#lastError = error;
-      throw this.#notConnected();
-    }
-  }
-
-  #assertConfirms(connection: AmqpConnectionLike | undefined): void {
-    const { createConfirmChannel } = (connection ?? {}) as Partial<AmqpConnectionLike>;
-    if (typeof createConfirmChannel === 'function') return;
-    throw new PublisherConfigurationError(this.#name, [
-      'the connection has no createConfirmChannel(), so nothing could ever be confirmed. Give one of amqplib: () => amqplib.connect(url).',
-    ]);
-  }
-
-  #notConnected(): PublishError {
-    const cause = this.#lastError instanceof PublishError ? this.#lastError.cause : this.#lastError;
-    return new PublishError(
-      'NOT_CONNECTED',
-      `There is no connection to the broker: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
   }
 }

@@ -1,6 +1,11 @@
 import { PublishError, type PublishOutcome } from '@acme/nest-message-context';
 import type { AmqpFrame } from './amqp-frame.js';
-import type { AmqpConfirmChannelLike, AmqpConnectionLike, AmqpReturnLike } from './amqp-like.js';
+import type {
+  AmqpChannelLike,
+  AmqpConfirmChannelLike,
+  AmqpConnectionLike,
+  AmqpReturnLike,
+} from './amqp-like.js';
 import { blameOfChannel, blameOfConnection, text, type Blame } from './blame.js';
 import { closeAndSever } from './close-and-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
@@ -88,6 +93,18 @@ export class ConfirmLink {
   /** Whether the exchange is there; an error says what is wrong with it. Asks the broker once. */
   checkExchange(name: string): PublishError | undefined | Promise<PublishError | undefined> {
     return this.#exchanges.problem(name);
+  }
+
+  /** On a channel of its own, which is closed afterwards. */
+  async onChannel<T>(
+    work: (channel: AmqpChannelLike, connection: AmqpConnectionLike) => Promise<T>,
+  ): Promise<T> {
+    const channel = await this.connection.createChannel();
+    // The broker closes it for what it refuses; whoever asked is told by the answer.
+    channel.on('error', () => {});
+    const result = await work(channel, this.connection);
+    await channel.close();
+    return result;
   }
 
   get canSend(): boolean {

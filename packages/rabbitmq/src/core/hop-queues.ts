@@ -1,0 +1,60 @@
+import type { BrokerFacts } from './broker-facts.js';
+
+/** `'quorum'`: replicated, and kept on disk. `'classic'`: for queues that are classic themselves, on one node. */
+export type HopQueueType = 'quorum' | 'classic';
+
+/** A queue as it is declared. */
+export interface QueueDeclaration {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** For one delay of one queue. */
+export const waitQueueName = (queue: string, afterMs: number): string =>
+  `${queue}.retry.${afterMs}`;
+
+/**
+ * Where messages of a queue wait so many milliseconds; then the broker brings them back, to the queue itself: by way of its
+ * exchange every other queue that is bound would get them once more.
+ *
+ * A quorum queue keeps what it could not bring back (`at-least-once`), as long as the queue is missing; that needs an overflow
+ * that refuses, and no limit that could be reached.
+ */
+export function waitQueue(
+  queue: string,
+  afterMs: number,
+  type: HopQueueType,
+  facts: BrokerFacts,
+): QueueDeclaration {
+  const back = {
+    'x-message-ttl': afterMs,
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': queue,
+  };
+  const name = waitQueueName(queue, afterMs);
+  if (type === 'classic' || !facts.quorumWaitQueues)
+    return { name, arguments: { 'x-queue-type': 'classic', ...back } };
+  return {
+    name,
+    arguments: {
+      'x-queue-type': 'quorum',
+      ...back,
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+    },
+  };
+}
+
+/**
+ * Where messages are parked. Nobody consumes it, but people look into it, and each look counts toward the delivery limit of a
+ * quorum queue: from 4.0 on there is one by default, and beyond it the message would be dropped.
+ */
+export function deadLetterQueue(
+  name: string,
+  type: HopQueueType,
+  { unlimitedDeliveryLimit }: BrokerFacts,
+): QueueDeclaration {
+  const limit =
+    type === 'quorum' && unlimitedDeliveryLimit ? { 'x-delivery-limit': -1 } : undefined;
+  return { name, arguments: { 'x-queue-type': type, ...limit } };
+}

@@ -1,0 +1,35 @@
+const BRAND = Symbol.for('@acme/nest-rabbitmq:error');
+
+/** Stable codes of everything this package throws by itself. */
+export type RabbitMqErrorCode = 'RABBITMQ_CONFIGURATION' | 'RABBITMQ_HOP_FAILED';
+
+/** Base of this package's errors. */
+export abstract class RabbitMqError extends Error {
+  abstract readonly code: RabbitMqErrorCode;
+  readonly [BRAND] = true;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** True for an error of this package, also of another installed copy of it; `code` narrows it to one kind. */
+export function isRabbitMqError(error: unknown, code?: RabbitMqErrorCode): boolean {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as Partial<RabbitMqError>).code === code;
+}
+
+/** `RabbitMqModule` was configured wrongly. The message lists every problem with its remedy. */
+export class RabbitMqConfigurationError extends RabbitMqError {
+  readonly code = 'RABBITMQ_CONFIGURATION';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`RabbitMqModule is not configured correctly:\n- ${problems.join('\n- ')}`);
+  }
+}
+
+/** A message could not be brought to a wait queue or a dead-letter queue. Logged, never thrown at you: the delivery goes back to its queue. */
+export class HopFailedError extends RabbitMqError {
+  readonly code = 'RABBITMQ_HOP_FAILED';
+}

@@ -1,0 +1,189 @@
+import { declareQueue, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import { NonRetryableError, RetryLater } from '@acme/nest-message-context';
+import type { Options } from 'amqplib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await testBroker();
+});
+
+const fail = (): never => {
+  throw new Error('the database is away');
+};
+
+/** Fast, and the same every time. */
+const retry = { attempts: 3, initial: 50, max: 100, jitter: false } as const;
+
+describe.each(CONSUMERS)('%s', (kind, open) => {
+  let count = 0;
+  /** Names of the test's own, with what is published there and what is left. */
+  const ground = () => {
+    const name = `${kind.replaceAll(' ', '-').toLowerCase()}-${(count += 1)}`;
+    const queue = broker.name(`${name}.orders`);
+    const exchange = broker.name(`${name}.events`);
+    // What is declared besides, for the fixture to delete.
+    for (const suffix of ['retry.50', 'retry.100', 'dlq']) broker.name(`${name}.orders.${suffix}`);
+    return {
+      queue,
+      exchange,
+      open: (options: Pick<ConsumerOptions, 'handle'> & Partial<ConsumerOptions>) =>
+        open({ broker, queue, exchange, module: { retry }, ...options }),
+      publish: async (properties: Options.Publish = {}, body: unknown = { id: 1 }) => {
+        const channel = await broker.confirmChannel();
+        channel.publish(exchange, 'placed', Buffer.from(JSON.stringify(body)), {
+          type: 'placed',
+          messageId: 'm-1',
+          ...properties,
+        });
+        await channel.waitForConfirms();
+        await channel.close();
+      },
+      depth: async (suffix = '') => (await broker.queue(queue + suffix))?.messages ?? 0,
+      parked: async (of = `${queue}.dlq`) => {
+        await waitFor(async () => ((await broker.queue(of))?.messages ?? 0) > 0, {
+          what: `a message in ${of}`,
+        });
+        return broker.take(of);
+      },
+    };
+  };
+  const attempts = ({ handled }: Consumer) => handled.map(({ message }) => message.attempt);
+  /** What is unsettled comes back when its consumer has gone: then the broker's count is the truth. */
+  const closedAndEmpty = async ({ close }: Consumer, depth: () => Promise<number>) => {
+    await close();
+    await expect(depth()).resolves.toBe(0);
+  };
+
+  it.each(['quorum', 'classic'] as const)(
+    'tries again after a pause at the broker, and acks what succeeds: a %s queue',
+    async (queueType) => {
+      const { open: start, publish, depth } = ground();
+      const times: number[] = [];
+      const consumer = await start({
+        queueType,
+        module: { retry, queueType },
+        handle: (_, n) => {
+          times.push(performance.now());
+          if (n < 3) fail();
+        },
+      });
+      await publish();
+      await waitFor(() => consumer.handled.length === 3);
+      expect(attempts(consumer)).toEqual([1, 2, 3]);
+      expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(49);
+      expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(99);
+      await closedAndEmpty(consumer, depth);
+      await expect(depth('.dlq')).resolves.toBe(0);
+    },
+  );
+
+  it('parks what has failed often enough, as it was, with the reason', async () => {
+    const { open: start, publish, depth, parked, queue, exchange } = ground();
+    const consumer = await start({ handle: fail });
+    const body = { amount: '12345678901234567890.10', text: 'ü' };
+    await publish(
+      { headers: { 'x-tenant-id': 't-1' }, contentType: 'application/json', priority: 3 },
+      body,
+    );
+    const [message] = await parked();
+    expect(message?.content.toString()).toBe(JSON.stringify(body));
+    expect(message?.properties).toMatchObject({
+      messageId: 'm-1',
+      type: 'placed',
+      contentType: 'application/json',
+      priority: 3,
+      deliveryMode: 2,
+    });
+    expect(message?.properties.headers).toMatchObject({
+      'x-tenant-id': 't-1',
+      'x-attempt': 3,
+      'x-error-code': 'RETRIES_EXHAUSTED',
+      'x-error-name': 'Error',
+      'x-error-message': expect.stringContaining('the database is away') as string,
+      'x-error-stack': expect.stringContaining('retry.int.spec') as string,
+      'x-error-service': 'tests',
+      'x-original-queue': queue,
+      'x-original-exchange': exchange,
+      'x-original-routing-key': 'placed',
+    });
+    expect(attempts(consumer)).toEqual([1, 2, 3]);
+    await closedAndEmpty(consumer, depth);
+    expect(consumer.log.messages('warn').join()).toContain(
+      `Parked "placed" m-1 in "${queue}.dlq": RETRIES_EXHAUSTED`,
+    );
+  });
+
+  it('parks at once what cannot succeed', async () => {
+    const { open: start, publish, depth, parked } = ground();
+    const consumer = await start({
+      handle: () => {
+        throw new NonRetryableError('ORDER_UNKNOWN');
+      },
+    });
+    await publish();
+    const [message] = await parked();
+    expect(message?.properties.headers).toMatchObject({
+      'x-attempt': 1,
+      'x-error-code': 'ORDER_UNKNOWN',
+    });
+    expect(consumer.handled).toHaveLength(1);
+    await closedAndEmpty(consumer, depth);
+  });
+
+  it('puts off what is not to blame at no cost in attempts, but not for ever', async () => {
+    const { open: start, publish, depth, parked } = ground();
+    const consumer = await start({
+      module: { retry: { ...retry, maxDeferrals: 4 } },
+      handle: () => {
+        throw new RetryLater({ after: 1, countAttempt: false });
+      },
+    });
+    await publish();
+    const [message] = await parked();
+    expect(message?.properties.headers).toMatchObject({
+      'x-attempt': 1,
+      'x-deferrals': 4,
+      'x-error-code': 'DEFERRALS_EXHAUSTED',
+    });
+    expect(attempts(consumer)).toEqual([1, 1, 1, 1, 1]);
+    await closedAndEmpty(consumer, depth);
+  });
+
+  it('brings it back to its own queue only, under its old name', async () => {
+    const { open: start, publish, depth, exchange } = ground();
+    const consumer = await start({ handle: (_, n) => (n === 1 ? fail() : undefined) });
+    const other = await declareQueue(broker, `other-of-${kind.length}`);
+    await (await broker.channel()).bindQueue(other, exchange, 'placed');
+    await publish();
+    await waitFor(() => consumer.handled.length === 2);
+    expect(consumer.handled.map(({ message }) => message.name)).toEqual(['placed', 'placed']);
+    await closedAndEmpty(consumer, depth);
+    await expect(broker.take(other)).resolves.toHaveLength(1);
+  });
+
+  it('declares a wait queue again that somebody has deleted', async () => {
+    const { open: start, publish, depth, queue } = ground();
+    const consumer = await start({ handle: (_, n) => (n % 2 === 1 ? fail() : undefined) });
+    await publish();
+    await waitFor(() => consumer.handled.length === 2);
+    await (await broker.channel()).deleteQueue(`${queue}.retry.50`);
+    await publish({ messageId: 'm-2' });
+    await waitFor(() => consumer.handled.length === 4);
+    await closedAndEmpty(consumer, depth);
+  });
+
+  it('keeps the message where a wait queue cannot be declared, and says what to do', async () => {
+    const { open: start, publish, queue } = ground();
+    const channel = await broker.channel();
+    await channel.assertQueue(`${queue}.retry.50`, { durable: true });
+    const consumer = await start({ handle: fail });
+    await publish();
+    await waitFor(() => consumer.log.messages('error').some((text) => text.includes('.retry.50')));
+    await consumer.close();
+    expect(consumer.log.messages('error').join()).toMatch(/delete it once it is empty/);
+    const left = await broker.take(queue);
+    expect(left.map(({ properties }) => properties.messageId)).toEqual(['m-1']);
+  });
+});

@@ -1,0 +1,127 @@
+import 'reflect-metadata';
+import {
+  openContext,
+  openMicroservice,
+  type RecordingLogger,
+  type TestBroker,
+} from '@acme/internal-testing';
+import {
+  MessageContext,
+  MessageContextModule,
+  PlainJsonDeserializer,
+  type InboundMessage,
+} from '@acme/nest-message-context';
+import { RabbitMqModule, type RabbitMqModuleOptions } from '@acme/nest-rabbitmq';
+import { RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import { Controller, Injectable, Module } from '@nestjs/common';
+import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { connect } from 'amqplib';
+
+/** What a handler is given, with the message as its context knows it. */
+interface Handled {
+  readonly payload: unknown;
+  readonly message: InboundMessage;
+}
+
+export interface Consumer {
+  /** Every delivery that came to the handler, in order. */
+  readonly handled: Handled[];
+  readonly log: RecordingLogger;
+  close(): Promise<void>;
+}
+
+export interface ConsumerOptions {
+  readonly broker: TestBroker;
+  readonly queue: string;
+  /** Bound to the queue with `placed`. */
+  readonly exchange: string;
+  readonly queueType?: 'quorum' | 'classic';
+  readonly prefetch?: number;
+  readonly module?: Partial<RabbitMqModuleOptions>;
+  /** Throws, decides, or returns. */
+  readonly handle: (handled: Handled, count: number) => unknown;
+}
+
+type Open = (options: ConsumerOptions) => Promise<Consumer>;
+
+const imports = ({ broker, module }: ConsumerOptions) => [
+  MessageContextModule.forRoot(),
+  RabbitMqModule.forRoot({ connect: () => connect(broker.url), service: 'tests', ...module }),
+];
+
+function recorder({ handle }: ConsumerOptions) {
+  const handled: Handled[] = [];
+  const on = (payload: unknown): unknown => {
+    const one = { payload, message: MessageContext.require().message };
+    handled.push(one);
+    return handle(one, handled.length);
+  };
+  return { handled, on };
+}
+
+const openNest: Open = async (options) => {
+  const { broker, queue, exchange, queueType = 'quorum', prefetch = 10 } = options;
+  const { handled, on } = recorder(options);
+  @Controller()
+  class Events {
+    @EventPattern('placed')
+    async placed(payload: unknown): Promise<void> {
+      await on(payload);
+    }
+  }
+  @Module({ imports: imports(options), controllers: [Events] })
+  class AppModule {}
+  const { log, close } = await openMicroservice(AppModule, {
+    transport: Transport.RMQ,
+    options: {
+      urls: [broker.url],
+      queue,
+      queueOptions: { durable: true, arguments: { 'x-queue-type': queueType } },
+      exchange,
+      exchangeType: 'topic',
+      routingKey: 'placed',
+      noAck: false,
+      prefetchCount: prefetch,
+      deserializer: new PlainJsonDeserializer(),
+    },
+  } satisfies MicroserviceOptions);
+  return { handled, log, close };
+};
+
+const openGolevelup: Open = async (options) => {
+  const { broker, queue, exchange, queueType = 'quorum', prefetch = 10 } = options;
+  const { handled, on } = recorder(options);
+  @Injectable()
+  class Events {
+    @RabbitSubscribe({
+      exchange,
+      routingKey: 'placed',
+      queue,
+      queueOptions: { durable: true, arguments: { 'x-queue-type': queueType } },
+    })
+    async placed(payload: unknown): Promise<void> {
+      await on(payload);
+    }
+  }
+  @Module({
+    imports: [
+      ...imports(options),
+      RabbitMQModule.forRoot({
+        uri: broker.url,
+        exchanges: [{ name: exchange, type: 'topic' }],
+        connectionInitOptions: { wait: true },
+        prefetchCount: prefetch,
+      }),
+    ],
+    providers: [Events],
+  })
+  class AppModule {}
+  const { log, close } = await openContext(AppModule);
+  return { handled, log, close };
+};
+
+/** The same consumer behind either client library. */
+export const CONSUMERS: [kind: string, open: Open][] = [
+  ['Nest RMQ', openNest],
+  ['golevelup', openGolevelup],
+];
