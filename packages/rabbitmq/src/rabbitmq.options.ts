@@ -129,45 +129,54 @@ const RETRY = [
 /** @throws {RabbitMqConfigurationError} listing everything that is wrong, each with its remedy */
 export function resolveOptions(options: RabbitMqModuleOptions | undefined): RabbitMqSettings {
   const check = new OptionsCheck();
-  const given = check.object<RabbitMqModuleOptions>('options', options, MODULE);
-  if (typeof given.connect !== 'function')
+  const all = check.object<RabbitMqModuleOptions>('options', options, MODULE);
+  if (typeof all.connect !== 'function')
     check.problems.push(
-      `connect: ${show(given.connect)} is not a function. Give () => amqplib.connect(url).`,
+      `connect: ${show(all.connect)} is not a function. Give () => amqplib.connect(url).`,
     );
-  const { service = hostname() } = given;
+  const { service = hostname() } = all;
   if (typeof service !== 'string' || service === '')
     check.problems.push(`service: ${show(service)} is not a name. Give a string.`);
-  const publishTimeoutMs = check.timeout('publishTimeout', given.publishTimeout, '10s');
-  const usual = policyOf(check, '', given);
+  const publishTimeoutMs = check.timeout('publishTimeout', all.publishTimeout, '10s');
+  const usual = policyOf(check, '', all);
   const queues = check.object<Record<string, QueuePolicyOptions>>(
     'queues',
-    given.queues,
-    Object.keys(given.queues ?? {}),
+    all.queues,
+    Object.keys(all.queues ?? {}),
   );
   const policies = new Map(
     Object.entries(queues).map(([name, own]) => {
       const prefix = `queues[${JSON.stringify(name)}]`;
-      const policy = check.object<QueuePolicyOptions>(prefix, own, POLICY);
-      return [name, policyOf(check, `${prefix}.`, merged(given, policy))];
+      policyOf(check, `${prefix}.`, check.object<QueuePolicyOptions>(prefix, own, POLICY));
+      // What is wrong above was said there.
+      return [name, policyOf(new OptionsCheck(), '', merged(all, own))];
     }),
   );
   if (check.problems.length > 0) throw new RabbitMqConfigurationError(check.problems);
   return {
-    connect: given.connect,
+    connect: all.connect,
     service,
     publishTimeoutMs,
     policyOf: (queue) => policies.get(queue) ?? usual,
   };
 }
 
-/** The name of a dead-letter queue is for one queue alone. */
-function merged(usual: QueuePolicyOptions, own: QueuePolicyOptions): QueuePolicyOptions {
+function merged(
+  usual: QueuePolicyOptions,
+  own: QueuePolicyOptions | undefined,
+): QueuePolicyOptions {
   return {
-    queueType: own.queueType ?? usual.queueType,
-    retry: { ...usual.retry, ...own.retry },
-    deadLetter: { ...usual.deadLetter, ...own.deadLetter },
+    queueType: own?.queueType ?? usual.queueType,
+    retry: { ...usual.retry, ...given(own?.retry) },
+    deadLetter: { ...usual.deadLetter, ...given(own?.deadLetter) },
   };
 }
+
+/** Without what is `undefined`. */
+const given = <T extends object>(options: T | undefined): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
 
 function policyOf(check: OptionsCheck, prefix: string, given: QueuePolicyOptions): QueuePolicy {
   const { queueType = 'quorum' } = given;

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { knownOptions, names, rowsUnder } from '@acme/internal-testing';
+import { knownOptions, named, names, rowsUnder } from '@acme/internal-testing';
 import {
   PublisherClosedError,
   PublisherConfigurationError,
   PublishError,
   type PublishErrorReason,
 } from '@acme/nest-message-context';
+import * as api from '@acme/nest-rabbitmq';
 import { ClientRmqPublisher, GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { describe, expect, it } from 'vitest';
+import { GIVEN_UP } from '../src/core/settle-plan.js';
+import { resolveOptions } from '../src/rabbitmq.options.js';
 
 const page = (name: string): string =>
   readFileSync(new URL(`../../../docs/reference/${name}`, import.meta.url), 'utf8');
@@ -56,3 +59,47 @@ describe('docs/reference/rabbitmq-publishers.md', () => {
     );
   });
 });
+
+describe('docs/reference/rabbitmq-options.md', () => {
+  const PAGE = page('rabbitmq-options.md');
+  const connect = async () => ({}) as never;
+  const module = (options: object) => () => resolveOptions({ connect, ...options });
+  const nope = { nope: 1 } as object;
+
+  it('has all options and no others', () => {
+    expect(names(rowsUnder(PAGE, '## The module'))).toEqual(
+      knownOptions(module(nope), 'options\\.'),
+    );
+    expect(names(rowsUnder(PAGE, '## retry'))).toEqual(
+      knownOptions(module({ retry: nope }), 'retry\\.'),
+    );
+    expect(names(rowsUnder(PAGE, '## deadLetter'))).toEqual(
+      knownOptions(module({ deadLetter: nope }), 'deadLetter\\.'),
+    );
+  });
+
+  it('with the defaults that are in force', () => {
+    const documented = (heading: string) =>
+      Object.fromEntries(
+        rowsUnder(PAGE, heading)
+          .filter(([name]) => named(name) !== 'queue')
+          .map(([name, value]) => [named(name), literal(named(value))]),
+      );
+    const options = { retry: documented('## retry'), deadLetter: documented('## deadLetter') };
+    expect(module(options)().policyOf('q')).toEqual(module({})().policyOf('q'));
+  });
+
+  it('has all codes, and no others', () => {
+    const errors = [new api.RabbitMqConfigurationError([]), new api.HopFailedError('x')];
+    expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
+    expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
+      Object.values(GIVEN_UP).sort(),
+    );
+  });
+});
+
+/** What stands in a cell of defaults. */
+function literal(text: string): unknown {
+  const [, quoted] = /^'(.*)'$/.exec(text) ?? [];
+  return quoted ?? (JSON.parse(text) as unknown);
+}

@@ -132,6 +132,24 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     await closedAndEmpty(consumer, depth);
   });
 
+  it('follows what is said of the queue where that differs from the rest', async () => {
+    const { open: start, publish, depth, parked, queue } = ground();
+    const dead = broker.name(`dead-of-${kind.length}`);
+    const consumer = await start({
+      handle: fail,
+      module: {
+        retry,
+        queues: { [queue]: { retry: { attempts: 1 }, deadLetter: { queue: dead, stack: false } } },
+      },
+    });
+    await publish();
+    const [message] = await parked(dead);
+    expect(message?.properties.headers).toMatchObject({ 'x-attempt': 1 });
+    expect(message?.properties.headers).not.toHaveProperty('x-error-stack');
+    await closedAndEmpty(consumer, depth);
+    await expect(depth('.dlq')).resolves.toBe(0);
+  });
+
   it('puts off what is not to blame at no cost in attempts, but not for ever', async () => {
     const { open: start, publish, depth, parked } = ground();
     const consumer = await start({
