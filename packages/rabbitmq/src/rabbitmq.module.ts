@@ -8,7 +8,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
+import { MessageContextCoreModule, PublishError, Settlement } from '@acme/nest-message-context';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
   resolveOptions,
@@ -51,11 +51,12 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         }),
     },
     {
-      provide: Settlement,
+      provide: BrokerSettlement,
       inject: [ConfirmedSender, RABBITMQ_SETTINGS],
       useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings) =>
         new BrokerSettlement(new HopPublisher(sender), settings, new Logger('RabbitMqModule')),
     },
+    { provide: Settlement, useExisting: BrokerSettlement },
   ],
   exports: [Settlement],
 })
@@ -63,7 +64,11 @@ export class RabbitMqModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnApplicationShutdown
 {
-  constructor(@Inject(ConfirmedSender) private readonly sender: ConfirmedSender) {
+  constructor(
+    @Inject(ConfirmedSender) private readonly sender: ConfirmedSender,
+    @Inject(BrokerSettlement) private readonly settlement: BrokerSettlement,
+    @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
+  ) {
     super();
   }
 
@@ -77,8 +82,17 @@ export class RabbitMqModule
     return { ...super.forRootAsync(options), global: true };
   }
 
-  onModuleInit(): Promise<void> {
-    return this.sender.prepare();
+  async onModuleInit(): Promise<void> {
+    await this.sender.prepare();
+    try {
+      for (const queue of this.settings.queues) await this.settlement.declare(queue);
+    } catch (error) {
+      // That there is no broker now is no error; a line in the log has said so.
+      if (error instanceof PublishError) return;
+      // Nobody closes an application that did not start.
+      await this.sender.close();
+      throw error;
+    }
   }
 
   /** After consumers have ended. */

@@ -82,7 +82,10 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
    * blocks publishers would block the acknowledgements, too. Called again whenever the last one is lost.
    */
   readonly connect: () => PromiseLike<AmqpDeclaringConnectionLike>;
-  /** What is different for one queue, by its name. What is left out there is as above. */
+  /**
+   * What is different for one queue, by its name. What is left out there is as above. The wait queues and the dead-letter queue of
+   * the queues named here are declared at boot, those of all others when a message fails.
+   */
   readonly queues?: Readonly<Record<string, QueuePolicyOptions>> | undefined;
   /**
    * Who has failed, in `x-error-service`.
@@ -110,6 +113,8 @@ export interface RabbitMqSettings {
   readonly connect: RabbitMqModuleOptions['connect'];
   readonly service: string;
   readonly publishTimeoutMs: number;
+  /** Those that the options name. */
+  readonly queues: readonly string[];
   policyOf(queue: string): QueuePolicy;
 }
 
@@ -157,6 +162,7 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     connect: all.connect,
     service,
     publishTimeoutMs,
+    queues: [...policies.keys()],
     policyOf: (queue) => policies.get(queue) ?? usual,
   };
 }

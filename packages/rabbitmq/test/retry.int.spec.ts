@@ -1,6 +1,14 @@
-import { declareQueue, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  declareQueue,
+  openContext,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { NonRetryableError, RetryLater } from '@acme/nest-message-context';
-import type { Options } from 'amqplib';
+import { RabbitMqModule } from '@acme/nest-rabbitmq';
+import { Module } from '@nestjs/common';
+import { connect, type Options } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
 
@@ -190,6 +198,22 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     await publish({ messageId: 'm-2' });
     await waitFor(() => consumer.handled.length === 4);
     await closedAndEmpty(consumer, depth);
+  });
+
+  it('declares at boot what belongs to the queues that it is told of, or does not start', async () => {
+    const { open: start, queue } = ground();
+    const handle = (): void => {};
+    const module = { retry, queues: { [queue]: {} } };
+    const consumer = await start({ handle, module });
+    for (const suffix of ['.dlq', '.retry.50', '.retry.100'])
+      await expect(broker.queue(queue + suffix)).resolves.toMatchObject({ messages: 0 });
+    await consumer.close();
+    const other = { ...module, queueType: 'classic', connect: () => connect(broker.url) } as const;
+    @Module({ imports: [RabbitMqModule.forRoot(other)] })
+    class AppModule {}
+    await expect(openContext(AppModule)).rejects.toThrow(
+      /could not be declared.*delete it once it is empty/,
+    );
   });
 
   it('keeps the message where a wait queue cannot be declared, and says what to do', async () => {

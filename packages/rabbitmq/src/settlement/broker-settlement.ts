@@ -10,6 +10,7 @@ import type { Logger } from '@nestjs/common';
 import { failureHeaders, withFailure } from '../core/failure-record.js';
 import { deadLetterQueue, waitQueue, waitQueueName } from '../core/hop-queues.js';
 import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
+import { tiersOf } from '../core/retry-policy.js';
 import { planSettle, type SettlePlan } from '../core/settle-plan.js';
 import type { QueuePolicy, RabbitMqSettings } from '../rabbitmq.options.js';
 import type { HopPublisher, QueueOf } from './hop-publisher.js';
@@ -48,6 +49,21 @@ export class BrokerSettlement extends Settlement {
 
   release(): void {
     this.#local.release();
+  }
+
+  /**
+   * Declares the wait queues and the dead-letter queue of a queue, so that what is wrong with them is found before a message fails.
+   *
+   * @throws {HopFailedError} when the broker refuses one
+   * @throws {PublishError} when there is no broker, or it does not answer
+   */
+  async declare(queue: string): Promise<void> {
+    const policy = this.settings.policyOf(queue);
+    for (const target of [
+      deadLetterTarget(queue, policy),
+      ...tiersOf(policy.retry).map((afterMs) => waitTarget(queue, afterMs, policy)),
+    ])
+      await this.hops.declare(...target);
   }
 
   #planOf(
@@ -90,8 +106,7 @@ export class BrokerSettlement extends Settlement {
   ): Promise<void> {
     const { queue } = settling;
     const headers = this.#headersOf(delivery, plan, settling, policy);
-    const [key, queueOf] = targetOf(plan, queue, policy);
-    const target = await this.hops.publish(delivery, headers, key, queueOf);
+    const target = await this.hops.publish(delivery, headers, ...targetOf(plan, queue, policy));
     if (plan.action === 'park')
       this.log.warn(
         `Parked "${settling.message.name}" ${delivery.properties.messageId ?? '(no message id)'} in "${target}": ${plan.code}. ${plan.reason}`,
@@ -124,12 +139,20 @@ export class BrokerSettlement extends Settlement {
   }
 }
 
-function targetOf(
-  plan: Hop,
+type Target = [key: string, queueOf: QueueOf];
+
+const targetOf = (plan: Hop, queue: string, policy: QueuePolicy): Target =>
+  plan.action === 'park'
+    ? deadLetterTarget(queue, policy)
+    : waitTarget(queue, plan.afterMs, policy);
+
+function deadLetterTarget(
   queue: string,
   { queueType, deadLetterQueue: name = `${queue}.dlq` }: QueuePolicy,
-): [key: string, queueOf: QueueOf] {
-  if (plan.action === 'park') return [name, (facts) => deadLetterQueue(name, queueType, facts)];
-  const { afterMs } = plan;
+): Target {
+  return [name, (facts) => deadLetterQueue(name, queueType, facts)];
+}
+
+function waitTarget(queue: string, afterMs: number, { queueType }: QueuePolicy): Target {
   return [waitQueueName(queue, afterMs), (facts) => waitQueue(queue, afterMs, queueType, facts)];
 }

@@ -31,7 +31,7 @@ export class HopPublisher {
     queueOf: QueueOf,
   ): Promise<string> {
     for (let isLast = false; ; isLast = true) {
-      const queue = await this.#queue(key, queueOf);
+      const queue = await this.declare(key, queueOf);
       const outcome = await this.#send(delivery, headers, queue);
       if (outcome.status === 'confirmed') return queue;
       // Somebody has deleted it since: declared again, it takes the message.
@@ -40,7 +40,13 @@ export class HopPublisher {
     }
   }
 
-  #queue(key: string, queueOf: QueueOf): Promise<string> {
+  /**
+   * Declares it now. Once is enough: the name is returned from then on.
+   *
+   * @throws {HopFailedError} when the broker refuses it
+   * @throws {PublishError} when there is no broker, or it does not answer
+   */
+  declare(key: string, queueOf: QueueOf): Promise<string> {
     let declared = this.#declared.get(key);
     if (!declared) {
       declared = this.#declare(queueOf);
@@ -61,7 +67,7 @@ export class HopPublisher {
           arguments: { ...args },
         });
       } catch (error) {
-        throw notDeclared(name, args, error);
+        throw isRefusal(error) ? notDeclared(name, args, error) : error;
       }
       return name;
     });
@@ -108,6 +114,11 @@ function failed(
     `The broker has not confirmed the message for queue "${queue}": ${outcome.error.message}`,
     { cause: outcome.error },
   );
+}
+
+/** The broker's own answer (403, 406), not a lost connection. */
+function isRefusal(error: unknown): boolean {
+  return typeof (error as { code?: unknown } | null)?.code === 'number';
 }
 
 function notDeclared(
