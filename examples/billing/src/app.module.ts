@@ -1,9 +1,10 @@
 import { IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
 import { MessageContextModule } from '@acme/nest-message-context';
 import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
-import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
+import { RabbitMqModule, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { fromPg, TransactionModule } from '@acme/nest-transaction';
 import { Module } from '@nestjs/common';
+import { retryPauses } from '@shop/platform';
 import { connect } from 'amqplib';
 import { Pool } from 'pg';
 import { ChargesService } from './charges/charges.service.js';
@@ -41,6 +42,12 @@ import { DatabaseModule } from './database.module.js';
       }),
     }),
     // #endregion
+    RabbitMqModule.forRoot({
+      connect: () => connect(config.AMQP_URL),
+      service: 'billing',
+      // Long enough for an outage of the database; what fails for good is in `<queue>.dlq` afterwards.
+      queues: { [config.QUEUE]: { retry: { attempts: 50, backoff: retryPauses } } },
+    }),
   ],
   controllers: [OrderPlacedController],
   providers: [ChargesService],

@@ -8,7 +8,7 @@ const schema = z.object({
   AMQP_URL: z.url({ protocol: /^amqps?$/ }),
   /** The topic exchange that all events of the shop go to. */
   EVENTS_EXCHANGE: z.string().default('shop.events'),
-  /** The queue that this service reads; what it gives up goes to `<queue>.dead`. */
+  /** The queue that this service reads; what it gives up goes to `<queue>.dlq`. */
   QUEUE: z.string().default('billing.orders'),
   /** How many messages are in work at once. */
   PREFETCH: z.coerce.number().int().positive().default(20),

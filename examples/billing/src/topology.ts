@@ -3,15 +3,15 @@ import { connect } from 'amqplib';
 import { config } from './config.js';
 
 /**
- * Who reads a queue declares it. A quorum queue, because it survives the loss of a broker node and counts deliveries; what
- * cannot be handled is kept in `<queue>.dead` instead of being dropped.
+ * Who reads a queue declares it. A quorum queue, because it survives the loss of a broker node and counts deliveries; what the
+ * broker gives up goes where `RabbitMqModule` parks what it gives up, and has declared the queue for it.
  */
 export const queueOptions = {
   durable: true,
   arguments: {
     'x-queue-type': 'quorum',
     'x-dead-letter-exchange': '',
-    'x-dead-letter-routing-key': `${config.QUEUE}.dead`,
+    'x-dead-letter-routing-key': `${config.QUEUE}.dlq`,
   },
 };
 
@@ -20,10 +20,6 @@ export async function declareTopology(): Promise<void> {
   try {
     const channel = await connection.createChannel();
     await channel.assertExchange(config.EVENTS_EXCHANGE, 'topic', { durable: true });
-    await channel.assertQueue(`${config.QUEUE}.dead`, {
-      durable: true,
-      arguments: { 'x-queue-type': 'quorum' },
-    });
     await channel.assertQueue(config.QUEUE, queueOptions);
     await channel.bindQueue(config.QUEUE, config.EVENTS_EXCHANGE, events.orderPlaced);
   } finally {

@@ -177,7 +177,8 @@ function contradictions(answers: ReadonlyMap<string, readonly Placed[]>): string
 async function leftOvers(broker: World['broker']): Promise<string[]> {
   const queues = (['billing', 'notifications'] as const).flatMap((owner) => [
     broker.queue(owner),
-    `${broker.queue(owner)}.dead`,
+    ...broker.waitQueues(owner),
+    broker.deadLetters(owner),
   ]);
   const found: string[] = [];
   for (const queue of queues) {

@@ -53,6 +53,6 @@ it('says what is missing when events do not arrive', async () => {
 it('is not content while a message stands in a dead-letter queue', async () => {
   const { code, report } = await reportOf(interferedDemo, 'dead-letter', '--orders', '6');
   expect(report).toMatchObject({ lost: 0, doneTwice: 0 });
-  expect(report.problems).toEqual([expect.stringMatching(/^messages left in .*billing\.dead: 1$/)]);
+  expect(report.problems).toEqual([expect.stringMatching(/^messages left in .*billing\.dlq: 1$/)]);
   expect(code).toBe(1);
 });

@@ -1,7 +1,10 @@
 import { IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
 import { MessageContextModule } from '@acme/nest-message-context';
+import { RabbitMqModule } from '@acme/nest-rabbitmq';
 import { RabbitMQModule } from '@golevelup/nestjs-rabbitmq';
 import { Module } from '@nestjs/common';
+import { retryPauses } from '@shop/platform';
+import { connect } from 'amqplib';
 import { config } from './config';
 import { DatabaseModule } from './database.module';
 import { Mailer } from './mail/mailer';
@@ -22,6 +25,11 @@ import { Redis, RedisModule } from './redis.module';
       }),
     }),
     RabbitMQModule.forRoot(rabbitMq),
+    RabbitMqModule.forRoot({
+      connect: () => connect(config.AMQP_URL),
+      service: 'notifications',
+      queues: { [config.QUEUE]: { retry: { attempts: 50, backoff: retryPauses } } },
+    }),
   ],
   providers: [Mailer, PaymentCapturedConsumer],
 })

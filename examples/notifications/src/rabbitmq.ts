@@ -4,22 +4,14 @@ import { config } from './config';
 /** Name under which `@RabbitSubscribe` finds its queue below. */
 export const PAYMENT_CAPTURED = 'payment-captured';
 
-const deadLetterQueue = `${config.QUEUE}.dead`;
-
 /**
- * Who reads a queue declares it. A quorum queue, because it survives the loss of a broker node and counts deliveries; what
- * cannot be handled is kept in `<queue>.dead` instead of being dropped.
+ * Who reads a queue declares it. A quorum queue, because it survives the loss of a broker node and counts deliveries; what the
+ * broker gives up goes where `RabbitMqModule` parks what it gives up, and has declared the queue for it.
  */
 export const rabbitMq: RabbitMQConfig = {
   uri: config.AMQP_URL,
   prefetchCount: config.PREFETCH,
   exchanges: [{ name: config.EVENTS_EXCHANGE, type: 'topic', options: { durable: true } }],
-  queues: [
-    {
-      name: deadLetterQueue,
-      options: { durable: true, arguments: { 'x-queue-type': 'quorum' } },
-    },
-  ],
   handlers: {
     [PAYMENT_CAPTURED]: {
       exchange: config.EVENTS_EXCHANGE,
@@ -28,7 +20,7 @@ export const rabbitMq: RabbitMQConfig = {
       queueOptions: {
         durable: true,
         deadLetterExchange: '',
-        deadLetterRoutingKey: deadLetterQueue,
+        deadLetterRoutingKey: `${config.QUEUE}.dlq`,
         arguments: { 'x-queue-type': 'quorum' },
       },
     },

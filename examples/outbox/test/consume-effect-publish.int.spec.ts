@@ -8,6 +8,7 @@ import {
   type TestBroker,
   type TestDatabase,
 } from '@acme/internal-testing';
+import { retryPauses } from '@shop/platform';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { payloadOf, typeOf } from './support/shop.js';
 
@@ -21,7 +22,8 @@ let captured: string;
 beforeAll(async () => {
   [database, broker] = await Promise.all([testDatabase(), testBroker()]);
   [exchange, captured] = [broker.name('shop.events'), broker.name('captured')];
-  broker.name('billing.orders.dead');
+  for (const ms of retryPauses) broker.name(`billing.orders.retry.${ms}`);
+  broker.name('billing.orders.dlq');
   const channel = await broker.channel();
   await channel.assertExchange(exchange, 'topic', { durable: true });
   await channel.assertQueue(captured);

@@ -46,7 +46,8 @@ async function pending({ broker, databases, taps }: World, repeater: Repeater): 
     );
   }
   for (const owner of ['billing', 'notifications'] as const) {
-    note((await broker.look(broker.queue(owner)))?.messages ?? 0, `messages waiting for ${owner}`);
+    for (const queue of [broker.queue(owner), ...broker.waitQueues(owner)])
+      note((await broker.look(queue))?.messages ?? 0, `messages waiting for ${owner} in ${queue}`);
     note(taps[owner].inWork, `messages in work at ${owner}`);
   }
   note(repeater.seen.size - repeater.repeated, 'events not repeated yet');

@@ -1,3 +1,4 @@
+import { retryPauses } from '@shop/platform';
 import { connect, type Channel, type ChannelModel } from 'amqplib';
 
 /** The demo's own look at the broker, past all taps. */
@@ -21,6 +22,16 @@ export class Broker {
   /** The queue of a service, or of the demo itself. */
   queue(owner: 'billing' | 'notifications' | 'repeater'): string {
     return `${this.run}.${owner}`;
+  }
+
+  /** Where messages of a service wait for their next attempt. */
+  waitQueues(owner: 'billing' | 'notifications'): string[] {
+    return retryPauses.map((ms) => `${this.queue(owner)}.retry.${ms}`);
+  }
+
+  /** Where messages of a service are that it, or the broker, has given up. */
+  deadLetters(owner: 'billing' | 'notifications'): string {
+    return `${this.queue(owner)}.dlq`;
   }
 
   async channel(): Promise<Channel> {
@@ -53,10 +64,11 @@ export class Broker {
   /** Deletes everything that this run has declared, and ends the connection. */
   async clean(): Promise<void> {
     const channel = await this.channel();
-    for (const owner of ['billing', 'notifications', 'repeater'] as const) {
-      await channel.deleteQueue(this.queue(owner));
-      await channel.deleteQueue(`${this.queue(owner)}.dead`);
+    for (const owner of ['billing', 'notifications'] as const) {
+      const others = [...this.waitQueues(owner), this.deadLetters(owner)];
+      for (const queue of [this.queue(owner), ...others]) await channel.deleteQueue(queue);
     }
+    await channel.deleteQueue(this.queue('repeater'));
     await channel.deleteExchange(this.exchange);
     await this.connection.close();
   }

@@ -34,7 +34,7 @@ const interference = {
   'dead-letter': {
     beforeCount: async ({ broker }) => {
       const channel = await broker.confirmChannel();
-      channel.sendToQueue(`${broker.queue('billing')}.dead`, Buffer.from('{}'));
+      channel.sendToQueue(broker.deadLetters('billing'), Buffer.from('{}'));
       await channel.waitForConfirms();
       await channel.close();
     },
