@@ -18,6 +18,7 @@ import {
 import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
+import { PatientHops } from './settlement/patient-hops.js';
 
 const WINDOW = 1_000;
 
@@ -53,8 +54,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     {
       provide: BrokerSettlement,
       inject: [ConfirmedSender, RABBITMQ_SETTINGS],
-      useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings) =>
-        new BrokerSettlement(new HopPublisher(sender), settings, new Logger('RabbitMqModule')),
+      useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings) => {
+        const log = new Logger('RabbitMqModule');
+        const hops = new HopPublisher(sender);
+        return new BrokerSettlement(hops, new PatientHops(hops, log), settings, log);
+      },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
   ],

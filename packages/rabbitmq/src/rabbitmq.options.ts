@@ -93,7 +93,7 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
    */
   readonly service?: string | undefined;
   /**
-   * How long a retry or parking may take until the broker has confirmed it; then the message is held a while and goes back to its queue.
+   * How long a retry or parking may take until the broker has confirmed it; then it is tried again, while the message is held.
    * @default '10s'
    */
   readonly publishTimeout?: Duration | undefined;

@@ -81,8 +81,14 @@ export function withFailure(
   headers: Readonly<Record<string, unknown>>,
   record: Readonly<Record<string, string | number>>,
 ): Record<string, unknown> {
-  const others = Object.entries(headers).filter(([name]) => !OF_THE_LATEST.has(name));
-  return { ...Object.fromEntries(others), ...record };
+  return { ...withoutFailure(headers), ...record };
+}
+
+/** What is left without it: how often and since when a message is tried, and where it is from. */
+export function withoutFailure(
+  headers: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_THE_LATEST.has(name)));
 }
 
 function nameOf(error: unknown): string {

@@ -48,6 +48,14 @@ export const GIVEN_UP = {
   deferralsExhausted: 'DEFERRALS_EXHAUSTED',
 } as const;
 
+/** Instead of a retry, where a message's own headers leave no room for what a retry has to note. */
+export const HEADERS_TOO_LARGE: Extract<SettlePlan, { readonly action: 'park' }> = {
+  action: 'park',
+  code: 'HEADERS_TOO_LARGE',
+  reason:
+    'The message failed, and its headers leave no room to count a retry. Have its sender put into the body what is that long.',
+};
+
 /**
  * Turns the decision about one delivery into what is to be done with it. Retries end: after `attempts` of them that count,
  * after `maxElapsedMs`, and after `maxDeferrals` that do not count, so that no sequence of them goes on for ever. Only

@@ -7,7 +7,7 @@ import {
   type OutboundMessage,
 } from '@acme/nest-message-context';
 import type { AmqpPublishOptions } from './amqp-like.js';
-import { sizeOfHeaders } from './headers-size.js';
+import { MAX_HEADERS_BYTES, sizeOfHeaders } from '../core/headers-size.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -85,9 +85,6 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
     },
   };
 }
-
-/** Of `amqplib`. Before 1.0 it cuts off what is longer, and the broker ends the whole connection for that. */
-const MAX_HEADERS_BYTES = 65_536;
 
 /** What a property of AMQP may hold. A longer text still goes as a header. */
 const isShort = (value: unknown): value is string =>

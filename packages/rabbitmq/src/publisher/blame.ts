@@ -1,6 +1,6 @@
 import { PublishError } from '@acme/nest-message-context';
 import type { AmqpFrame } from './amqp-frame.js';
-import { sizeOfHeaders } from './headers-size.js';
+import { sizeOfHeaders } from '../core/headers-size.js';
 
 /** What is wrong with a message that was under way when the channel or the connection ended; undefined where nothing is. */
 export type Blame = (frame: AmqpFrame) => PublishError | undefined;

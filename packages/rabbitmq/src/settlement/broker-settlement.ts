@@ -7,13 +7,15 @@ import {
   type Settling,
 } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
-import { failureHeaders, withFailure } from '../core/failure-record.js';
+import { failureHeaders } from '../core/failure-record.js';
+import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { deadLetterQueue, waitQueue, waitQueueName } from '../core/hop-queues.js';
 import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
 import { tiersOf } from '../core/retry-policy.js';
-import { planSettle, type SettlePlan } from '../core/settle-plan.js';
+import { HEADERS_TOO_LARGE, planSettle, type SettlePlan } from '../core/settle-plan.js';
 import type { QueuePolicy, RabbitMqSettings } from '../rabbitmq.options.js';
 import type { HopPublisher, QueueOf } from './hop-publisher.js';
+import type { PatientHops } from './patient-hops.js';
 
 type Hop = Exclude<SettlePlan, { readonly action: 'answer' }>;
 
@@ -26,29 +28,32 @@ export class BrokerSettlement extends Settlement {
   readonly #local = new LocalSettlement();
 
   constructor(
-    private readonly hops: HopPublisher,
+    private readonly queues: Pick<HopPublisher, 'declare'>,
+    private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
   ) {
     super();
   }
 
-  /** Rejects where the broker has not confirmed: the message is then held here a while, and given back. */
+  /** Rejects where the broker has not confirmed for long: the message is then given back. */
   answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
-    const { queue, decision, needsRoutingKey } = settling;
-    // What comes back by the name of the queue would be lost to such a consumer, or find no such queue any more.
-    if (queue === undefined || (needsRoutingKey && decision.action === 'retry'))
-      return this.#local.answer(settling);
+    const { queue, needsRoutingKey } = settling;
+    // What comes back would find no such queue any more.
+    if (queue === undefined) return this.#local.answer(settling);
     const policy = this.settings.policyOf(queue);
     const plans = settling.deliveries.map((delivery) => this.#planOf(delivery, settling, policy));
     const [first] = plans;
     // One decision for a batch; only how often each was tried differs.
     if (first?.action === 'answer') return first.answer;
+    // Under the name of its queue it would be lost to such a consumer.
+    if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
     return this.#publishAll(plans as Hop[], { ...settling, queue }, policy);
   }
 
   release(): void {
     this.#local.release();
+    this.hops.release();
   }
 
   /**
@@ -63,21 +68,16 @@ export class BrokerSettlement extends Settlement {
       deadLetterTarget(queue, policy),
       ...tiersOf(policy.retry).map((afterMs) => waitTarget(queue, afterMs, policy)),
     ])
-      await this.hops.declare(...target);
+      await this.queues.declare(...target);
   }
 
-  #planOf(
-    { properties: { headers } }: AmqpDeliveryLike,
-    { decision, message, deliveries }: Settling,
-    { retry }: QueuePolicy,
-  ): SettlePlan {
-    const counted = attemptOf(headers, headers?.['x-delivery-count']);
+  #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {
+    const { headers } = delivery.properties;
     return planSettle({
-      decision,
+      decision: settling.decision,
       policy: retry,
       delivery: {
-        // As its handler saw it; a batch as a whole has no number.
-        attempt: deliveries.length === 1 ? Math.max(counted, message.attempt) : counted,
+        attempt: attemptNow(delivery, settling),
         deferrals: countIn(headers, HeaderNames.deferrals),
         firstFailedAt: timeIn(headers, HeaderNames.firstFailedAt),
       },
@@ -104,39 +104,53 @@ export class BrokerSettlement extends Settlement {
     settling: Settling & { readonly queue: string },
     policy: QueuePolicy,
   ): Promise<void> {
-    const { queue } = settling;
     const headers = this.#headersOf(delivery, plan, settling, policy);
-    const target = await this.hops.publish(delivery, headers, ...targetOf(plan, queue, policy));
+    if (!headers) return this.#publish(delivery, HEADERS_TOO_LARGE, settling, policy);
+    const target = await this.hops.publish(
+      delivery,
+      headers,
+      ...targetOf(plan, settling.queue, policy),
+    );
     if (plan.action === 'park')
       this.log.warn(
         `Parked "${settling.message.name}" ${delivery.properties.messageId ?? '(no message id)'} in "${target}": ${plan.code}. ${plan.reason}`,
       );
   }
 
+  /** Undefined where there is no room for those of a retry; there is always for those of what is parked. */
   #headersOf(
     delivery: AmqpDeliveryLike,
     plan: Hop,
-    { error, message, queue }: Settling & { readonly queue: string },
+    settling: Settling & { readonly queue: string },
     { stack }: QueuePolicy,
-  ): Record<string, unknown> {
+  ): Record<string, unknown> | undefined {
     const { headers } = hopProperties(delivery);
     const isParked = plan.action === 'park';
     const record = failureHeaders({
-      error,
+      error: settling.error,
       code: isParked ? plan.code : 'RETRY',
       reason: isParked ? plan.reason : '',
-      attempt: isParked ? message.attempt : plan.attempt,
+      attempt: isParked ? attemptNow(delivery, settling) : plan.attempt,
       firstFailedAt: timeIn(headers, HeaderNames.firstFailedAt),
       now: Date.now(),
-      origin: originOf(delivery, queue),
+      origin: originOf(delivery, settling.queue),
       service: this.settings.service,
       // With every retry it would only be in the way.
       includeStack: isParked && stack,
     });
-    const next = withFailure(headers, record);
-    if (!isParked && plan.deferrals > 0) next[HeaderNames.deferrals] = plan.deferrals;
-    return next;
+    if (isParked) return parkHeaders(headers, record);
+    if (plan.deferrals > 0) headers[HeaderNames.deferrals] = plan.deferrals;
+    return retryHeaders(headers, record);
   }
+}
+
+/** As its handler saw it; a batch as a whole has no number. */
+function attemptNow(
+  { properties: { headers } }: AmqpDeliveryLike,
+  { deliveries, message }: Settling,
+): number {
+  const counted = attemptOf(headers, headers?.['x-delivery-count']);
+  return deliveries.length === 1 ? Math.max(counted, message.attempt) : counted;
 }
 
 type Target = [key: string, queueOf: QueueOf];

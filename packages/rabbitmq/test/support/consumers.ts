@@ -36,6 +36,8 @@ export interface ConsumerOptions {
   /** Bound to the queue with `placed`. */
   readonly exchange: string;
   readonly queueType?: 'quorum' | 'classic';
+  /** More arguments of the queue. */
+  readonly queueArguments?: Readonly<Record<string, unknown>>;
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
   /** Throws, decides, or returns. */
@@ -49,6 +51,11 @@ const imports = ({ broker, module }: ConsumerOptions) => [
   RabbitMqModule.forRoot({ connect: () => connect(broker.url), service: 'tests', ...module }),
 ];
 
+const argumentsOf = ({ queueType = 'quorum', queueArguments }: ConsumerOptions) => ({
+  'x-queue-type': queueType,
+  ...queueArguments,
+});
+
 function recorder({ handle }: ConsumerOptions) {
   const handled: Handled[] = [];
   const on = (payload: unknown): unknown => {
@@ -60,7 +67,7 @@ function recorder({ handle }: ConsumerOptions) {
 }
 
 const openNest: Open = async (options) => {
-  const { broker, queue, exchange, queueType = 'quorum', prefetch = 10 } = options;
+  const { broker, queue, exchange, prefetch = 10 } = options;
   const { handled, on } = recorder(options);
   @Controller()
   class Events {
@@ -76,7 +83,7 @@ const openNest: Open = async (options) => {
     options: {
       urls: [broker.url],
       queue,
-      queueOptions: { durable: true, arguments: { 'x-queue-type': queueType } },
+      queueOptions: { durable: true, arguments: argumentsOf(options) },
       exchange,
       exchangeType: 'topic',
       routingKey: 'placed',
@@ -89,7 +96,7 @@ const openNest: Open = async (options) => {
 };
 
 const openGolevelup: Open = async (options) => {
-  const { broker, queue, exchange, queueType = 'quorum', prefetch = 10 } = options;
+  const { broker, queue, exchange, prefetch = 10 } = options;
   const { handled, on } = recorder(options);
   @Injectable()
   class Events {
@@ -97,7 +104,7 @@ const openGolevelup: Open = async (options) => {
       exchange,
       routingKey: 'placed',
       queue,
-      queueOptions: { durable: true, arguments: { 'x-queue-type': queueType } },
+      queueOptions: { durable: true, arguments: argumentsOf(options) },
     })
     async placed(payload: unknown): Promise<void> {
       await on(payload);
