@@ -9,6 +9,7 @@ import {
   installGolevelupDoor,
   type GolevelupConnectionLike,
 } from '../src/transports/golevelup/golevelup-door.js';
+import { golevelupFacts, type AmqpDeliveryLike } from '../src/transports/amqp/amqp-facts.js';
 import { GolevelupDriver } from '../src/transports/golevelup/golevelup-driver.js';
 
 const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
@@ -27,6 +28,15 @@ const channel = {
     void settled.push(requeue ? 'reject, requeue' : 'reject'),
 } as never;
 afterEach(() => void settled.splice(0));
+
+const unreadable = (one: object, error: unknown): Settling => ({
+  decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: 'not JSON' },
+  message: contexts.open(golevelupFacts(one as AmqpDeliveryLike, undefined), true).message,
+  deliveries: [one as AmqpDeliveryLike],
+  queue: 'orders',
+  needsRoutingKey: false,
+  error,
+});
 
 /** Says always the same, and keeps what it was asked. */
 class Saying extends Settlement {
@@ -150,8 +160,16 @@ describe('what golevelup is told', () => {
     warn.mockClear();
     // golevelup writes it into its log: no stack, for it is no failure.
     expect((failure as Error).stack).toBe((failure as Error).message);
-    await driver.safeErrorHandler({ behavior: policy })(channel, batch as never, failure);
-    await driver.safeErrorHandler({ errorHandler: own })(channel, batch[0] as never, failure);
+    await driver.safeErrorHandler({ behavior: policy }, unreadable)(
+      channel,
+      batch as never,
+      failure,
+    );
+    await driver.safeErrorHandler({ errorHandler: own }, unreadable)(
+      channel,
+      batch[0] as never,
+      failure,
+    );
     expect(settled).toEqual([outcome, outcome, outcome]);
     for (const called of [policy, own, warn]) expect(called).not.toHaveBeenCalled();
   });
@@ -167,7 +185,7 @@ describe('the error handler that golevelup gets', () => {
     const own = vi.fn<() => void>();
     const raw = delivery();
     await driver.settle(contextOf(raw), handler, consumer);
-    const safe = driver.safeErrorHandler({ errorHandler: own });
+    const safe = driver.safeErrorHandler({ errorHandler: own }, unreadable);
     await safe(channel, raw as never, new Error('reply not written'));
     expect(settled).toEqual([outcome]);
     expect(own).not.toHaveBeenCalled();
@@ -179,7 +197,11 @@ describe('the error handler that golevelup gets', () => {
       throw new Error('channel closed');
     };
     for (const policy of [{ errorHandler: closed }, { behavior: closed }])
-      await driver.safeErrorHandler(policy)(channel, delivery() as never, new Error('not JSON'));
+      await driver.safeErrorHandler(policy, unreadable)(
+        channel,
+        delivery() as never,
+        new Error('not JSON'),
+      );
     expect(
       warn.mock.calls
         .flat()

@@ -81,6 +81,7 @@ describe('the public API', () => {
         "EDGE_SLOTS",
         "EventSink",
         "HeaderNames",
+        "LocalSettlement",
         "MessageContext",
         "MessageContextConfigurationError",
         "MessageContextCoreModule",

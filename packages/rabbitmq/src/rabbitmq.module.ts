@@ -8,13 +8,14 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { MessageContextCoreModule, PublishError, Settlement } from '@acme/nest-message-context';
+import { MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
   resolveOptions,
   type RabbitMqModuleOptions,
   type RabbitMqSettings,
 } from './rabbitmq.options.js';
+import { isRabbitMqError } from './rabbitmq.errors.js';
 import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
@@ -91,8 +92,8 @@ export class RabbitMqModule
     try {
       for (const queue of this.settings.queues) await this.settlement.declare(queue);
     } catch (error) {
-      // That there is no broker now is no error; a line in the log has said so.
-      if (error instanceof PublishError) return;
+      // That there is no broker now, or none any more, is no error: what is missing is declared when a message fails.
+      if (!isRabbitMqError(error)) return;
       // Nobody closes an application that did not start.
       await this.sender.close();
       throw error;

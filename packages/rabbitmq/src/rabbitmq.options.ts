@@ -153,6 +153,10 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     Object.entries(queues).map(([name, own]) => {
       const prefix = `queues[${JSON.stringify(name)}]`;
       policyOf(check, `${prefix}.`, check.object<QueuePolicyOptions>(prefix, own, POLICY));
+      if ((own?.deadLetter?.queue ?? all.deadLetter?.queue) === name)
+        check.problems.push(
+          `${prefix}.deadLetter.queue: is the queue itself, so what is given up would come again at once. Give it another one.`,
+        );
       // What is wrong above was said there.
       return [name, policyOf(new OptionsCheck(), '', merged(all, own))];
     }),

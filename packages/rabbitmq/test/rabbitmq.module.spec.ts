@@ -28,7 +28,10 @@ describe('RabbitMqModule', () => {
       publishTimeout: 'soon',
       retry: { attempts: 0, backoff: 'never', factor: 0, jitter: 'true', maxElapsed: -1, tries: 1 },
       deadLetter: { queue: '', stack: 1 },
-      queues: { orders: { retry: { initial: 'x' }, dlq: 'y' } },
+      queues: {
+        orders: { retry: { initial: 'x' }, dlq: 'y' },
+        failed: { deadLetter: { queue: 'failed' } },
+      },
     };
     const opened = open(RabbitMqModule.forRoot(options as never));
     await expect(opened).rejects.toThrow(RabbitMqConfigurationError);
@@ -49,6 +52,7 @@ describe('RabbitMqModule', () => {
       'deadLetter.stack',
       'queues["orders"].dlq',
       'queues["orders"].retry.initial',
+      'queues["failed"].deadLetter.queue',
     ]);
     expect(error.message).toContain('Give () => amqplib.connect(url).');
   });

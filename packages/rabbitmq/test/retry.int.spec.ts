@@ -216,6 +216,55 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     );
   });
 
+  it('parks what cannot even be read', async () => {
+    const { open: start, depth, parked, exchange } = ground();
+    const consumer = await start({ handle: () => {} });
+    const channel = await broker.confirmChannel();
+    channel.publish(exchange, 'placed', Buffer.from('{not json'), {
+      type: 'placed',
+      messageId: 'm-1',
+    });
+    await channel.waitForConfirms();
+    await channel.close();
+    const [message] = await parked();
+    expect(message?.content.toString()).toBe('{not json');
+    expect(message?.properties.headers).toMatchObject({ 'x-error-code': 'MESSAGE_UNREADABLE' });
+    expect(consumer.handled).toEqual([]);
+    await closedAndEmpty(consumer, depth);
+  });
+
+  it('takes a dead-letter queue as it is', async () => {
+    const { open: start, publish, depth, parked, queue } = ground();
+    const channel = await broker.channel();
+    await channel.assertQueue(`${queue}.dlq`, { durable: true, maxLength: 5 });
+    const consumer = await start({ handle: fail, module: { retry: { ...retry, attempts: 1 } } });
+    await publish();
+    await expect(parked()).resolves.toHaveLength(1);
+    await closedAndEmpty(consumer, depth);
+  });
+
+  it('rejects what would be parked in the queue itself', async () => {
+    const { open: start, publish, depth, queue } = ground();
+    const consumer = await start({
+      handle: fail,
+      module: { retry: { ...retry, attempts: 1 }, deadLetter: { queue } },
+    });
+    await publish();
+    await waitFor(() => consumer.log.messages('error').some((text) => text.includes('itself')));
+    await closedAndEmpty(consumer, depth);
+    expect(consumer.handled).toHaveLength(1);
+  });
+
+  it('does not believe a sender’s copy of what retries note', async () => {
+    const { open: start, publish, depth } = ground();
+    const consumer = await start({ handle: (_, n) => (n === 1 ? fail() : undefined) });
+    await publish({
+      headers: { 'x-first-failed-at': '2020-01-01T00:00:00.000Z', 'x-deferrals': 99 },
+    });
+    await waitFor(() => consumer.handled.length === 2);
+    await closedAndEmpty(consumer, depth);
+  });
+
   it('keeps the message where a wait queue cannot be declared, and says what to do', async () => {
     const { open: start, publish, queue } = ground();
     const channel = await broker.channel();

@@ -7,6 +7,8 @@ export type HopQueueType = 'quorum' | 'classic';
 export interface QueueDeclaration {
   readonly name: string;
   readonly arguments: Readonly<Record<string, unknown>>;
+  /** Whether one that exists with other arguments does as well. */
+  readonly acceptsExisting: boolean;
 }
 
 /** For one delay of one queue. */
@@ -33,9 +35,10 @@ export function waitQueue(
   };
   const name = waitQueueName(queue, afterMs);
   if (type === 'classic' || !facts.quorumWaitQueues)
-    return { name, arguments: { 'x-queue-type': 'classic', ...back } };
+    return { name, acceptsExisting: false, arguments: { 'x-queue-type': 'classic', ...back } };
   return {
     name,
+    acceptsExisting: false,
     arguments: {
       'x-queue-type': 'quorum',
       ...back,
@@ -47,7 +50,8 @@ export function waitQueue(
 
 /**
  * Where messages are parked. Nobody consumes it, but people look into it, and each look counts toward the delivery limit of a
- * quorum queue: from 4.0 on there is one by default, and beyond it the message would be dropped.
+ * quorum queue: from 4.0 on there is one by default, and beyond it the message would be dropped. One that is there already will do,
+ * whatever its arguments: it may have been declared by hand, or with an older broker, and be full.
  */
 export function deadLetterQueue(
   name: string,
@@ -56,5 +60,5 @@ export function deadLetterQueue(
 ): QueueDeclaration {
   const limit =
     type === 'quorum' && unlimitedDeliveryLimit ? { 'x-delivery-limit': -1 } : undefined;
-  return { name, arguments: { 'x-queue-type': type, ...limit } };
+  return { name, acceptsExisting: true, arguments: { 'x-queue-type': type, ...limit } };
 }

@@ -93,8 +93,10 @@ function planDeferral(input: SettleInput, askedMs: number | undefined): SettlePl
   const deferrals = atLeast(0, delivery.deferrals);
   if (!(deferrals < policy.maxDeferrals))
     return park(GIVEN_UP.deferralsExhausted, putOff(deferrals, policy));
-  // Its attempt stands still: without this the pauses would, too.
-  const afterMs = pauseFor(input, askedMs, deferrals + 1);
+  const asked = pauseFor(input, askedMs, deferrals + 1);
+  // Its attempt stands still. What it waits for may take longer than whoever asked has thought: the pauses grow all the same.
+  const due = delayFor(policy, deferrals + 1, input.random);
+  const afterMs = asked === undefined ? undefined : Math.max(asked, due ?? asked);
   if (afterMs === undefined) return park(GIVEN_UP.deferralsExhausted, noTier(policy));
   return {
     action: 'retry',

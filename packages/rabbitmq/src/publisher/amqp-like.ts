@@ -43,6 +43,7 @@ export interface AmqpConfirmChannelLike extends AmqpChannelLike {
 
 /** The same where queues are declared. */
 export interface AmqpDeclaringChannelLike extends AmqpChannelLike {
+  checkQueue(queue: string): PromiseLike<unknown>;
   assertQueue(
     queue: string,
     options: { durable: boolean; arguments: Record<string, unknown> },

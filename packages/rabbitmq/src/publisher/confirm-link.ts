@@ -102,9 +102,14 @@ export class ConfirmLink {
     const channel = await this.connection.createChannel();
     // The broker closes it for what it refuses; whoever asked is told by the answer.
     channel.on('error', () => {});
-    const result = await work(channel, this.connection);
-    await channel.close();
-    return result;
+    try {
+      return await work(channel, this.connection);
+    } finally {
+      // It may be closed already: then it says so, by an error or by a rejection.
+      await Promise.resolve()
+        .then(() => channel.close())
+        .catch(() => {});
+    }
   }
 
   get canSend(): boolean {

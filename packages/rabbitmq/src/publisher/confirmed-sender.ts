@@ -38,6 +38,7 @@ export class ConfirmedSender {
   #notBefore = 0;
   #lastError: unknown;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(private readonly settings: SenderSettings) {}
 
@@ -83,10 +84,12 @@ export class ConfirmedSender {
   }
 
   /** Waits for what is under way, at most `timeoutMs`, and closes the connection, for which the broker has as long. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
-    const link = await this.#link?.catch(() => undefined);
-    await link?.close();
+    return (this.#closing ??= (async () => {
+      const link = await this.#link?.catch(() => undefined);
+      await link?.close();
+    })());
   }
 
   /** The usual way: without a promise, as long as nothing has to be waited for. Returns how many were dealt with. */

@@ -31,7 +31,7 @@ export class BrokerSettlement extends Settlement {
     private readonly queues: Pick<HopPublisher, 'declare'>,
     private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
-    private readonly log: Pick<Logger, 'warn'>,
+    private readonly log: Pick<Logger, 'error' | 'warn'>,
   ) {
     super();
   }
@@ -48,6 +48,12 @@ export class BrokerSettlement extends Settlement {
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
     if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
+    if (plans.some(({ action }) => action === 'park') && deadLetterOf(queue, policy) === queue) {
+      this.log.error(
+        `What "${queue}" gives up is to go to "${queue}" itself, from where it would come again at once: it is rejected. Give it another deadLetter.queue.`,
+      );
+      return 'reject';
+    }
     return this.#publishAll(plans as Hop[], { ...settling, queue }, policy);
   }
 
@@ -73,13 +79,15 @@ export class BrokerSettlement extends Settlement {
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {
     const { headers } = delivery.properties;
+    // A sender may have copied them from a message of its own.
+    const cameBack = delivery.fields.exchange === '';
     return planSettle({
       decision: settling.decision,
       policy: retry,
       delivery: {
         attempt: attemptNow(delivery, settling),
-        deferrals: countIn(headers, HeaderNames.deferrals),
-        firstFailedAt: timeIn(headers, HeaderNames.firstFailedAt),
+        deferrals: cameBack ? countIn(headers, HeaderNames.deferrals) : 0,
+        firstFailedAt: cameBack ? timeIn(headers, HeaderNames.firstFailedAt) : undefined,
       },
       now: Date.now(),
       random: Math.random,
@@ -109,6 +117,7 @@ export class BrokerSettlement extends Settlement {
     const target = await this.hops.publish(
       delivery,
       headers,
+      settling.queue,
       ...targetOf(plan, settling.queue, policy),
     );
     if (plan.action === 'park')
@@ -160,11 +169,12 @@ const targetOf = (plan: Hop, queue: string, policy: QueuePolicy): Target =>
     ? deadLetterTarget(queue, policy)
     : waitTarget(queue, plan.afterMs, policy);
 
-function deadLetterTarget(
-  queue: string,
-  { queueType, deadLetterQueue: name = `${queue}.dlq` }: QueuePolicy,
-): Target {
-  return [name, (facts) => deadLetterQueue(name, queueType, facts)];
+const deadLetterOf = (queue: string, { deadLetterQueue: name }: QueuePolicy): string =>
+  name ?? `${queue}.dlq`;
+
+function deadLetterTarget(queue: string, policy: QueuePolicy): Target {
+  const name = deadLetterOf(queue, policy);
+  return [name, (facts) => deadLetterQueue(name, policy.queueType, facts)];
 }
 
 function waitTarget(queue: string, afterMs: number, { queueType }: QueuePolicy): Target {

@@ -17,19 +17,24 @@ export type QueueOf = (facts: BrokerFacts) => QueueDeclaration;
  */
 export class HopPublisher {
   readonly #declared = new Map<string, Promise<string>>();
+  /** Queues that are where retries are published. */
+  readonly #sources = new Set<string>();
 
   constructor(private readonly sender: ConfirmedSender) {}
 
   /**
+   * @param source the queue that the delivery was consumed from
    * @param key names the queue before its declaration is known
    * @throws {HopFailedError} when the broker has not confirmed it. It may have arrived all the same
    */
   async publish(
     delivery: AmqpDeliveryLike,
     headers: Record<string, unknown>,
+    source: string,
     key: string,
     queueOf: QueueOf,
   ): Promise<string> {
+    await this.#assertSource(source);
     for (let isLast = false; ; isLast = true) {
       const queue = await this.declare(key, queueOf);
       const outcome = await this.#send(delivery, headers, queue);
@@ -57,17 +62,36 @@ export class HopPublisher {
     return declared;
   }
 
+  /**
+   * The connection for retries is one of its own, and may lead elsewhere: to another virtual host. What is published there would never
+   * come back, or come to somebody else.
+   */
+  async #assertSource(queue: string): Promise<void> {
+    if (this.#sources.has(queue)) return;
+    await this.sender.onChannel(async (channel) => {
+      try {
+        await (channel as AmqpDeclaringChannelLike).checkQueue(queue);
+      } catch (error) {
+        const code = codeOf(error);
+        if (code === NOT_FOUND) throw elsewhere(queue, error);
+        if (code !== LOCKED) throw error;
+      }
+    });
+    this.#sources.add(queue);
+  }
+
   #declare(queueOf: QueueOf): Promise<string> {
     return this.sender.onChannel(async (channel, connection) => {
       const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };
-      const { name, arguments: args } = queueOf(brokerFactsOf(serverProperties));
+      const { name, arguments: args, acceptsExisting } = queueOf(brokerFactsOf(serverProperties));
       try {
         await (channel as AmqpDeclaringChannelLike).assertQueue(name, {
           durable: true,
           arguments: { ...args },
         });
       } catch (error) {
-        throw isRefusal(error) ? notDeclared(name, args, error) : error;
+        if (acceptsExisting && codeOf(error) === PRECONDITION_FAILED) return name;
+        throw codeOf(error) === undefined ? error : notDeclared(name, args, error);
       }
       return name;
     });
@@ -116,9 +140,15 @@ function failed(
   );
 }
 
-/** The broker's own answer (403, 406), not a lost connection. */
-function isRefusal(error: unknown): boolean {
-  return typeof (error as { code?: unknown } | null)?.code === 'number';
+const NOT_FOUND = 404;
+/** Somebody else's alone, and so it is there. */
+const LOCKED = 405;
+const PRECONDITION_FAILED = 406;
+
+/** Of the broker's own answer; undefined where a connection was lost. */
+function codeOf(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'number' ? code : undefined;
 }
 
 function notDeclared(
@@ -130,6 +160,13 @@ function notDeclared(
   return new HopFailedError(
     `Queue "${queue}" could not be declared with ${JSON.stringify(args)}: ${said}. Where it exists with other arguments, delete it ` +
       'once it is empty; where this user may not configure it, grant the right or declare it beforehand.',
+    { cause },
+  );
+}
+
+function elsewhere(queue: string, cause: unknown): HopFailedError {
+  return new HopFailedError(
+    `There is no queue "${queue}" where the connect of RabbitMqModule leads: a retry would not come back. Give it the broker and the virtual host that the consumer has.`,
     { cause },
   );
 }

@@ -67,7 +67,7 @@ function golevelupName({ properties, fields }: AmqpDeliveryLike): string {
 }
 
 /** The facts of a delivery to a golevelup handler. */
-function golevelupFacts(delivery: AmqpDeliveryLike, payload: unknown): InboundFacts {
+export function golevelupFacts(delivery: AmqpDeliveryLike, payload: unknown): InboundFacts {
   return amqpFacts('golevelup', delivery, {
     name: golevelupName(delivery),
     payload,

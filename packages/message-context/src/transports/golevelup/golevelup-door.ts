@@ -4,7 +4,8 @@ import type {
   GolevelupErrorHandler,
   GolevelupErrorPolicy,
 } from './golevelup-driver.js';
-import { golevelupFactsOf } from '../amqp/amqp-facts.js';
+import type { Settling } from '../../delivery/settlement.js';
+import { golevelupFacts, golevelupFactsOf, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
@@ -73,7 +74,12 @@ export function installGolevelupDoor(
         queueWarnings(options.queue ?? '', options.queueOptions, parts).forEach(parts.warn);
       return create(
         enter(handler, options, creator, parts),
-        withSafeErrorHandlers(options, policyOf(options, creator, connection, parts), parts),
+        withSafeErrorHandlers(
+          options,
+          creator,
+          policyOf(options, creator, connection, parts),
+          parts,
+        ),
         ...rest,
       );
     };
@@ -120,8 +126,8 @@ function enter(
     ownFailurePolicy: Boolean(
       options.errorHandler ?? options.errorBehavior ?? options.batchOptions?.errorHandler,
     ),
-    queue: options.queue || undefined,
-    needsRoutingKey: creator === 'createRpc',
+    queue: queueOf(options),
+    needsRoutingKey: needsRoutingKey(creator),
   };
   return async (payload, raw, headers) => {
     const facts = golevelupFactsOf(raw, payload);
@@ -142,12 +148,30 @@ function enter(
  */
 function withSafeErrorHandlers(
   options: HandlerOptions,
+  creator: (typeof CREATORS)[number],
   policy: GolevelupErrorPolicy,
-  { driver }: GolevelupDoorParts,
+  { driver, contexts }: GolevelupDoorParts,
 ): HandlerOptions {
   const { batchOptions } = options;
-  const safe = { ...options, errorHandler: driver.safeErrorHandler(policy) };
+  const unreadable = (delivery: object, error: unknown): Settling => ({
+    decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: UNREADABLE },
+    message: contexts.open(golevelupFacts(delivery as AmqpDeliveryLike, undefined), true).message,
+    deliveries: [delivery as AmqpDeliveryLike],
+    queue: queueOf(options),
+    needsRoutingKey: needsRoutingKey(creator),
+    error,
+  });
+  const safe = { ...options, errorHandler: driver.safeErrorHandler(policy, unreadable) };
   if (!batchOptions?.errorHandler) return safe;
-  const errorHandler = driver.safeErrorHandler({ errorHandler: batchOptions.errorHandler });
+  const own = { errorHandler: batchOptions.errorHandler };
+  const errorHandler = driver.safeErrorHandler(own, unreadable);
   return { ...safe, batchOptions: { ...batchOptions, errorHandler } };
 }
+
+const UNREADABLE =
+  'MESSAGE_UNREADABLE: the body could not be read. Send JSON, or give the subscriber a deserializer for what is sent.';
+
+const queueOf = ({ queue }: HandlerOptions): string | undefined => queue || undefined;
+
+/** golevelup's RPC consumers drop what does not come under the routing key they were bound with. */
+const needsRoutingKey = (creator: (typeof CREATORS)[number]): boolean => creator === 'createRpc';

@@ -120,9 +120,14 @@ export class GolevelupDriver {
 
   /**
    * The error handler to give to golevelup. It never throws. Besides what the driver itself throws it gets what could not
-   * be read, which is rejected because it would fail on every attempt, and what the user's policy has to judge.
+   * be read, which is parked because it would fail on every attempt, and what the user's policy has to judge.
+   *
+   * @param unreadable what is to be settled of a delivery that no handler has seen
    */
-  safeErrorHandler({ errorHandler, behavior }: GolevelupErrorPolicy = {}): GolevelupErrorHandler {
+  safeErrorHandler(
+    { errorHandler, behavior }: GolevelupErrorPolicy,
+    unreadable: (delivery: object, error: unknown) => Settling,
+  ): GolevelupErrorHandler {
     return async (channel: never, delivery: never, error: unknown) => {
       const deliveries: object[] = [delivery].flat();
       try {
@@ -134,13 +139,22 @@ export class GolevelupDriver {
           );
           this.answerHere(channel, deliveries);
         } else if (errorHandler) await errorHandler(channel, delivery, error);
-        else deliveries.forEach((one) => tellBroker(channel, one, 'reject'));
+        else for (const one of deliveries) await this.park(channel, one, unreadable(one, error));
       } catch (failure) {
         this.parts.log.warn(
           `An error handler failed (${writeSafely(failure)}): the delivery is left to the broker.`,
         );
       }
     };
+  }
+
+  private async park(
+    channel: AmqpChannelLike,
+    delivery: object,
+    settling: Settling,
+  ): Promise<void> {
+    reportFailure(this.parts.log, settling.message, settling.error, settling.decision);
+    tellBroker(channel, delivery, await this.parts.settlement.answer(settling));
   }
 
   /**
