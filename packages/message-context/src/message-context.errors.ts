@@ -11,9 +11,10 @@ export abstract class MessageContextError extends Error {
   }
 }
 
-/** Whether an error is one of this package, of whatever installed copy. */
-export function isMessageContextError(error: unknown): error is MessageContextError {
-  return typeof error === 'object' && error !== null && BRAND in error;
+/** Whether an error is one of this package, of whatever installed copy; `code` narrows it to one kind. */
+export function isMessageContextError(error: unknown, code?: string): error is MessageContextError {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as MessageContextError).code === code;
 }
 
 /** The caller asked for the message being handled where none is. */
@@ -80,7 +81,7 @@ export class PublisherConfigurationError extends MessageContextError {
   }
 }
 
-/** What a publisher says in an outcome about a message that it could not hand over. Never thrown. */
+/** What a publisher says in an outcome about a message that it could not hand over. */
 export class PublishError extends MessageContextError {
   readonly code = 'PUBLISH_FAILED';
 

@@ -92,7 +92,8 @@ describe('at boot', () => {
       server: new FakeServer({ noAck: true }),
     }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(MessageContextConfigurationError);
-    expect(isMessageContextError(failure)).toBe(true);
+    expect(isMessageContextError(failure, 'MESSAGE_CONTEXT_CONFIGURATION')).toBe(true);
+    expect(isMessageContextError(failure, 'MESSAGE_CONTEXT_MISSING')).toBe(false);
     const { code, problems, message } = failure as MessageContextConfigurationError;
     expect(code).toBe('MESSAGE_CONTEXT_CONFIGURATION');
     expect(problems).toHaveLength(4);

@@ -5,7 +5,7 @@ export type {
   RabbitMqModuleOptions,
   RetryOptions,
 } from './rabbitmq.options.js';
-export type { HopQueueType } from './core/hop-queues.js';
+export type { QueueType } from './core/hop-queues.js';
 export * from './rabbitmq.errors.js';
 export {
   RabbitMqPublisher,

@@ -1,7 +1,7 @@
 const BRAND = Symbol.for('@acme/nest-rabbitmq:error');
 
 /** Stable codes of everything this package throws by itself. */
-export type RabbitMqErrorCode = 'RABBITMQ_CONFIGURATION' | 'RABBITMQ_HOP_FAILED';
+export type RabbitMqErrorCode = 'RABBITMQ_CONFIGURATION' | 'RABBITMQ_SETTLING_FAILED';
 
 /** Base of this package's errors. */
 export abstract class RabbitMqError extends Error {
@@ -30,6 +30,6 @@ export class RabbitMqConfigurationError extends RabbitMqError {
 }
 
 /** A message could not be brought to a wait queue or a dead-letter queue. Logged, never thrown at you: the delivery goes back to its queue. */
-export class HopFailedError extends RabbitMqError {
-  readonly code = 'RABBITMQ_HOP_FAILED';
+export class SettlingFailedError extends RabbitMqError {
+  readonly code = 'RABBITMQ_SETTLING_FAILED';
 }

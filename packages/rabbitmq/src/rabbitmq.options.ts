@@ -1,6 +1,6 @@
 import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import { hostname } from 'node:os';
-import type { HopQueueType } from './core/hop-queues.js';
+import type { QueueType } from './core/hop-queues.js';
 import { delaysOf, type RetryPolicy } from './core/retry-policy.js';
 import type { AmqpDeclaringConnectionLike } from './publisher/amqp-like.js';
 import { RabbitMqConfigurationError } from './rabbitmq.errors.js';
@@ -72,7 +72,7 @@ export interface QueuePolicyOptions {
    * Of the wait queues and the dead-letter queue.
    * @default 'quorum'
    */
-  readonly queueType?: HopQueueType | undefined;
+  readonly queueType?: QueueType | undefined;
 }
 
 /** Options of `RabbitMqModule.forRoot()`. */
@@ -105,7 +105,7 @@ export interface QueuePolicy {
   /** Undefined: `<queue>.dlq`. */
   readonly deadLetterQueue: string | undefined;
   readonly stack: boolean;
-  readonly queueType: HopQueueType;
+  readonly queueType: QueueType;
 }
 
 /** @internal */

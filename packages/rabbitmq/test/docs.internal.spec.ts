@@ -9,7 +9,7 @@ import {
 import * as api from '@acme/nest-rabbitmq';
 import { ClientRmqPublisher, GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { describe, expect, it } from 'vitest';
-import { GIVEN_UP } from '../src/core/settle-plan.js';
+import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
 
 const page = (name: string): string =>
@@ -90,10 +90,10 @@ describe('docs/reference/rabbitmq-options.md', () => {
   });
 
   it('has all codes, and no others', () => {
-    const errors = [new api.RabbitMqConfigurationError([]), new api.HopFailedError('x')];
+    const errors = [new api.RabbitMqConfigurationError([]), new api.SettlingFailedError('x')];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
-      Object.values(GIVEN_UP).sort(),
+      [...Object.values(GIVEN_UP), HEADERS_TOO_LARGE.code].sort(),
     );
   });
 });

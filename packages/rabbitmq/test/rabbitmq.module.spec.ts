@@ -81,11 +81,11 @@ describe('RabbitMqModule', () => {
       [
         "ClientRmqPublisher",
         "GolevelupPublisher",
-        "HopFailedError",
         "RabbitMqConfigurationError",
         "RabbitMqError",
         "RabbitMqModule",
         "RabbitMqPublisher",
+        "SettlingFailedError",
         "isRabbitMqError",
         "rabbitMqProbe",
       ]

@@ -1,7 +1,7 @@
 import type { BrokerFacts } from './broker-facts.js';
 
 /** `'quorum'`: replicated, and kept on disk. `'classic'`: for queues that are classic themselves, on one node. */
-export type HopQueueType = 'quorum' | 'classic';
+export type QueueType = 'quorum' | 'classic';
 
 /** A queue as it is declared. */
 export interface QueueDeclaration {
@@ -25,7 +25,7 @@ export const waitQueueName = (queue: string, afterMs: number): string =>
 export function waitQueue(
   queue: string,
   afterMs: number,
-  type: HopQueueType,
+  type: QueueType,
   facts: BrokerFacts,
 ): QueueDeclaration {
   const back = {
@@ -55,7 +55,7 @@ export function waitQueue(
  */
 export function deadLetterQueue(
   name: string,
-  type: HopQueueType,
+  type: QueueType,
   { unlimitedDeliveryLimit }: BrokerFacts,
 ): QueueDeclaration {
   const limit =

@@ -65,7 +65,7 @@ export class BrokerSettlement extends Settlement {
   /**
    * Declares the wait queues and the dead-letter queue of a queue, so that what is wrong with them is found before a message fails.
    *
-   * @throws {HopFailedError} when the broker refuses one
+   * @throws {SettlingFailedError} when the broker refuses one
    * @throws {PublishError} when there is no broker, or it does not answer
    */
   async declare(queue: string): Promise<void> {

@@ -6,7 +6,7 @@ import { hopProperties } from '../core/hop-properties.js';
 import type { QueueDeclaration } from '../core/hop-queues.js';
 import type { AmqpDeclaringChannelLike } from '../publisher/amqp-like.js';
 import type { ConfirmedSender } from '../publisher/confirmed-sender.js';
-import { HopFailedError } from '../rabbitmq.errors.js';
+import { SettlingFailedError } from '../rabbitmq.errors.js';
 
 /** What a queue is, on the broker that is asked. */
 export type QueueOf = (facts: BrokerFacts) => QueueDeclaration;
@@ -25,7 +25,7 @@ export class HopPublisher {
   /**
    * @param source the queue that the delivery was consumed from
    * @param key names the queue before its declaration is known
-   * @throws {HopFailedError} when the broker has not confirmed it. It may have arrived all the same
+   * @throws {SettlingFailedError} when the broker has not confirmed it. It may have arrived all the same
    */
   async publish(
     delivery: AmqpDeliveryLike,
@@ -48,7 +48,7 @@ export class HopPublisher {
   /**
    * Declares it now. Once is enough: the name is returned from then on.
    *
-   * @throws {HopFailedError} when the broker refuses it
+   * @throws {SettlingFailedError} when the broker refuses it
    * @throws {PublishError} when there is no broker, or it does not answer
    */
   declare(key: string, queueOf: QueueOf): Promise<string> {
@@ -129,12 +129,12 @@ export class HopPublisher {
 function failed(
   queue: string,
   outcome: Exclude<PublishOutcome, { status: 'confirmed' }>,
-): HopFailedError {
+): SettlingFailedError {
   if (outcome.status === 'unroutable')
-    return new HopFailedError(
+    return new SettlingFailedError(
       `Queue "${queue}" was declared and is gone again. Look for who deletes it: a policy with "expires", or another service.`,
     );
-  return new HopFailedError(
+  return new SettlingFailedError(
     `The broker has not confirmed the message for queue "${queue}": ${outcome.error.message}`,
     { cause: outcome.error },
   );
@@ -155,17 +155,17 @@ function notDeclared(
   queue: string,
   args: Readonly<Record<string, unknown>>,
   cause: unknown,
-): HopFailedError {
+): SettlingFailedError {
   const said = cause instanceof Error ? cause.message : String(cause);
-  return new HopFailedError(
+  return new SettlingFailedError(
     `Queue "${queue}" could not be declared with ${JSON.stringify(args)}: ${said}. Where it exists with other arguments, delete it ` +
       'once it is empty; where this user may not configure it, grant the right or declare it beforehand.',
     { cause },
   );
 }
 
-function elsewhere(queue: string, cause: unknown): HopFailedError {
-  return new HopFailedError(
+function elsewhere(queue: string, cause: unknown): SettlingFailedError {
+  return new SettlingFailedError(
     `There is no queue "${queue}" where the connect of RabbitMqModule leads: a retry would not come back. Give it the broker and the virtual host that the consumer has.`,
     { cause },
   );
