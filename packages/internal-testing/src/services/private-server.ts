@@ -4,7 +4,7 @@ import { TestingError, reason } from '../testing.errors.js';
 import type { Place, PrivateRecipe, ServerKind } from './contracts.js';
 import { freePorts } from './free-ports.js';
 import { GuardedFolder, type GuardedProcess, identityOf } from './guarded-folder.js';
-import { signalTree } from './process-tree.js';
+import { lives, processTree, signalTree } from './process-tree.js';
 
 const START_DEADLINE_MS = 60_000;
 const HALT_DEADLINE_MS = 30_000;
@@ -83,8 +83,12 @@ export class PrivateServer {
    */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const { pid, running, ended } = this.main();
+    const tree = running ? processTree(pid) : [];
     if (running) signalTree(pid, signal);
-    if (signal === 'SIGKILL') await ended;
+    if (signal !== 'SIGKILL') return;
+    await ended;
+    // PostgreSQL does not start again while one of its backends still holds the shared memory.
+    while (tree.some(lives)) await new Promise((done) => setTimeout(done, 5));
   }
 
   /** Runs the server's own command-line tool (`rabbitmqctl`) against this instance. */

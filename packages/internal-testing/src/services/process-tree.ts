@@ -32,6 +32,17 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Whether a process of this number lives; a zombie does not. */
+export function lives(pid: number): boolean {
+  if (existsSync('/proc/self/stat')) return parentOf(String(pid)) !== undefined;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function parentOf(pid: string): number | undefined {
   try {
     // `pid (name) state ppid …`, where the name may hold spaces and parentheses; a zombie has ended.
