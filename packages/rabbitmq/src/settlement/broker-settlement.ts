@@ -12,7 +12,12 @@ import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { deadLetterQueue, waitQueue, waitQueueName } from '../core/hop-queues.js';
 import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
 import { tiersOf } from '../core/retry-policy.js';
-import { HEADERS_TOO_LARGE, planSettle, type SettlePlan } from '../core/settle-plan.js';
+import {
+  HEADERS_TOO_LARGE,
+  planSettle,
+  type SettleInput,
+  type SettlePlan,
+} from '../core/settle-plan.js';
 import type { QueuePolicy, RabbitMqSettings } from '../rabbitmq.options.js';
 import type { HopPublisher, QueueOf } from './hop-publisher.js';
 import type { PatientHops } from './patient-hops.js';
@@ -31,7 +36,7 @@ export class BrokerSettlement extends Settlement {
     private readonly queues: Pick<HopPublisher, 'declare'>,
     private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
-    private readonly log: Pick<Logger, 'error' | 'warn'>,
+    private readonly log: Pick<Logger, 'warn'>,
   ) {
     super();
   }
@@ -48,12 +53,6 @@ export class BrokerSettlement extends Settlement {
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
     if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
-    if (plans.some(({ action }) => action === 'park') && deadLetterOf(queue, policy) === queue) {
-      this.log.error(
-        `What "${queue}" gives up is to go to "${queue}" itself, from where it would come again at once: it is rejected. Give it another deadLetter.queue.`,
-      );
-      return 'reject';
-    }
     return this.#publishAll(plans as Hop[], { ...settling, queue }, policy);
   }
 
@@ -78,17 +77,10 @@ export class BrokerSettlement extends Settlement {
   }
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {
-    const { headers } = delivery.properties;
-    // A sender may have copied them from a message of its own.
-    const cameBack = delivery.fields.exchange === '';
     return planSettle({
       decision: settling.decision,
       policy: retry,
-      delivery: {
-        attempt: attemptNow(delivery, settling),
-        deferrals: cameBack ? countIn(headers, HeaderNames.deferrals) : 0,
-        firstFailedAt: cameBack ? timeIn(headers, HeaderNames.firstFailedAt) : undefined,
-      },
+      delivery: historyOf(delivery, settling),
       now: Date.now(),
       random: Math.random,
     });
@@ -134,32 +126,40 @@ export class BrokerSettlement extends Settlement {
     { stack }: QueuePolicy,
   ): Record<string, unknown> | undefined {
     const { headers } = hopProperties(delivery);
+    const { attempt, deferrals, firstFailedAt } = historyOf(delivery, settling);
     const isParked = plan.action === 'park';
     const record = failureHeaders({
       error: settling.error,
       code: isParked ? plan.code : 'RETRY',
       reason: isParked ? plan.reason : '',
-      attempt: isParked ? attemptNow(delivery, settling) : plan.attempt,
-      firstFailedAt: timeIn(headers, HeaderNames.firstFailedAt),
+      attempt: isParked ? attempt : plan.attempt,
+      firstFailedAt,
       now: Date.now(),
       origin: originOf(delivery, settling.queue),
       service: this.settings.service,
       // With every retry it would only be in the way.
       includeStack: isParked && stack,
     });
-    if (isParked) return parkHeaders(headers, record);
-    if (plan.deferrals > 0) headers[HeaderNames.deferrals] = plan.deferrals;
-    return retryHeaders(headers, record);
+    delete headers[HeaderNames.deferrals];
+    const putOff = isParked ? deferrals : plan.deferrals;
+    if (putOff > 0) headers[HeaderNames.deferrals] = putOff;
+    return isParked ? parkHeaders(headers, record) : retryHeaders(headers, record);
   }
 }
 
-/** As its handler saw it; a batch as a whole has no number. */
-function attemptNow(
-  { properties: { headers } }: AmqpDeliveryLike,
+/** What a message has been through. What a retry notes is believed of a message that was retried: a sender may have copied it. */
+function historyOf(
+  { fields, properties: { headers } }: AmqpDeliveryLike,
   { deliveries, message }: Settling,
-): number {
+): SettleInput['delivery'] {
   const counted = attemptOf(headers, headers?.['x-delivery-count']);
-  return deliveries.length === 1 ? Math.max(counted, message.attempt) : counted;
+  const wasRetried = fields.exchange === '';
+  return {
+    // As its handler saw it; a batch as a whole has no number.
+    attempt: deliveries.length === 1 ? Math.max(counted, message.attempt) : counted,
+    deferrals: wasRetried ? countIn(headers, HeaderNames.deferrals) : 0,
+    firstFailedAt: wasRetried ? timeIn(headers, HeaderNames.firstFailedAt) : undefined,
+  };
 }
 
 type Target = [key: string, queueOf: QueueOf];
@@ -169,11 +169,10 @@ const targetOf = (plan: Hop, queue: string, policy: QueuePolicy): Target =>
     ? deadLetterTarget(queue, policy)
     : waitTarget(queue, plan.afterMs, policy);
 
-const deadLetterOf = (queue: string, { deadLetterQueue: name }: QueuePolicy): string =>
-  name ?? `${queue}.dlq`;
-
 function deadLetterTarget(queue: string, policy: QueuePolicy): Target {
-  const name = deadLetterOf(queue, policy);
+  const { deadLetterQueue: given } = policy;
+  // Where one is for all queues, and is read itself: what it gives up would come again at once.
+  const name = given === undefined || given === queue ? `${queue}.dlq` : given;
   return [name, (facts) => deadLetterQueue(name, policy.queueType, facts)];
 }
 
