@@ -57,7 +57,7 @@ export class GuardedSettlement extends Settlement {
         'It is held here for a while and then given back to the queue.',
       stackOf(error),
     );
-    // The message is not to blame, so it is not brought nearer to its end.
+    // The message is not to blame: where the broker can tell (4.3 on), this brings it no nearer to its delivery limit.
     return this.#local.answer({ message, decision: { action: 'retry', countAttempt: false } });
   }
 }

@@ -1,3 +1,4 @@
+import { Pauses } from '../kit/pauses.js';
 import { Settlement, type BrokerAnswer, type Settling } from './settlement.js';
 
 /** Nothing is held longer than this: a held message fills a prefetch slot. */
@@ -16,8 +17,7 @@ export const holdAfterFailureMs = (attempt: number): number =>
  */
 export class LocalSettlement extends Settlement {
   readonly keepsParked = false;
-  readonly #held = new Map<NodeJS.Timeout, () => void>();
-  #released = false;
+  readonly #pauses = new Pauses();
 
   answer({
     decision,
@@ -38,26 +38,11 @@ export class LocalSettlement extends Settlement {
   }
 
   release(): void {
-    this.#released = true;
-    for (const [timer, giveBack] of this.#held) {
-      clearTimeout(timer);
-      giveBack();
-    }
-    this.#held.clear();
+    this.#pauses.release();
   }
 
   #hold(afterMs: number, answer: BrokerAnswer): BrokerAnswer | Promise<BrokerAnswer> {
-    if (this.#released) return answer;
-    return new Promise((done) => {
-      const giveBack = (): void => done(answer);
-      const timer = setTimeout(
-        () => {
-          this.#held.delete(timer);
-          giveBack();
-        },
-        Math.min(afterMs, LONGEST_HOLD_MS),
-      );
-      this.#held.set(timer, giveBack);
-    });
+    if (this.#pauses.areOver) return answer;
+    return this.#pauses.wait(Math.min(afterMs, LONGEST_HOLD_MS)).then(() => answer);
   }
 }

@@ -7,4 +7,5 @@ export { holds, same, until } from './case-tools.js';
 export type { ContractCase } from './contract.js';
 export { durationText, parseDuration, type Duration } from './duration.js';
 export { isMisfit, OptionsCheck, show } from './options-check.js';
+export { Pauses } from './pauses.js';
 export { atMost, within } from './within.js';

@@ -9,7 +9,7 @@ import {
 import type { Logger } from '@nestjs/common';
 import { failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
-import { deadLetterQueue, waitQueue, waitQueueName } from '../core/hop-queues.js';
+import { deadLetterQueue, waitQueue, type HopQueue } from '../core/hop-queues.js';
 import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
 import { tiersOf } from '../core/retry-policy.js';
 import {
@@ -19,10 +19,10 @@ import {
   type SettlePlan,
 } from '../core/settle-plan.js';
 import type { QueuePolicy, RabbitMqSettings } from '../rabbitmq.options.js';
-import type { HopPublisher, QueueOf } from './hop-publisher.js';
+import type { HopPublisher } from './hop-publisher.js';
 import type { PatientHops } from './patient-hops.js';
 
-type Hop = Exclude<SettlePlan, { readonly action: 'answer' }>;
+type HopPlan = Exclude<SettlePlan, { readonly action: 'answer' }>;
 
 /**
  * Carries out "retry" and "park" at the broker: the message is published to a wait queue or to the dead-letter queue, and acked
@@ -53,7 +53,7 @@ export class BrokerSettlement extends Settlement {
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
     if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
-    return this.#publishAll(plans as Hop[], { ...settling, queue }, policy);
+    return this.#publishAll(plans as HopPlan[], { ...settling, queue }, policy);
   }
 
   release(): void {
@@ -69,11 +69,9 @@ export class BrokerSettlement extends Settlement {
    */
   async declare(queue: string): Promise<void> {
     const policy = this.settings.policyOf(queue);
-    for (const target of [
-      deadLetterTarget(queue, policy),
-      ...tiersOf(policy.retry).map((afterMs) => waitTarget(queue, afterMs, policy)),
-    ])
-      await this.queues.declare(...target);
+    await this.queues.declare(deadLettersOf(queue, policy));
+    for (const afterMs of tiersOf(policy.retry))
+      await this.queues.declare(waitQueue(queue, afterMs, policy.queueType));
   }
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {
@@ -87,12 +85,12 @@ export class BrokerSettlement extends Settlement {
   }
 
   async #publishAll(
-    plans: readonly Hop[],
+    plans: readonly HopPlan[],
     settling: Settling & { readonly queue: string },
     policy: QueuePolicy,
   ): Promise<BrokerAnswer> {
     const hops = settling.deliveries.map((delivery, index) =>
-      this.#publish(delivery, plans[index] as Hop, settling, policy),
+      this.#publish(delivery, plans[index] as HopPlan, settling, policy),
     );
     await Promise.all(hops);
     return 'ack';
@@ -100,32 +98,38 @@ export class BrokerSettlement extends Settlement {
 
   async #publish(
     delivery: AmqpDeliveryLike,
-    plan: Hop,
+    plan: HopPlan,
     settling: Settling & { readonly queue: string },
     policy: QueuePolicy,
   ): Promise<void> {
-    const headers = this.#headersOf(delivery, plan, settling, policy);
+    const source = settling.queue;
+    const properties = hopProperties(delivery);
+    const headers = this.#headersOf(delivery, properties.headers, plan, settling, policy);
     if (!headers) return this.#publish(delivery, HEADERS_TOO_LARGE, settling, policy);
-    const target = await this.hops.publish(
+    const target =
+      plan.action === 'park'
+        ? deadLettersOf(source, policy)
+        : waitQueue(source, plan.afterMs, policy.queueType);
+    await this.hops.publish({
       delivery,
-      headers,
-      settling.queue,
-      ...targetOf(plan, settling.queue, policy),
-    );
+      properties: { ...properties, headers },
+      source,
+      target,
+    });
     if (plan.action === 'park')
       this.log.warn(
-        `Parked "${settling.message.name}" ${delivery.properties.messageId ?? '(no message id)'} in "${target}": ${plan.code}. ${plan.reason}`,
+        `Parked "${settling.message.name}" ${properties.messageId ?? '(no message id)'} in "${target.name}": ${plan.code}. ${plan.reason}`,
       );
   }
 
   /** Undefined where there is no room for those of a retry; there is always for those of what is parked. */
   #headersOf(
     delivery: AmqpDeliveryLike,
-    plan: Hop,
+    headers: Record<string, unknown>,
+    plan: HopPlan,
     settling: Settling & { readonly queue: string },
     { stack }: QueuePolicy,
   ): Record<string, unknown> | undefined {
-    const { headers } = hopProperties(delivery);
     const { attempt, deferrals, firstFailedAt } = historyOf(delivery, settling);
     const isParked = plan.action === 'park';
     const record = failureHeaders({
@@ -162,20 +166,11 @@ function historyOf(
   };
 }
 
-type Target = [key: string, queueOf: QueueOf];
-
-const targetOf = (plan: Hop, queue: string, policy: QueuePolicy): Target =>
-  plan.action === 'park'
-    ? deadLetterTarget(queue, policy)
-    : waitTarget(queue, plan.afterMs, policy);
-
-function deadLetterTarget(queue: string, policy: QueuePolicy): Target {
-  const { deadLetterQueue: given } = policy;
+function deadLettersOf(
+  queue: string,
+  { deadLetterQueue: given, queueType }: QueuePolicy,
+): HopQueue {
   // Where one is for all queues, and is read itself: what it gives up would come again at once.
   const name = given === undefined || given === queue ? `${queue}.dlq` : given;
-  return [name, (facts) => deadLetterQueue(name, policy.queueType, facts)];
-}
-
-function waitTarget(queue: string, afterMs: number, { queueType }: QueuePolicy): Target {
-  return [waitQueueName(queue, afterMs), (facts) => waitQueue(queue, afterMs, queueType, facts)];
+  return deadLetterQueue(name, queueType);
 }

@@ -1,63 +1,62 @@
 import { randomUUID } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import type { AmqpDeliveryLike, PublishOutcome } from '@acme/nest-message-context';
-import { brokerFactsOf, type BrokerFacts } from '../core/broker-facts.js';
-import { hopProperties } from '../core/hop-properties.js';
-import type { QueueDeclaration } from '../core/hop-queues.js';
+import { brokerFactsOf } from '../core/broker-facts.js';
+import type { HopProperties } from '../core/hop-properties.js';
+import type { HopQueue } from '../core/hop-queues.js';
 import type { AmqpDeclaringChannelLike } from '../publisher/amqp-like.js';
 import type { ConfirmedSender } from '../publisher/confirmed-sender.js';
 import { SettlingFailedError } from '../rabbitmq.errors.js';
 
-/** What a queue is, on the broker that is asked. */
-export type QueueOf = (facts: BrokerFacts) => QueueDeclaration;
+/** A delivery that is to be published once more. */
+export interface Hop {
+  /** The body is taken from it as it is. */
+  readonly delivery: Pick<AmqpDeliveryLike, 'content'>;
+  /** With the headers that it is to have. */
+  readonly properties: HopProperties;
+  /** The queue that it was consumed from. */
+  readonly source: string;
+  readonly target: HopQueue;
+}
 
 /**
- * Publishes a delivery once more, to a queue that it declares when it is first needed: body and properties as they were, headers
- * as given. What has been promised here is in the queue, confirmed.
+ * Publishes a delivery once more, to a queue that it declares when it is first needed. What has been promised here is in the queue,
+ * confirmed.
  */
 export class HopPublisher {
-  readonly #declared = new Map<string, Promise<string>>();
+  readonly #declared = new Map<string, Promise<void>>();
   /** Queues that are where retries are published. */
   readonly #sources = new Set<string>();
 
   constructor(private readonly sender: ConfirmedSender) {}
 
-  /**
-   * @param source the queue that the delivery was consumed from
-   * @param key names the queue before its declaration is known
-   * @throws {SettlingFailedError} when the broker has not confirmed it. It may have arrived all the same
-   */
-  async publish(
-    delivery: AmqpDeliveryLike,
-    headers: Record<string, unknown>,
-    source: string,
-    key: string,
-    queueOf: QueueOf,
-  ): Promise<string> {
+  /** @throws {SettlingFailedError} when the broker has not confirmed it. It may have arrived all the same */
+  async publish(hop: Hop): Promise<void> {
+    const { source, target } = hop;
     await this.#assertSource(source);
     for (let isLast = false; ; isLast = true) {
-      const queue = await this.declare(key, queueOf);
-      const outcome = await this.#send(delivery, headers, queue);
-      if (outcome.status === 'confirmed') return queue;
+      await this.declare(target);
+      const outcome = await this.#send(hop);
+      if (outcome.status === 'confirmed') return;
       // Somebody has deleted it since: declared again, it takes the message.
-      this.#declared.delete(key);
-      if (outcome.status !== 'unroutable' || isLast) throw failed(queue, outcome);
+      this.#declared.delete(target.name);
+      if (outcome.status !== 'unroutable' || isLast) throw failed(target.name, outcome);
     }
   }
 
   /**
-   * Declares it now. Once is enough: the name is returned from then on.
+   * Declares a queue, once.
    *
    * @throws {SettlingFailedError} when the broker refuses it
    * @throws {PublishError} when there is no broker, or it does not answer
    */
-  declare(key: string, queueOf: QueueOf): Promise<string> {
-    let declared = this.#declared.get(key);
+  declare(queue: HopQueue): Promise<void> {
+    let declared = this.#declared.get(queue.name);
     if (!declared) {
-      declared = this.#declare(queueOf);
-      this.#declared.set(key, declared);
+      declared = this.#declare(queue);
+      this.#declared.set(queue.name, declared);
       // What has failed is tried again with the next message.
-      declared.catch(() => this.#declared.delete(key));
+      declared.catch(() => this.#declared.delete(queue.name));
     }
     return declared;
   }
@@ -80,37 +79,29 @@ export class HopPublisher {
     this.#sources.add(queue);
   }
 
-  #declare(queueOf: QueueOf): Promise<string> {
+  #declare(queue: HopQueue): Promise<void> {
     return this.sender.onChannel(async (channel, connection) => {
       const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };
-      const { name, arguments: args, acceptsExisting } = queueOf(brokerFactsOf(serverProperties));
+      const { name, acceptsExisting } = queue;
+      const args = queue.argumentsOn(brokerFactsOf(serverProperties));
       try {
-        await (channel as AmqpDeclaringChannelLike).assertQueue(name, {
-          durable: true,
-          arguments: { ...args },
-        });
+        const options = { durable: true, arguments: args };
+        await (channel as AmqpDeclaringChannelLike).assertQueue(name, options);
       } catch (error) {
-        if (acceptsExisting && codeOf(error) === PRECONDITION_FAILED) return name;
-        throw codeOf(error) === undefined ? error : notDeclared(name, args, error);
+        const code = codeOf(error);
+        if (acceptsExisting && code === PRECONDITION_FAILED) return;
+        throw code === undefined ? error : notDeclared(name, args, error);
       }
-      return name;
     });
   }
 
-  #send(
-    delivery: AmqpDeliveryLike,
-    headers: Record<string, unknown>,
-    queue: string,
-  ): Promise<PublishOutcome> {
-    const { content } = delivery;
-    const properties = hopProperties(delivery);
+  #send({ delivery: { content }, properties, target }: Hop): Promise<PublishOutcome> {
     const frame = {
       exchange: '',
-      routingKey: queue,
+      routingKey: target.name,
       content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
       options: {
         ...properties,
-        headers,
         mandatory: true,
         // One that the broker gives back is known by it.
         messageId: properties.messageId ?? randomUUID(),

@@ -1,6 +1,6 @@
-import { backoffMs } from '@acme/nest-message-context/kit';
+import { backoffMs, Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
-import type { HopPublisher } from './hop-publisher.js';
+import type { Hop, HopPublisher } from './hop-publisher.js';
 
 /** Short of what brokers give a consumer for a delivery, which is half an hour as a rule. */
 const LONGEST_HOLD_MS = 10 * 60_000;
@@ -11,8 +11,7 @@ const PAUSE = { initialMs: 500, maxMs: 5_000 };
  * beyond its delivery limit a message is dropped, through no fault of its own.
  */
 export class PatientHops implements Pick<HopPublisher, 'publish'> {
-  readonly #pauses = new Map<NodeJS.Timeout, () => void>();
-  #released = false;
+  readonly #pauses = new Pauses();
 
   constructor(
     private readonly hops: Pick<HopPublisher, 'publish'>,
@@ -20,39 +19,24 @@ export class PatientHops implements Pick<HopPublisher, 'publish'> {
   ) {}
 
   /** Rejects like a single try, once the application shuts down or the message was held for long. */
-  async publish(...hop: Parameters<HopPublisher['publish']>): Promise<string> {
+  async publish(hop: Hop): Promise<void> {
     const deadline = performance.now() + LONGEST_HOLD_MS;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.hops.publish(...hop);
+        return await this.hops.publish(hop);
       } catch (error) {
-        if (this.#released || performance.now() >= deadline) throw error;
+        if (this.#pauses.areOver || performance.now() >= deadline) throw error;
         if (tries === 1)
           this.log.error(
             `${error instanceof Error ? error.message : String(error)} The message is held here, and this is tried again.`,
           );
-        await this.#pause(backoffMs(tries, PAUSE, Math.random()));
+        await this.#pauses.wait(backoffMs(tries, PAUSE, Math.random()));
       }
     }
   }
 
   /** What is held has one try more. */
   release(): void {
-    this.#released = true;
-    for (const [timer, goOn] of this.#pauses) {
-      clearTimeout(timer);
-      goOn();
-    }
-    this.#pauses.clear();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((done) => {
-      const timer = setTimeout(() => {
-        this.#pauses.delete(timer);
-        done();
-      }, ms);
-      this.#pauses.set(timer, done);
-    });
+    this.#pauses.release();
   }
 }
