@@ -23,7 +23,7 @@ export { startPrivate } from './services/start-private.js';
 export { TestingError } from './testing.errors.js';
 export { type Address, addressOf } from './tools/address-of.js';
 export { type BuiltCli, builtCli, type CliOptions, type CliResult } from './tools/built-cli.js';
-export { knownOptions, named, names, rowsUnder } from './tools/documented.js';
+export { documentedDefaults, knownOptions, named, names, rowsUnder } from './tools/documented.js';
 export { generatePrismaClient, runInstalledTool } from './tools/installed-tool.js';
 export { layOutAlone, type LonePackage } from './tools/lone-package.js';
 export { ManualClock } from './tools/manual-clock.js';

@@ -1,5 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { knownOptions as known, named, names, rowsUnder } from '@acme/internal-testing';
+import {
+  documentedDefaults,
+  knownOptions as known,
+  named,
+  names,
+  rowsUnder,
+} from '@acme/internal-testing';
 import * as api from '@acme/nest-outbox';
 import type {
   AddOptions,
@@ -44,13 +50,8 @@ describe('docs/reference/outbox-options.md has all options and no others', () =>
   });
 
   it('with the defaults that are in force', () => {
-    const documented = (heading: string) =>
-      Object.fromEntries(
-        rowsUnder(OPTIONS, heading)
-          .filter(([, value]) => /^`[^`]+`$/.test(value ?? ''))
-          .map(([name, value]) => [named(name), literal(named(value))]),
-      );
-    const { relay, retry } = { relay: documented('## relay'), retry: documented('## retry') };
+    const relay = documentedDefaults(OPTIONS, '## relay');
+    const retry = documentedDefaults(OPTIONS, '## retry');
     expect(Object.keys(relay)).toHaveLength(6);
     expect(Object.keys(retry)).toHaveLength(5);
     expect(module({ relay, retry })()).toEqual(module({})());
@@ -184,12 +185,6 @@ describe('docs/reference/outbox-sql.md is true', () => {
     }
   });
 });
-
-/** What stands in a cell of defaults. */
-function literal(text: string): unknown {
-  const [, quoted] = /^'(.*)'$/.exec(text) ?? [];
-  return quoted ?? Number(text);
-}
 
 /** Texts in capitals in the sources of a folder: nothing else is written so there. */
 function codesIn(folder: string): string[] {

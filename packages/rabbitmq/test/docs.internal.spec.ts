@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { knownOptions, named, names, rowsUnder } from '@acme/internal-testing';
+import { documentedDefaults, knownOptions, names, rowsUnder } from '@acme/internal-testing';
 import {
   PublisherClosedError,
   PublisherConfigurationError,
@@ -79,13 +79,11 @@ describe('docs/reference/rabbitmq-options.md', () => {
   });
 
   it('with the defaults that are in force', () => {
-    const documented = (heading: string) =>
-      Object.fromEntries(
-        rowsUnder(PAGE, heading)
-          .filter(([name]) => named(name) !== 'queue')
-          .map(([name, value]) => [named(name), literal(named(value))]),
-      );
-    const options = { retry: documented('## retry'), deadLetter: documented('## deadLetter') };
+    const options = {
+      retry: documentedDefaults(PAGE, '## retry'),
+      deadLetter: documentedDefaults(PAGE, '## deadLetter', ['queue']),
+    };
+    expect(Object.keys({ ...options.retry, ...options.deadLetter })).toHaveLength(9);
     expect(module(options)().policyOf('q')).toEqual(module({})().policyOf('q'));
   });
 
@@ -97,9 +95,3 @@ describe('docs/reference/rabbitmq-options.md', () => {
     );
   });
 });
-
-/** What stands in a cell of defaults. */
-function literal(text: string): unknown {
-  const [, quoted] = /^'(.*)'$/.exec(text) ?? [];
-  return quoted ?? (JSON.parse(text) as unknown);
-}

@@ -67,7 +67,7 @@ describe('TransactionModule', () => {
     @Module({ imports: [module] })
     class Two {}
     const app = await boot(One, Two);
-    await expect(app.init()).resolves.toBeDefined();
+    await expect(app.init()).resolves.toBe(app);
     await app.close();
   });
 

@@ -20,6 +20,23 @@ export const named = (cell: string | undefined): string => /^`([^`(]*)/.exec(cel
 export const names = (rows: readonly string[][]): string[] =>
   rows.map(([first]) => named(first)).sort();
 
+/** What the second column of a table says of each option: those defaults that are a literal, but for `except`. */
+export const documentedDefaults = (
+  text: string,
+  heading: string,
+  except: readonly string[] = [],
+): Record<string, unknown> =>
+  Object.fromEntries(
+    rowsUnder(text, heading)
+      .filter(([name, value]) => /^`[^`]+`$/.test(value ?? '') && !except.includes(named(name)))
+      .map(([name, value]) => [named(name), literal(named(value))]),
+  );
+
+function literal(text: string): unknown {
+  const [, quoted] = /^'(.*)'$/.exec(text) ?? [];
+  return quoted ?? (JSON.parse(text) as unknown);
+}
+
 /** The options that something knows: it names them when it is given another one. */
 export function knownOptions(make: () => unknown, prefix = ''): string[] {
   try {

@@ -125,7 +125,7 @@ describe('while the broker does not answer', () => {
     await vi.advanceTimersByTimeAsync(100);
     publisher.answer(0, 'unknown');
     await vi.advanceTimersByTimeAsync(60);
-    expect(relay.brokerDownMs).toBeDefined();
+    expect(relay.brokerDownMs).toBeGreaterThanOrEqual(0);
     const ofKey = Array.from({ length: 30 }, (_, n) => stored(n + 2, { key: 'k', block: '=k' }));
     rows = [...ofKey, stored(100)];
     await vi.advanceTimersByTimeAsync(30_000);
