@@ -53,7 +53,8 @@ export interface RetryOptions {
 /** Where messages go that are given up. */
 export interface DeadLetterOptions {
   /**
-   * The name of the queue; declared when it is first needed.
+   * The name of the queue; declared when it is first needed. Where one for all is consumed itself, what fails there goes to a `.dlq`
+   * of its own.
    * @default `<queue>.dlq`
    */
   readonly queue?: string | undefined;
@@ -153,10 +154,6 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     Object.entries(queues).map(([name, own]) => {
       const prefix = `queues[${JSON.stringify(name)}]`;
       policyOf(check, `${prefix}.`, check.object<QueuePolicyOptions>(prefix, own, POLICY));
-      if ((own?.deadLetter?.queue ?? all.deadLetter?.queue) === name)
-        check.problems.push(
-          `${prefix}.deadLetter.queue: is the queue itself, so what is given up would come again at once. Give it another one.`,
-        );
       // What is wrong above was said there.
       return [name, policyOf(new OptionsCheck(), '', merged(all, own))];
     }),

@@ -28,10 +28,7 @@ describe('RabbitMqModule', () => {
       publishTimeout: 'soon',
       retry: { attempts: 0, backoff: 'never', factor: 0, jitter: 'true', maxElapsed: -1, tries: 1 },
       deadLetter: { queue: '', stack: 1 },
-      queues: {
-        orders: { retry: { initial: 'x' }, dlq: 'y' },
-        failed: { deadLetter: { queue: 'failed' } },
-      },
+      queues: { orders: { retry: { initial: 'x' }, dlq: 'y' } },
     };
     const opened = open(RabbitMqModule.forRoot(options as never));
     await expect(opened).rejects.toThrow(RabbitMqConfigurationError);
@@ -52,7 +49,6 @@ describe('RabbitMqModule', () => {
       'deadLetter.stack',
       'queues["orders"].dlq',
       'queues["orders"].retry.initial',
-      'queues["failed"].deadLetter.queue',
     ]);
     expect(error.message).toContain('Give () => amqplib.connect(url).');
   });
