@@ -32,6 +32,7 @@ afterEach(() => void settled.splice(0));
 const unreadable = (one: object, error: unknown): Settling => ({
   decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: 'not JSON' },
   message: contexts.open(golevelupFacts(one as AmqpDeliveryLike, undefined), true).message,
+  handler: undefined,
   deliveries: [one as AmqpDeliveryLike],
   queue: 'orders',
   needsRoutingKey: false,
@@ -240,6 +241,7 @@ function givenTo(
   installGolevelupDoor(connection, {
     contexts,
     driver: newDriver(settlement).driver,
+    methodOf: () => undefined,
     behaviorOf: getHandlerForLegacyBehavior as never,
     keepsParked: false,
     warn: () => {},

@@ -198,6 +198,11 @@ describe('a settlement of somebody else’s behind golevelup', () => {
       needsRoutingKey: false,
     });
     expect(settling!.message).toBe(handled[0]!.message);
+    expect(settling!.handler).toEqual({
+      handler: { className: 'Subscriber', methodName: 'placed' },
+      owner: Subscriber,
+      method: Subscriber.prototype.placed,
+    });
     expect(idsOf(settling!.deliveries)).toEqual(['m-1']);
     await publish('placed', ['m-2']);
     // Prefetch is 1: the first is not settled yet.

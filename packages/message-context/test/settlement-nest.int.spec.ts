@@ -117,6 +117,11 @@ describe('a settlement of somebody else’s behind Nest’s RabbitMQ server', ()
     });
     expect(settling!.message).toBe(handled[0]!.message);
     expect(settling!.message.handler).toEqual({ className: 'Consumer', methodName: 'placed' });
+    expect(settling!.handler).toEqual({
+      handler: settling!.message.handler,
+      owner: Consumer,
+      method: Consumer.prototype.placed,
+    });
     expect(idsOf(settling!.deliveries)).toEqual(['m-1']);
   });
 

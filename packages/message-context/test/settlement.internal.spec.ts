@@ -7,6 +7,7 @@ import { Settlement, type BrokerAnswer, type Settling } from '../src/delivery/se
 const settling = (decision: Settling['decision'], attempt = 1): Settling => ({
   decision,
   message: { name: 'order.placed.v1', messageId: 'm-1', attempt } as never,
+  handler: undefined,
   deliveries: [],
   queue: 'orders',
   error: undefined,

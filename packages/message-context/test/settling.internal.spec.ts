@@ -165,7 +165,11 @@ describe('the driver of Nest’s RabbitMQ server', () => {
     } as const;
     const delivery = { ...message(7), properties: {} } as never;
     const log = { debug: warn, warn, error: warn };
-    const driver = new NestRmqDriver({ settlement, log, server: { queue: 'orders' } });
+    const driver = new NestRmqDriver({
+      settlement,
+      log,
+      server: { queue: 'orders' },
+    });
     return { asked, warn, delivery, driver, context: contexts.open(facts, true) };
   };
 

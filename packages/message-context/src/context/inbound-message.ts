@@ -1,4 +1,5 @@
 import type { Delivery } from '../delivery/delivery.js';
+import type { HandlerMethod } from '../doors/handler-method.js';
 import { HeaderNames } from '../wire/header-names.js';
 import { Cancellation, type CancellationSource } from './cancellation.js';
 import type { HandlerRef } from './handler-ref.js';
@@ -57,6 +58,8 @@ export class InboundMessage {
   #cancellation: Cancellation | undefined;
   #ended = false;
   #isTaken = false;
+  /** @internal As the transport knows it, before guards; `handler` is what Nest says when it calls the method. */
+  deliveredTo: HandlerMethod | undefined;
   /** @internal The error as it was thrown: what leaves a Nest RPC handler has been through the exception filters. */
   thrown: { readonly error: unknown } | undefined;
 

@@ -1,4 +1,5 @@
 import type { InboundMessage } from '../context/inbound-message.js';
+import type { HandlerMethod } from '../doors/handler-method.js';
 import type { AmqpDeliveryLike } from '../transports/amqp/amqp-facts.js';
 import type { SettleDecision } from './decision.js';
 
@@ -14,8 +15,10 @@ export type BrokerAnswer = 'ack' | 'reject' | 'requeue' | 'requeue-counted';
 export interface Settling {
   /** What was decided, by the handler, by a stage or by the class of the error. */
   readonly decision: Exclude<SettleDecision, { action: 'ack' }>;
-  /** The message as its handler saw it; `message.handler` where the context knows the method. A batch has neither id nor headers. */
+  /** The message as its handler saw it. A batch has neither id nor headers. */
   readonly message: InboundMessage;
+  /** The method that it was delivered to; undefined where it came to none, or to a function that is no method. */
+  readonly handler: HandlerMethod | undefined;
   /** As the client library delivered them: one, or all those of a batch. One answer is given for all. */
   readonly deliveries: readonly AmqpDeliveryLike[];
   /** The queue they were consumed from; undefined where the server has named it. */

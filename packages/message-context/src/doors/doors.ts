@@ -4,7 +4,12 @@ import type {
   OnApplicationBootstrap,
   OnModuleInit,
 } from '@nestjs/common';
-import { DiscoveryService, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  DiscoveryService,
+  ExternalContextCreator,
+  HttpAdapterHost,
+  ModulesContainer,
+} from '@nestjs/core';
 import { Contexts } from '../context/contexts.js';
 import {
   GolevelupDriver,
@@ -32,6 +37,8 @@ import {
   type HttpAdapterLike,
 } from '../transports/http/http-door.js';
 import { hasRpcDoor, installRpcDoor, type RpcServerLike } from '../transports/rpc/rpc-door.js';
+import { RpcMethods } from '../transports/rpc/rpc-methods.js';
+import { rememberMethods } from '../transports/golevelup/handler-methods.js';
 import { observeThrownErrors } from '../transports/rpc/thrown-error-observer.js';
 
 /** Puts the transport doors of one application in place. */
@@ -49,6 +56,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedMessageContextOptions,
     @Inject(HttpAdapterHost) private readonly http: HttpAdapterHost,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(ExternalContextCreator) private readonly externalContexts: ExternalContextCreator,
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Optional() @Inject(Settlement) settlement?: Settlement,
   ) {
@@ -125,7 +133,12 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     }
     installRpcDoor(server, {
       contexts: this.contexts,
-      driver: new NestRmqDriver({ settlement: this.#settlement, log: this.#logger, server }),
+      driver: new NestRmqDriver({
+        settlement: this.#settlement,
+        log: this.#logger,
+        server,
+      }),
+      methods: () => new RpcMethods(controllersOf(this.discovery), server.transportId),
       gate: this.#gate,
       // At boot all servers are checked together; this is for those that come later.
       problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
@@ -146,10 +159,12 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       settlement: this.#settlement,
       log: this.#logger,
     });
+    const methodOf = rememberMethods(this.externalContexts);
     connections.forEach((connection) =>
       installGolevelupDoor(connection, {
         contexts: this.contexts,
         driver,
+        methodOf,
         behaviorOf: getHandlerForLegacyBehavior as (behavior: unknown) => GolevelupErrorHandler,
         keepsParked: this.#settlement.keepsParked,
         warn: (text) => this.#logger.warn(text),
@@ -159,3 +174,6 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
 }
 
 const HTTP_ADAPTERS: readonly string[] = ['express', 'fastify'];
+
+const controllersOf = (discovery: DiscoveryService): object[] =>
+  discovery.getControllers().map(({ instance }) => instance as object);

@@ -5,6 +5,7 @@ import type {
   GolevelupErrorPolicy,
 } from './golevelup-driver.js';
 import type { Settling } from '../../delivery/settlement.js';
+import type { HandlerMethod } from '../../doors/handler-method.js';
 import { golevelupFacts, golevelupFactsOf, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
@@ -44,6 +45,8 @@ export function isGolevelupConnection(value: unknown): value is GolevelupConnect
 export interface GolevelupDoorParts {
   readonly contexts: Contexts;
   readonly driver: GolevelupDriver;
+  /** Of which method golevelup's function was made. */
+  readonly methodOf: (handler: object) => HandlerMethod | undefined;
   /** What golevelup does for an error behaviour. */
   readonly behaviorOf: (behavior: unknown) => GolevelupErrorHandler;
   /** Whether what is parked is kept although a queue has no dead-letter exchange. */
@@ -78,6 +81,7 @@ export function installGolevelupDoor(
           options,
           creator,
           policyOf(options, creator, connection, parts),
+          parts.methodOf(handler),
           parts,
         ),
         ...rest,
@@ -120,8 +124,9 @@ function enter(
   handler: Handler,
   options: HandlerOptions,
   creator: (typeof CREATORS)[number],
-  { contexts, driver }: GolevelupDoorParts,
+  { contexts, driver, methodOf }: GolevelupDoorParts,
 ): Handler {
+  const method = methodOf(handler);
   const consumer = {
     ownFailurePolicy: Boolean(
       options.errorHandler ?? options.errorBehavior ?? options.batchOptions?.errorHandler,
@@ -133,6 +138,7 @@ function enter(
     const facts = golevelupFactsOf(raw, payload);
     if (!facts) return handler(payload, raw, headers);
     const context = contexts.openOrJoin(raw as object, () => facts, true);
+    context.message.deliveredTo = method;
     const run = async (): Promise<unknown> => handler(context.message.payload, raw, headers);
     try {
       return await driver.settle(context, () => context.run(run), consumer);
@@ -150,12 +156,14 @@ function withSafeErrorHandlers(
   options: HandlerOptions,
   creator: (typeof CREATORS)[number],
   policy: GolevelupErrorPolicy,
+  handler: HandlerMethod | undefined,
   { driver, contexts }: GolevelupDoorParts,
 ): HandlerOptions {
   const { batchOptions } = options;
   const unreadable = (delivery: object, error: unknown): Settling => ({
     decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: UNREADABLE },
     message: contexts.open(golevelupFacts(delivery as AmqpDeliveryLike, undefined), true).message,
+    handler,
     deliveries: [delivery as AmqpDeliveryLike],
     queue: queueOf(options),
     needsRoutingKey: needsRoutingKey(creator),

@@ -61,17 +61,18 @@ export class GolevelupDriver {
    */
   async settle(
     context: MessageContext,
-    handler: () => Promise<unknown>,
+    handle: () => Promise<unknown>,
     { ownFailurePolicy, queue, needsRoutingKey }: Consumer,
   ): Promise<unknown> {
     const { message } = context;
-    const { decision, response, error } = await this.run(context, handler, ownFailurePolicy);
+    const { decision, response, error } = await this.run(context, handle, ownFailurePolicy);
     const deliveries = [message.raw].flat() as AmqpDeliveryLike[];
     if (!decision || decision.action === 'ack') {
       this.note('ack', deliveries);
       return decision ? undefined : response;
     }
-    const settling = { decision, message, deliveries, queue, needsRoutingKey, error };
+    const handler = message.deliveredTo;
+    const settling = { decision, message, handler, deliveries, queue, needsRoutingKey, error };
     const answer = await this.parts.settlement.answer(settling);
     this.note(answer, deliveries);
     return this.returnValueFor(answer, message.expectsReply);

@@ -13,7 +13,14 @@ interface DriverParts {
   readonly settlement: Settlement;
   readonly log: FailureLog;
   /** The server whose deliveries are settled. */
-  readonly server: { readonly queue?: string };
+  readonly server: QueuedServerLike;
+}
+
+/** A server of RabbitMQ, as far as it says where its messages come from. */
+export interface QueuedServerLike {
+  readonly queue?: string;
+  /** Of a server with several queues. */
+  queueOf?(delivery: AmqpDeliveryLike): string | undefined;
 }
 
 type Decided = Pick<Settling, 'decision' | 'message' | 'error'>;
@@ -51,15 +58,20 @@ export class NestRmqDriver {
   }
 
   private carryOut(decided: Decided, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {
-    const { settlement, server } = this.parts;
-    const answer = settlement.answer({
+    const answer = this.parts.settlement.answer({
       ...decided,
+      handler: decided.message.deliveredTo,
       deliveries: [delivery],
-      queue: server.queue || undefined,
+      queue: this.queueOf(delivery),
       needsRoutingKey: false,
     });
     if (typeof answer === 'string') return this.tell(answer, delivery, channel);
     void answer.then((late) => this.tell(late, delivery, channel));
+  }
+
+  private queueOf(delivery: AmqpDeliveryLike): string | undefined {
+    const { server } = this.parts;
+    return (server.queueOf ? server.queueOf(delivery) : server.queue) || undefined;
   }
 
   private tell(answer: BrokerAnswer, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {

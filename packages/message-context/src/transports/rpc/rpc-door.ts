@@ -2,7 +2,9 @@ import { finalize, isObservable, lastValueFrom, throwError, type Observable } fr
 import type { Contexts } from '../../context/contexts.js';
 import { MessageContext } from '../../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../amqp/guarded-channel.js';
-import type { NestRmqDriver } from './nest-rmq-driver.js';
+import type { NestRmqDriver, QueuedServerLike } from './nest-rmq-driver.js';
+import type { RpcMethods } from './rpc-methods.js';
+import type { HandlerMethod } from '../../doors/handler-method.js';
 import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
 import type { HandlerFailure, RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
@@ -23,15 +25,15 @@ interface RpcCallback {
 }
 
 /** What a Nest microservice server is, as far as this door needs it. Every transport and custom strategy has it. */
-export interface RpcServerLike {
+export interface RpcServerLike extends QueuedServerLike {
   addHandler(
     pattern: unknown,
     callback: RpcCallback,
     isEventHandler?: boolean,
     extras?: Record<string, unknown>,
   ): void;
+  readonly transportId?: unknown;
   readonly noAck?: boolean;
-  readonly queue?: string;
   readonly options?: { readonly noAssert?: boolean };
   readonly queueOptions?: QueueDeclarationLike;
 }
@@ -41,6 +43,8 @@ export interface RpcDoorParts {
   readonly contexts: Contexts;
   readonly driver: NestRmqDriver;
   readonly gate: Gate;
+  /** Asked when the first handler is registered: then all controllers are there. */
+  readonly methods: () => RpcMethods;
   /** What keeps this server from being used, asked when it is given a handler. */
   readonly problems: () => readonly string[];
 }
@@ -56,16 +60,16 @@ const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
 export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void {
   Object.defineProperty(server, DOOR, { value: true });
   const addHandler = server.addHandler.bind(server);
+  let methods: RpcMethods | undefined;
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
     const problems = parts.problems();
     if (problems.length > 0) throw new MessageContextConfigurationError(problems);
     const name = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
-    addHandler(
-      pattern,
-      enter(callback, { ...parts, name, isEventHandler, settles: !server.noAck }),
-      isEventHandler,
-      extras,
-    );
+    methods ??= parts.methods();
+    const method = methods.take(pattern, isEventHandler);
+    const settles = !server.noAck;
+    const entered = enter(callback, { ...parts, name, method, isEventHandler, settles });
+    addHandler(pattern, entered, isEventHandler, extras);
   };
 }
 
@@ -74,6 +78,7 @@ export const hasRpcDoor = (server: object): boolean =>
 
 interface Entrance extends RpcDoorParts {
   readonly name: string;
+  readonly method: HandlerMethod | undefined;
   readonly isEventHandler: boolean;
   readonly settles: boolean;
 }
@@ -82,13 +87,17 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
     const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
     if (!call) return callback(...args);
-    const { contexts, gate } = entrance;
+    const { contexts, gate, method } = entrance;
     const current = MessageContext.current();
-    if (current?.key === call.key)
-      return besides(current, contexts.sibling(current, call.facts()), callback, args);
+    if (current?.key === call.key) {
+      const sibling = contexts.sibling(current, call.facts());
+      sibling.message.deliveredTo = method;
+      return besides(current, sibling, callback, args);
+    }
     const handle = gate.isOpen ? callback : behind(gate, callback);
     const settles = call.rmq !== undefined && entrance.settles;
     const context = contexts.open(call.facts(), settles, call.key);
+    context.message.deliveredTo = method;
     if (call.hasRequestStream) {
       args[call.payloadIndex] = reenterRequestStream(
         args[call.payloadIndex] as Observable<unknown>,

@@ -1,0 +1,45 @@
+import { handlerMethodOf, type HandlerMethod } from '../../doors/handler-method.js';
+import { methodsOf } from '../../doors/decorate.js';
+
+// Metadata keys of Nest, stable since their first versions.
+const PATTERN = 'microservices:pattern';
+const HANDLER_TYPE = 'microservices:handler_type';
+const TRANSPORT = 'microservices:transport';
+const EVENT = 2;
+
+/**
+ * Which method it is that a server is given a handler for. Nest hands over a function made of it, which says nothing; but it looks
+ * through the controllers in their order, and their methods in the order they are defined in, and so does this.
+ */
+export class RpcMethods {
+  readonly #byPattern = new Map<string, HandlerMethod[]>();
+
+  constructor(controllers: readonly object[], transportId: unknown) {
+    for (const controller of controllers)
+      for (const key of methodsOf(Object.getPrototypeOf(controller) as object).keys()) {
+        const found = handlerMethodOf(controller, key);
+        if (found) this.#add(found, transportId);
+      }
+  }
+
+  /** The next one with that pattern. */
+  take(pattern: unknown, isEventHandler: boolean): HandlerMethod | undefined {
+    return this.#byPattern.get(keyOf(pattern, isEventHandler))?.shift();
+  }
+
+  #add(found: HandlerMethod, transportId: unknown): void {
+    const type: unknown = Reflect.getMetadata(HANDLER_TYPE, found.method);
+    if (type === undefined) return;
+    const transport: unknown = Reflect.getMetadata(TRANSPORT, found.method);
+    if (transport !== undefined && transportId !== undefined && transport !== transportId) return;
+    for (const pattern of [Reflect.getMetadata(PATTERN, found.method) as unknown].flat()) {
+      const key = keyOf(pattern, type === EVENT);
+      const present = this.#byPattern.get(key);
+      if (present) present.push(found);
+      else this.#byPattern.set(key, [found]);
+    }
+  }
+}
+
+const keyOf = (pattern: unknown, isEventHandler: boolean): string =>
+  JSON.stringify([pattern, isEventHandler]);
