@@ -8,6 +8,12 @@ export type {
 export type { QueueType } from './core/hop-queues.js';
 export * from './rabbitmq.errors.js';
 export {
+  RabbitMqHealthIndicator,
+  type RabbitMqHealthOptions,
+  type RabbitMqHealthReport,
+  type RabbitMqHealthResult,
+} from './watchdog/rabbitmq-health-indicator.js';
+export {
   RabbitMqPublisher,
   type RabbitMqPublisherOptions,
 } from './publisher/rabbitmq-publisher.js';

@@ -20,12 +20,15 @@ export function isRabbitMqError(error: unknown, code?: RabbitMqErrorCode): boole
   return code === undefined || (error as Partial<RabbitMqError>).code === code;
 }
 
-/** `RabbitMqModule` was configured wrongly. The message lists every problem with its remedy. */
+/** `RabbitMqModule`, or what `configured` names, was configured wrongly. The message lists every problem with its remedy. */
 export class RabbitMqConfigurationError extends RabbitMqError {
   readonly code = 'RABBITMQ_CONFIGURATION';
 
-  constructor(readonly problems: readonly string[]) {
-    super(`RabbitMqModule is not configured correctly:\n- ${problems.join('\n- ')}`);
+  constructor(
+    readonly problems: readonly string[],
+    configured = 'RabbitMqModule',
+  ) {
+    super(`${configured} is not configured correctly:\n- ${problems.join('\n- ')}`);
   }
 }
 

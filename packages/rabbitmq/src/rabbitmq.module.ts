@@ -5,10 +5,16 @@ import {
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
+import { ClientAdoption } from './consumers/client-adoption.js';
+import { Consumers } from './consumers/consumers.js';
+import { Drain } from './consumers/drain.js';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
   resolveOptions,
@@ -20,6 +26,9 @@ import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
 import { PatientHops } from './settlement/patient-hops.js';
+import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
+import { Resubscriber } from './watchdog/resubscriber.js';
+import { Watchdog } from './watchdog/watchdog.js';
 
 const WINDOW = 1_000;
 
@@ -34,7 +43,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
  * Import it once, at the top.
  */
 @Module({
-  imports: [MessageContextCoreModule],
+  imports: [MessageContextCoreModule, DiscoveryModule],
   providers: [
     {
       provide: RABBITMQ_SETTINGS,
@@ -62,17 +71,51 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
+    Consumers,
+    ClientAdoption,
+    {
+      provide: Drain,
+      inject: [Consumers, BrokerSettlement, RABBITMQ_SETTINGS],
+      useFactory: (
+        consumers: Consumers,
+        settlement: BrokerSettlement,
+        { drainTimeoutMs }: RabbitMqSettings,
+      ) =>
+        new Drain({
+          consumers,
+          timeoutMs: drainTimeoutMs,
+          release: () => settlement.release(),
+          log: new Logger('RabbitMqModule'),
+        }),
+    },
+    {
+      provide: Watchdog,
+      inject: [Consumers, ConfirmedSender, RABBITMQ_SETTINGS],
+      useFactory: (
+        consumers: Consumers,
+        sender: ConfirmedSender,
+        { ackTimeoutMs }: RabbitMqSettings,
+      ) => {
+        const log = new Logger('RabbitMqModule');
+        const resubscriber = new Resubscriber(sender, log);
+        return new Watchdog({ consumers, resubscriber, ackTimeoutMs, log });
+      },
+    },
+    RabbitMqHealthIndicator,
   ],
-  exports: [Settlement],
+  exports: [Settlement, RabbitMqHealthIndicator],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationShutdown
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
   constructor(
     @Inject(ConfirmedSender) private readonly sender: ConfirmedSender,
     @Inject(BrokerSettlement) private readonly settlement: BrokerSettlement,
     @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
+    @Inject(ClientAdoption) private readonly clients: ClientAdoption,
+    @Inject(Drain) private readonly drain: Drain,
+    @Inject(Watchdog) private readonly watchdog: Watchdog,
   ) {
     super();
   }
@@ -88,6 +131,7 @@ export class RabbitMqModule
   }
 
   async onModuleInit(): Promise<void> {
+    await this.clients.adoptGolevelup();
     await this.sender.prepare();
     try {
       for (const queue of this.settings.queues) await this.settlement.declare(queue);
@@ -98,6 +142,17 @@ export class RabbitMqModule
       await this.sender.close();
       throw error;
     }
+  }
+
+  onApplicationBootstrap(): void {
+    this.watchdog.start();
+    this.drain.isReady = true;
+  }
+
+  /** Before anything is closed that a handler may need, as far as that waits for a later hook. */
+  async onModuleDestroy(): Promise<void> {
+    this.watchdog.stop();
+    await this.drain.run();
   }
 
   /** After consumers have ended. */

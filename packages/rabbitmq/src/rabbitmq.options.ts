@@ -98,6 +98,18 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
    * @default '10s'
    */
   readonly publishTimeout?: Duration | undefined;
+  /**
+   * How long a shutdown waits for what is being handled, after the consumers have ended. Less than what the platform waits before it
+   * kills: Kubernetes 30 seconds.
+   * @default '25s'
+   */
+  readonly drainTimeout?: Duration | undefined;
+  /**
+   * The broker's own `consumer_timeout`: how long it waits until a message is settled, before it ends the consumer. What is handled for
+   * half as long is named in the log.
+   * @default '30m'
+   */
+  readonly ackTimeout?: Duration | undefined;
 }
 
 /** @internal */
@@ -114,13 +126,23 @@ export interface RabbitMqSettings {
   readonly connect: RabbitMqModuleOptions['connect'];
   readonly service: string;
   readonly publishTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly ackTimeoutMs: number;
   /** Those that the options name. */
   readonly queues: readonly string[];
   policyOf(queue: string): QueuePolicy;
 }
 
 const POLICY = ['retry', 'deadLetter', 'queueType'];
-const MODULE = ['connect', 'queues', 'service', 'publishTimeout', ...POLICY];
+const MODULE = [
+  'connect',
+  'queues',
+  'service',
+  'publishTimeout',
+  'drainTimeout',
+  'ackTimeout',
+  ...POLICY,
+];
 const RETRY = [
   'attempts',
   'backoff',
@@ -144,6 +166,8 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
   if (typeof service !== 'string' || service === '')
     check.problems.push(`service: ${show(service)} is not a name. Give a string.`);
   const publishTimeoutMs = check.timeout('publishTimeout', all.publishTimeout, '10s');
+  const drainTimeoutMs = check.timeout('drainTimeout', all.drainTimeout, '25s');
+  const ackTimeoutMs = check.duration('ackTimeout', all.ackTimeout, '30m');
   const usual = policyOf(check, '', all);
   const queues = check.object<Record<string, QueuePolicyOptions>>(
     'queues',
@@ -163,6 +187,8 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     connect: all.connect,
     service,
     publishTimeoutMs,
+    drainTimeoutMs,
+    ackTimeoutMs,
     queues: [...policies.keys()],
     policyOf: (queue) => policies.get(queue) ?? usual,
   };

@@ -79,6 +79,7 @@ describe('RabbitMqModule', () => {
         "GolevelupPublisher",
         "RabbitMqConfigurationError",
         "RabbitMqError",
+        "RabbitMqHealthIndicator",
         "RabbitMqModule",
         "RabbitMqPublisher",
         "SettlingFailedError",

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import type { AmqpDeliveryLike, PublishOutcome } from '@acme/nest-message-context';
-import { brokerFactsOf } from '../core/broker-facts.js';
 import type { HopProperties } from '../core/hop-properties.js';
 import type { HopQueue } from '../core/hop-queues.js';
 import type { AmqpDeclaringChannelLike } from '../publisher/amqp-like.js';
+import { codeOf, factsOf, queueExists, REFUSED } from '../publisher/broker-words.js';
 import type { ConfirmedSender } from '../publisher/confirmed-sender.js';
 import { SettlingFailedError } from '../rabbitmq.errors.js';
 
@@ -67,29 +67,23 @@ export class HopPublisher {
    */
   async #assertSource(queue: string): Promise<void> {
     if (this.#sources.has(queue)) return;
-    await this.sender.onChannel(async (channel) => {
-      try {
-        await (channel as AmqpDeclaringChannelLike).checkQueue(queue);
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === NOT_FOUND) throw elsewhere(queue, error);
-        if (code !== LOCKED) throw error;
-      }
-    });
+    const isThere = await this.sender.onChannel((channel) =>
+      queueExists(channel as AmqpDeclaringChannelLike, queue),
+    );
+    if (!isThere) throw elsewhere(queue);
     this.#sources.add(queue);
   }
 
   #declare(queue: HopQueue): Promise<void> {
     return this.sender.onChannel(async (channel, connection) => {
-      const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };
       const { name, acceptsExisting } = queue;
-      const args = queue.argumentsOn(brokerFactsOf(serverProperties));
+      const args = queue.argumentsOn(factsOf(connection));
       try {
         const options = { durable: true, arguments: args };
         await (channel as AmqpDeclaringChannelLike).assertQueue(name, options);
       } catch (error) {
         const code = codeOf(error);
-        if (acceptsExisting && code === PRECONDITION_FAILED) return;
+        if (acceptsExisting && code === REFUSED.preconditionFailed) return;
         throw code === undefined ? error : notDeclared(name, args, error);
       }
     });
@@ -131,17 +125,6 @@ function failed(
   );
 }
 
-const NOT_FOUND = 404;
-/** Somebody else's alone, and so it is there. */
-const LOCKED = 405;
-const PRECONDITION_FAILED = 406;
-
-/** Of the broker's own answer; undefined where a connection was lost. */
-function codeOf(error: unknown): number | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'number' ? code : undefined;
-}
-
 function notDeclared(
   queue: string,
   args: Readonly<Record<string, unknown>>,
@@ -155,9 +138,8 @@ function notDeclared(
   );
 }
 
-function elsewhere(queue: string, cause: unknown): SettlingFailedError {
+function elsewhere(queue: string): SettlingFailedError {
   return new SettlingFailedError(
     `There is no queue "${queue}" where the connect of RabbitMqModule leads: a retry would not come back. Give it the broker and the virtual host that the consumer has.`,
-    { cause },
   );
 }

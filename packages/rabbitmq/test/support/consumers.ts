@@ -13,7 +13,7 @@ import {
 } from '@acme/nest-message-context';
 import { RabbitMqModule, type RabbitMqModuleOptions } from '@acme/nest-rabbitmq';
 import { RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Controller, Injectable, Module } from '@nestjs/common';
+import { Controller, Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { connect } from 'amqplib';
 
@@ -26,6 +26,7 @@ interface Handled {
 export interface Consumer {
   /** Every delivery that came to the handler, in order. */
   readonly handled: Handled[];
+  readonly app: INestApplicationContext;
   readonly log: RecordingLogger;
   close(): Promise<void>;
 }
@@ -38,6 +39,8 @@ export interface ConsumerOptions {
   readonly queueType?: 'quorum' | 'classic';
   /** More arguments of the queue. */
   readonly queueArguments?: Readonly<Record<string, unknown>>;
+  /** Whether the application declares the queue. @default true */
+  readonly declares?: boolean;
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
   /** Throws, decides, or returns. */
@@ -67,7 +70,7 @@ function recorder({ handle }: ConsumerOptions) {
 }
 
 const openNest: Open = async (options) => {
-  const { broker, queue, exchange, prefetch = 10 } = options;
+  const { broker, queue, exchange, prefetch = 10, declares = true } = options;
   const { handled, on } = recorder(options);
   @Controller()
   class Events {
@@ -78,31 +81,30 @@ const openNest: Open = async (options) => {
   }
   @Module({ imports: imports(options), controllers: [Events] })
   class AppModule {}
-  const { log, close } = await openMicroservice(AppModule, {
+  const { app, log, close } = await openMicroservice(AppModule, {
     transport: Transport.RMQ,
     options: {
       urls: [broker.url],
       queue,
       queueOptions: { durable: true, arguments: argumentsOf(options) },
-      exchange,
-      exchangeType: 'topic',
-      routingKey: 'placed',
+      noAssert: !declares,
+      ...(declares && { exchange, exchangeType: 'topic', routingKey: 'placed' }),
       noAck: false,
       prefetchCount: prefetch,
       deserializer: new PlainJsonDeserializer(),
     },
   } satisfies MicroserviceOptions);
-  return { handled, log, close };
+  return { app, handled, log, close };
 };
 
 const openGolevelup: Open = async (options) => {
-  const { broker, queue, exchange, prefetch = 10 } = options;
+  const { broker, queue, exchange, prefetch = 10, declares = true } = options;
   const { handled, on } = recorder(options);
   @Injectable()
   class Events {
     @RabbitSubscribe({
-      exchange,
-      routingKey: 'placed',
+      ...(declares && { exchange, routingKey: 'placed' }),
+      createQueueIfNotExists: declares,
       queue,
       queueOptions: { durable: true, arguments: argumentsOf(options) },
     })
@@ -123,8 +125,8 @@ const openGolevelup: Open = async (options) => {
     providers: [Events],
   })
   class AppModule {}
-  const { log, close } = await openContext(AppModule);
-  return { handled, log, close };
+  const { app, log, close } = await openContext(AppModule);
+  return { app, handled, log, close };
 };
 
 /** The same consumer behind either client library. */

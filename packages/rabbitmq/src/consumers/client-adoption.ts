@@ -1,0 +1,36 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import { Consumers } from './consumers.js';
+import { Drain } from './drain.js';
+import {
+  adoptGolevelupConnection,
+  isGolevelupConsumingConnection,
+} from './golevelup-connections.js';
+import { adoptNestServer, isNestRmqServer } from './nest-servers.js';
+
+/** Finds the client libraries of this application, and sees to their consumers. */
+@Injectable()
+export class ClientAdoption {
+  constructor(
+    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(Consumers) private readonly consumers: Consumers,
+    @Inject(Drain) private readonly drain: Drain,
+  ) {
+    // Each is announced when it is created, and that is before it consumes.
+    modules.getRpcTargetRegistry<object>().subscribe((server) => {
+      if (isNestRmqServer(server)) adoptNestServer(server, { consumers, drain });
+    });
+  }
+
+  /** Before golevelup starts its consumers, which it does when all modules have initialised. */
+  async adoptGolevelup(): Promise<void> {
+    const parts = { consumers: this.consumers, drain: this.drain };
+    const connections = this.discovery
+      .getProviders()
+      .map(({ instance }) => instance as unknown)
+      .filter(isGolevelupConsumingConnection);
+    for (const connection of new Set(connections))
+      await adoptGolevelupConnection(connection, parts);
+  }
+}

@@ -1,0 +1,86 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { ConsumingChannelLike } from './consuming-channel-like.js';
+import { TappedChannel, type Consumer, type Unsettled } from './tapped-channel.js';
+
+const TAPPED = Symbol.for('@acme/nest-rabbitmq:tapped');
+
+/** Whoever has channels, and closes them: a server of Nest or a connection of golevelup. */
+export interface Client {
+  /** In logs. */
+  readonly name: string;
+  isConnected(): boolean;
+  /** Has it open a new connection and set up everything on it. */
+  reconnect(): void;
+}
+
+/** A queue that the application consumes, or would. */
+export interface ConsumedQueue {
+  readonly client: Client;
+  readonly queue: string;
+  /** By `performance.now()`; undefined while a consumer of it is attached. */
+  detachedSince: number | undefined;
+}
+
+/** Everything that this application consumes with acknowledgements. */
+@Injectable()
+export class Consumers implements Iterable<Consumer> {
+  readonly #channels = new Map<TappedChannel, Client>();
+  readonly #queues = new Map<Client, Map<string, ConsumedQueue>>();
+  /** The broker has ended a consumer. */
+  onCancelled: (consumer: Consumer, client: Client) => void = () => {};
+  readonly #log = new Logger('RabbitMqModule');
+
+  /** From now on its consumers are known here; a channel is taken once. */
+  tap(channel: ConsumingChannelLike, client: Client): void {
+    if (TAPPED in channel) return;
+    Object.defineProperty(channel, TAPPED, { value: true });
+    const tapped = new TappedChannel(channel, {
+      onChange: (consumer) => this.#changed(consumer, client),
+      onFailed: (queue, error) =>
+        this.#log.error(
+          `"${queue}" is not consumed: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      onClosed: (closed) => this.#channels.delete(closed),
+    });
+    this.#channels.set(tapped, client);
+  }
+
+  *[Symbol.iterator](): Iterator<Consumer> {
+    for (const channel of this.#channels.keys()) yield* channel.consumers;
+  }
+
+  /** Queues that are, or were and should be, consumed: not those whose consumer the application itself has ended. */
+  get queues(): ConsumedQueue[] {
+    return [...this.#queues.values()].flatMap((queues) => [...queues.values()]);
+  }
+
+  /** Of a client, or of all. */
+  channelsOf(client?: Client): TappedChannel[] {
+    return [...this.#channels]
+      .filter(([, owner]) => client === undefined || owner === client)
+      .map(([channel]) => channel);
+  }
+
+  /** What was delivered and not settled yet. */
+  unsettled(client?: Client): Unsettled[] {
+    return this.channelsOf(client).flatMap(({ unsettled }) => [...unsettled.values()]);
+  }
+
+  #changed(consumer: Consumer, client: Client): void {
+    const { queue, status } = consumer;
+    let queues = this.#queues.get(client);
+    if (!queues) this.#queues.set(client, (queues = new Map()));
+    const isAttached = this.channelsOf(client).some(({ consumers }) =>
+      [...consumers].some((one) => one.queue === queue && one.status === 'attached'),
+    );
+    if (status === 'ended' && !isAttached) queues.delete(queue);
+    else {
+      const consumed = queues.get(queue) ?? { client, queue, detachedSince: undefined };
+      consumed.detachedSince = isAttached
+        ? undefined
+        : (consumed.detachedSince ?? performance.now());
+      queues.set(queue, consumed);
+    }
+    if (status === 'cancelled') this.onCancelled(consumer, client);
+  }
+}

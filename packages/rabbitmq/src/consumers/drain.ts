@@ -1,0 +1,68 @@
+import { Pauses } from '@acme/nest-message-context/kit';
+import type { Logger } from '@nestjs/common';
+import type { Client, Consumers } from './consumers.js';
+import type { Unsettled } from './tapped-channel.js';
+
+interface DrainParts {
+  readonly consumers: Consumers;
+  readonly timeoutMs: number;
+  /** Lets go what is held in the process, so that it can be settled now. */
+  readonly release: () => void;
+  readonly log: Pick<Logger, 'log' | 'error'>;
+}
+
+/**
+ * Ends the consumers, waits for what is being handled, then lets the client close. Without it both libraries close their channels
+ * under running handlers: their acks are lost, and all of it is done again.
+ */
+export class Drain {
+  /** Whether handlers run: before, messages wait for the application to be ready, and closed early it never will be. */
+  isReady = false;
+  readonly #running = new Map<Client | undefined, Promise<boolean>>();
+
+  constructor(private readonly parts: DrainParts) {}
+
+  /** Of one client, or of all. Resolves when all was settled, or with `false` when time was up. Never rejects. */
+  run(client?: Client): Promise<boolean> {
+    const running = this.#running.get(undefined) ?? this.#running.get(client);
+    if (running) return running;
+    const drained = this.#drain(client);
+    this.#running.set(client, drained);
+    return drained;
+  }
+
+  async #drain(client: Client | undefined): Promise<boolean> {
+    const { consumers, timeoutMs, release, log } = this.parts;
+    const channels = consumers.channelsOf(client);
+    const patience = new Pauses();
+    const work = (async () => {
+      await Promise.all(channels.map((channel) => channel.endConsumers()));
+      release();
+      if (!this.isReady) return true;
+      const count = consumers.unsettled(client).length;
+      if (count > 0)
+        log.log(`Shutting down: ${count} message(s) are being handled; waiting for them.`);
+      await Promise.all(channels.map((channel) => channel.whenSettled()));
+      return true;
+    })();
+    const isDone = await Promise.race([work, patience.wait(timeoutMs).then(() => false)]);
+    patience.release();
+    if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
+    return isDone;
+  }
+}
+
+/** More names than this say nothing more. */
+const NAMED = 10;
+
+function abandoned(unsettled: readonly Unsettled[], timeoutMs: number): string {
+  const names = unsettled.slice(0, NAMED).map(({ delivery: { properties, fields }, since }) => {
+    const age = Math.round((performance.now() - since) / 1000);
+    return `"${properties.type ?? fields.routingKey}" ${properties.messageId ?? '(no message id)'} (since ${age} s)`;
+  });
+  const more = unsettled.length > NAMED ? ` and ${unsettled.length - NAMED} more` : '';
+  return (
+    `Shutting down: ${unsettled.length} message(s) were not settled within ${timeoutMs / 1000} s: ${names.join(', ')}${more}. ` +
+    'The broker delivers them again, so they are handled twice. Give drainTimeout more time, less than the platform waits before it kills, or have handlers do less at once.'
+  );
+}

@@ -1,0 +1,51 @@
+import type { Client, Consumers } from './consumers.js';
+import type { ConsumingChannelLike } from './consuming-channel-like.js';
+import type { Drain } from './drain.js';
+import type { ManagedConnectionLike } from './managed-connection-like.js';
+
+/** golevelup's `AmqpConnection`, as far as its consumers are concerned. */
+export interface GolevelupConsumingConnectionLike {
+  readonly managedChannels: Readonly<
+    Record<string, { addSetup(setup: (channel: ConsumingChannelLike) => Promise<void>): unknown }>
+  >;
+  readonly managedConnection: ManagedConnectionLike;
+  close(): Promise<void>;
+}
+
+export function isGolevelupConsumingConnection(
+  value: unknown,
+): value is GolevelupConsumingConnectionLike {
+  if (typeof value !== 'object' || value === null) return false;
+  const { managedChannels, managedConnection, close } =
+    value as Partial<GolevelupConsumingConnectionLike>;
+  return (
+    typeof managedChannels === 'object' &&
+    typeof managedConnection === 'object' &&
+    typeof close === 'function'
+  );
+}
+
+/**
+ * From now on this connection's consumers are known, and it drains before it closes. Called before golevelup starts its consumers,
+ * since what is set up on a channel first is set up first again, whenever the connection was lost.
+ */
+export async function adoptGolevelupConnection(
+  connection: GolevelupConsumingConnectionLike,
+  { consumers, drain }: { readonly consumers: Consumers; readonly drain: Drain },
+): Promise<void> {
+  const { managedConnection } = connection;
+  const client: Client = {
+    name: 'golevelup',
+    isConnected: () => managedConnection.isConnected(),
+    reconnect: () => managedConnection.reconnect(),
+  };
+  const tap = async (channel: ConsumingChannelLike): Promise<void> =>
+    consumers.tap(channel, client);
+  for (const channel of Object.values(connection.managedChannels)) await channel.addSetup(tap);
+  const close = connection.close.bind(connection);
+  connection.close = async () => {
+    // golevelup waits for its handlers, however long they take.
+    if (await drain.run(client)) await close();
+    else await managedConnection.close();
+  };
+}

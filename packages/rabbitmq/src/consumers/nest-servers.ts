@@ -1,0 +1,40 @@
+import type { Client, Consumers } from './consumers.js';
+import type { ConsumingChannelLike } from './consuming-channel-like.js';
+import type { Drain } from './drain.js';
+import type { ManagedConnectionLike } from './managed-connection-like.js';
+
+/** Nest's RabbitMQ server and what extends it. */
+export interface NestRmqServerLike {
+  setupChannel(channel: ConsumingChannelLike, callback: () => void): unknown;
+  close(): unknown;
+  /** Throws while there is no connection yet. */
+  unwrap(): ManagedConnectionLike;
+}
+
+export function isNestRmqServer(server: unknown): server is NestRmqServerLike {
+  const { setupChannel, close } = server as Partial<NestRmqServerLike>;
+  return typeof setupChannel === 'function' && typeof close === 'function';
+}
+
+/** From now on this server's consumers are known, and it drains before it closes. Only this one object is touched. */
+export function adoptNestServer(
+  server: NestRmqServerLike,
+  { consumers, drain }: { readonly consumers: Consumers; readonly drain: Drain },
+): void {
+  const client: Client = {
+    name: 'Nest',
+    isConnected: () => server.unwrap().isConnected(),
+    reconnect: () => server.unwrap().reconnect(),
+  };
+  const setupChannel = server.setupChannel.bind(server);
+  const close = server.close.bind(server);
+  server.setupChannel = (channel, callback) => {
+    consumers.tap(channel, client);
+    return setupChannel(channel, callback);
+  };
+  // A microservice closes its server before any hook is called.
+  server.close = async () => {
+    await drain.run(client);
+    await close();
+  };
+}

@@ -1,0 +1,244 @@
+import type { AmqpDeliveryLike } from '@acme/nest-message-context';
+import type {
+  ConsumeOptionsLike,
+  ConsumingChannelLike,
+  OnDelivery,
+} from './consuming-channel-like.js';
+import { TopologySeen, type SeenQueue } from './topology-seen.js';
+
+/** A consumer of the application, whichever library has started it. */
+export interface Consumer {
+  readonly queue: string;
+  readonly channel: TappedChannel;
+  /** Messages that the broker hands over before one is settled; 0: without a limit; undefined: said before anybody listened. */
+  readonly prefetch: number | undefined;
+  /**
+   * `starting` until the broker has confirmed it; `cancelled` when the broker has ended it (its queue was deleted, or a message was
+   * not settled in time); `ended` when the application has; `lost` when it could not start or its channel was closed.
+   */
+  status: 'starting' | 'attached' | 'cancelled' | 'ended' | 'lost';
+  /** Undefined while it is starting. */
+  tag: string | undefined;
+  /** Starts it once more on the same channel, after the broker has ended it. */
+  again(): Promise<unknown>;
+}
+
+/** A delivery that is being handled or settled. */
+export interface Unsettled {
+  readonly delivery: AmqpDeliveryLike;
+  readonly consumer: Consumer;
+  /** When it came in, by `performance.now()`. */
+  readonly since: number;
+}
+
+/** What a channel tells of its consumers. */
+export interface ChannelEvents {
+  /** One has started, was ended, or its channel was closed. */
+  onChange(consumer: Consumer): void;
+  /** One could not start. Its channel is closed then. */
+  onFailed(queue: string, error: unknown): void;
+  onClosed(channel: TappedChannel): void;
+}
+
+/**
+ * One channel of a client library, and what it consumes. The channel object itself is changed: everybody consumes and settles through
+ * it, whatever he has wrapped around it, so what is counted here is what the broker counts.
+ *
+ * Consumers without acknowledgements are left alone: one of them waits for the replies to requests.
+ */
+export class TappedChannel {
+  readonly consumers = new Set<Consumer>();
+  readonly #unsettled = new Map<number, Unsettled>();
+  readonly #topology = new TopologySeen();
+  readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
+  #prefetch: number | undefined;
+  #isDraining = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly channel: ConsumingChannelLike,
+    private readonly events: ChannelEvents,
+  ) {
+    this.#original = {
+      consume: channel.consume.bind(channel),
+      cancel: channel.cancel.bind(channel),
+      nack: channel.nack.bind(channel),
+      prefetch: channel.prefetch.bind(channel),
+    };
+    this.#topology.watch(channel);
+    channel.prefetch = (count, isGlobal) => {
+      if (!isGlobal) this.#prefetch = count;
+      return this.#original.prefetch(count, isGlobal);
+    };
+    channel.consume = (queue, onDelivery, options) => {
+      const started = this.#consume(queue, onDelivery, options);
+      // Nest does not wait for it: unhandled, it would end the process.
+      started.catch((error: unknown) => this.events.onFailed(queue, error));
+      return started;
+    };
+    channel.cancel = (tag) => this.#cancel(tag);
+    this.#countSettling();
+    channel.once('close', () => this.#closed());
+  }
+
+  /** What was delivered and not settled yet, the oldest first. */
+  get unsettled(): ReadonlyMap<number, Unsettled> {
+    return this.#unsettled;
+  }
+
+  /** How the queue was declared on this channel. */
+  seen(queue: string): SeenQueue | undefined {
+    return this.#topology.of(queue);
+  }
+
+  /**
+   * Ends its consumers. What is still on its way to them goes back to its queue, without a handler having seen it, and no consumer
+   * starts any more.
+   */
+  async endConsumers(): Promise<void> {
+    this.#isDraining = true;
+    await Promise.all(
+      [...this.consumers].map(async ({ tag }) => {
+        // Where it failed to start, or its channel was closed, there is nothing to end.
+        if (tag !== undefined) await this.#cancel(tag).catch(() => undefined);
+      }),
+    );
+  }
+
+  /** Resolves when everything delivered was settled, and everything published on this channel confirmed. */
+  async whenSettled(): Promise<void> {
+    if (this.#unsettled.size > 0) await new Promise<void>((done) => this.#waiting.push(done));
+    // It rejects where the broker refused one: whoever has published that was told.
+    await this.channel.waitForConfirms?.().catch(() => undefined);
+  }
+
+  async #consume(
+    queue: string,
+    onDelivery: OnDelivery,
+    options?: ConsumeOptionsLike,
+  ): Promise<{ readonly consumerTag: string }> {
+    if (options?.noAck) return this.#original.consume(queue, onDelivery, options);
+    if (this.#isDraining) return { consumerTag: options?.consumerTag ?? '' };
+    const consumer: Consumer = {
+      queue,
+      channel: this,
+      prefetch: this.#prefetch,
+      status: 'starting',
+      tag: undefined,
+      again: () => this.#start(consumer, onDelivery, options),
+    };
+    this.consumers.add(consumer);
+    this.events.onChange(consumer);
+    try {
+      return await this.#start(consumer, onDelivery, options);
+    } catch (error) {
+      this.#end(consumer, 'lost');
+      throw error;
+    }
+  }
+
+  async #start(
+    consumer: Consumer,
+    onDelivery: OnDelivery,
+    options: ConsumeOptionsLike | undefined,
+  ): Promise<{ readonly consumerTag: string }> {
+    // Another one may have been given another prefetch since.
+    const { prefetch } = consumer;
+    if (prefetch !== undefined && prefetch !== this.#prefetch)
+      await this.channel.prefetch(prefetch);
+    const ok = await this.#original.consume(
+      consumer.queue,
+      (delivery) => this.#delivered(consumer, delivery, onDelivery),
+      options,
+    );
+    consumer.tag = ok.consumerTag;
+    if (this.#isDraining) await this.#cancel(ok.consumerTag);
+    else {
+      consumer.status = 'attached';
+      this.events.onChange(consumer);
+    }
+    return ok;
+  }
+
+  async #cancel(tag: string): Promise<unknown> {
+    for (const consumer of this.consumers) if (consumer.tag === tag) this.#end(consumer, 'ended');
+    return this.#original.cancel(tag);
+  }
+
+  #end(consumer: Consumer, status: 'ended' | 'lost'): void {
+    consumer.status = status;
+    this.consumers.delete(consumer);
+    this.events.onChange(consumer);
+  }
+
+  #delivered(consumer: Consumer, delivery: unknown, onDelivery: OnDelivery): void {
+    if (delivery === null) {
+      onDelivery(null);
+      if (!this.consumers.has(consumer)) return;
+      consumer.status = 'cancelled';
+      return this.events.onChange(consumer);
+    }
+    if (this.#isDraining) return this.#original.nack(delivery, false, true);
+    const known = delivery as AmqpDeliveryLike;
+    this.#unsettled.set(known.fields.deliveryTag, {
+      delivery: known,
+      consumer,
+      since: performance.now(),
+    });
+    onDelivery(delivery);
+  }
+
+  #countSettling(): void {
+    const { channel } = this;
+    const original = {
+      ack: channel.ack.bind(channel),
+      nack: channel.nack.bind(channel),
+      reject: channel.reject.bind(channel),
+      ackAll: channel.ackAll.bind(channel),
+      nackAll: channel.nackAll.bind(channel),
+    };
+    // Counted when it was said: on a closed channel that throws.
+    channel.ack = (delivery, allUpTo) => {
+      original.ack(delivery, allUpTo);
+      this.#settled(delivery, allUpTo);
+    };
+    channel.nack = (delivery, allUpTo, requeue) => {
+      original.nack(delivery, allUpTo, requeue);
+      this.#settled(delivery, allUpTo);
+    };
+    channel.reject = (delivery, requeue) => {
+      original.reject(delivery, requeue);
+      this.#settled(delivery);
+    };
+    channel.ackAll = () => {
+      original.ackAll();
+      this.#clear();
+    };
+    channel.nackAll = (requeue) => {
+      original.nackAll(requeue);
+      this.#clear();
+    };
+  }
+
+  #settled(delivery: unknown, allUpTo = false): void {
+    const { deliveryTag } = (delivery as AmqpDeliveryLike).fields;
+    if (allUpTo) {
+      for (const tag of this.#unsettled.keys()) if (tag <= deliveryTag) this.#unsettled.delete(tag);
+    } else this.#unsettled.delete(deliveryTag);
+    if (this.#unsettled.size === 0) this.#clear();
+  }
+
+  #clear(): void {
+    this.#unsettled.clear();
+    if (this.#waiting.length === 0) return;
+    for (const done of this.#waiting) done();
+    this.#waiting = [];
+  }
+
+  /** The broker delivers again what was not settled; the library starts its consumers on another channel. */
+  #closed(): void {
+    this.#clear();
+    this.events.onClosed(this);
+    for (const consumer of this.consumers) this.#end(consumer, 'lost');
+  }
+}

@@ -1,0 +1,33 @@
+import { brokerFactsOf, type BrokerFacts } from '../core/broker-facts.js';
+import type { AmqpConnectionLike, AmqpDeclaringChannelLike } from './amqp-like.js';
+
+/** Codes with which the broker refuses something and closes the channel. */
+export const REFUSED = { notFound: 404, locked: 405, preconditionFailed: 406 } as const;
+
+/** Of the broker's own answer; undefined where a connection was lost. */
+export function codeOf(error: unknown): number | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'number' ? code : undefined;
+}
+
+/** What the broker at the other end does in its own way. */
+export function factsOf(connection: AmqpConnectionLike): BrokerFacts {
+  const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };
+  return brokerFactsOf(serverProperties);
+}
+
+/** Whether there is such a queue; one that is somebody else's alone is there. The channel is closed where it says no. */
+export async function queueExists(
+  channel: Pick<AmqpDeclaringChannelLike, 'checkQueue'>,
+  queue: string,
+): Promise<boolean> {
+  try {
+    await channel.checkQueue(queue);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === REFUSED.notFound) return false;
+    if (code === REFUSED.locked) return true;
+    throw error;
+  }
+}

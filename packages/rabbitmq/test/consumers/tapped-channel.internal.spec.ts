@@ -1,0 +1,167 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
+import { Consumers, type Client } from '../../src/consumers/consumers.js';
+import type {
+  ConsumingChannelLike,
+  OnDelivery,
+} from '../../src/consumers/consuming-channel-like.js';
+
+const delivery = (deliveryTag: number) => ({
+  fields: { deliveryTag, routingKey: 'k' },
+  properties: {},
+});
+
+/** A channel of amqplib, without a broker. */
+class FakeChannel extends EventEmitter {
+  readonly said: unknown[][] = [];
+  readonly consumers = new Map<string, OnDelivery>();
+  isOpen = true;
+  refuses: Error | undefined;
+
+  consume(queue: string, onDelivery: OnDelivery, options: { consumerTag?: string } = {}) {
+    if (this.refuses) return Promise.reject(this.refuses);
+    const consumerTag = options.consumerTag ?? `tag-${this.consumers.size + 1}`;
+    this.consumers.set(consumerTag, onDelivery);
+    return Promise.resolve({ consumerTag });
+  }
+
+  cancel = async (tag: string): Promise<void> => void this.said.push(['cancel', tag]);
+  prefetch = async (count: number): Promise<void> => void this.said.push(['prefetch', count]);
+  assertQueue = async (queue: string) => ({ queue: queue || 'amq.gen-1' });
+  bindQueue = async (): Promise<void> => {};
+  ack = (...args: unknown[]): void => this.#say('ack', args);
+  nack = (...args: unknown[]): void => this.#say('nack', args);
+  reject = (...args: unknown[]): void => this.#say('reject', args);
+  ackAll = (...args: unknown[]): void => this.#say('ackAll', args);
+  nackAll = (...args: unknown[]): void => this.#say('nackAll', args);
+
+  #say(word: string, args: unknown[]): void {
+    if (!this.isOpen) throw new Error('Channel closed');
+    this.said.push([word, ...args]);
+  }
+}
+
+async function setUp() {
+  const fake = new FakeChannel();
+  const channel = fake as unknown as ConsumingChannelLike;
+  const client: Client = { name: 'tests', isConnected: () => true, reconnect: () => {} };
+  const consumers = new Consumers();
+  consumers.tap(channel, client);
+  const handled: unknown[] = [];
+  await channel.consume('orders', (one) => handled.push(one));
+  const deliver = (...tags: number[]): void =>
+    tags.forEach((tag) => fake.consumers.get('tag-1')!(delivery(tag)));
+  const open = (): number[] => consumers.unsettled().map((one) => one.delivery.fields.deliveryTag);
+  return { fake, channel, client, consumers, handled, deliver, open };
+}
+
+describe('what is unsettled on a channel', () => {
+  it.each<[string, (channel: ConsumingChannelLike) => void, number[]]>([
+    ['one is acked', (channel) => channel.ack(delivery(2)), [1, 3]],
+    ['all up to one are acked', (channel) => channel.ack(delivery(2), true), [3]],
+    ['one is nacked', (channel) => channel.nack(delivery(1), false, true), [2, 3]],
+    ['all up to one are nacked', (channel) => channel.nack(delivery(3), true), []],
+    ['one is rejected', (channel) => channel.reject(delivery(3), false), [1, 2]],
+    ['all are acked', (channel) => channel.ackAll(), []],
+    ['all are nacked', (channel) => channel.nackAll(false), []],
+  ])('is what is left when %s, and the broker is told the same', async (_, settle, left) => {
+    const { fake, channel, deliver, open } = await setUp();
+    deliver(1, 2, 3);
+    settle(channel);
+    expect(open()).toEqual(left);
+    expect(fake.said).toHaveLength(1);
+  });
+
+  it('stays unsettled where the broker could not be told', async () => {
+    const { fake, channel, deliver, open } = await setUp();
+    deliver(1);
+    fake.isOpen = false;
+    expect(() => channel.ack(delivery(1))).toThrow('Channel closed');
+    expect(open()).toEqual([1]);
+    fake.emit('close');
+    expect(open()).toEqual([]);
+  });
+
+  it('does not count consumers without acknowledgements, nor end them', async () => {
+    const { fake, channel, consumers, open } = await setUp();
+    await channel.consume('amq.rabbitmq.reply-to', () => {}, { noAck: true });
+    fake.consumers.get('tag-2')!(delivery(9));
+    expect(open()).toEqual([]);
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    expect(fake.said).toEqual([['cancel', 'tag-1']]);
+  });
+});
+
+describe('a channel whose consumers were ended', () => {
+  it('gives back what still comes, and lets no consumer start', async () => {
+    const { fake, channel, consumers, deliver, handled, open } = await setUp();
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    deliver(1);
+    expect(handled).toEqual([]);
+    expect(open()).toEqual([]);
+    expect(fake.said.at(-1)).toEqual(['nack', delivery(1), false, true]);
+    await channel.consume('others', () => {});
+    expect([...fake.consumers.keys()]).toEqual(['tag-1']);
+  });
+
+  it('ends one that is about to start, too', async () => {
+    const { fake, channel, consumers } = await setUp();
+    const starting = channel.consume('others', () => {});
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    await starting;
+    expect(fake.said).toEqual([
+      ['cancel', 'tag-1'],
+      ['cancel', 'tag-2'],
+    ]);
+  });
+});
+
+describe('a queue that is to be consumed', () => {
+  it('is detached from when its consumer was ended by the broker until it has one again', async () => {
+    const { fake, consumers } = await setUp();
+    const cancelled = vi.fn<() => void>();
+    consumers.onCancelled = cancelled;
+    expect(consumers.queues).toMatchObject([{ queue: 'orders', detachedSince: undefined }]);
+    fake.consumers.get('tag-1')!(null);
+    expect(cancelled).toHaveBeenCalledTimes(1);
+    expect(consumers.queues[0]!.detachedSince).toBeGreaterThan(0);
+    const [consumer] = consumers;
+    await consumer!.again();
+    expect(consumers.queues[0]!.detachedSince).toBeUndefined();
+  });
+
+  it('is detached while its channel is closed, or could not be consumed', async () => {
+    const { fake, client, consumers } = await setUp();
+    fake.emit('close');
+    expect(consumers.queues[0]!.detachedSince).toBeGreaterThan(0);
+    const next = new FakeChannel();
+    next.refuses = new Error('404');
+    consumers.tap(next as never, client);
+    // Nobody waits for it, as with stock Nest: no unhandled rejection.
+    void (next as unknown as ConsumingChannelLike).consume('orders', () => {});
+    await new Promise((done) => setImmediate(done));
+    expect([...consumers]).toEqual([]);
+    expect(consumers.queues).toMatchObject([{ queue: 'orders' }]);
+    expect(consumers.queues[0]!.detachedSince).toBeGreaterThan(0);
+  });
+
+  it('is forgotten when the application has ended its consumer', async () => {
+    const { channel, consumers } = await setUp();
+    await channel.cancel('tag-1');
+    expect(consumers.queues).toEqual([]);
+  });
+
+  it('has its prefetch again where another one was given another since', async () => {
+    const { fake, channel, consumers } = await setUp();
+    await channel.prefetch(5);
+    await channel.consume('five', () => {});
+    await channel.prefetch(7);
+    const five = [...consumers].find(({ queue }) => queue === 'five')!;
+    await five.again();
+    expect(fake.said).toEqual([
+      ['prefetch', 5],
+      ['prefetch', 7],
+      ['prefetch', 5],
+    ]);
+  });
+});
