@@ -52,7 +52,13 @@ export {
   type StageHandler,
 } from './doors/slots.js';
 export { decisionFor } from './delivery/decide.js';
-export type { HandlerMethod } from './doors/handler-method.js';
+export {
+  golevelupConfigOf,
+  handlerKindsOf,
+  patternsOf,
+  type GolevelupHandlerConfig,
+} from './doors/handler-kinds.js';
+export { handlerMethodsOf, type HandlerMethod } from './doors/handler-method.js';
 export { LocalSettlement } from './delivery/local-settlement.js';
 export { Settlement, type BrokerAnswer, type Settling } from './delivery/settlement.js';
 export type { AmqpDeliveryLike } from './transports/amqp/amqp-facts.js';

@@ -107,8 +107,12 @@ describe('the public API', () => {
         "bodyStage",
         "decisionFor",
         "edgeStage",
+        "golevelupConfigOf",
+        "handlerKindsOf",
+        "handlerMethodsOf",
         "handlerName",
         "isMessageContextError",
+        "patternsOf",
         "signalOf",
         "statusOf",
       ]

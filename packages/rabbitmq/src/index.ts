@@ -1,10 +1,11 @@
 export { RabbitMqModule } from './rabbitmq.module.js';
+export type { RabbitMqModuleOptions } from './rabbitmq.options.js';
 export type {
   DeadLetterOptions,
   QueuePolicyOptions,
-  RabbitMqModuleOptions,
   RetryOptions,
-} from './rabbitmq.options.js';
+} from './policy/policy.options.js';
+export { RmqDeadLetter, RmqRetry } from './policy/decorators.js';
 export type { QueueType } from './core/hop-queues.js';
 export * from './rabbitmq.errors.js';
 export {

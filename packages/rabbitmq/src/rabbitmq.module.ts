@@ -12,6 +12,7 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
+import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
 import { Consumers } from './consumers/consumers.js';
 import { Drain } from './consumers/drain.js';
@@ -21,7 +22,6 @@ import {
   type RabbitMqModuleOptions,
   type RabbitMqSettings,
 } from './rabbitmq.options.js';
-import { isRabbitMqError } from './rabbitmq.errors.js';
 import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
@@ -73,6 +73,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     { provide: Settlement, useExisting: BrokerSettlement },
     Consumers,
     ClientAdoption,
+    Boot,
     {
       provide: Drain,
       inject: [Consumers, BrokerSettlement, RABBITMQ_SETTINGS],
@@ -111,9 +112,7 @@ export class RabbitMqModule
 {
   constructor(
     @Inject(ConfirmedSender) private readonly sender: ConfirmedSender,
-    @Inject(BrokerSettlement) private readonly settlement: BrokerSettlement,
-    @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
-    @Inject(ClientAdoption) private readonly clients: ClientAdoption,
+    @Inject(Boot) private readonly boot: Boot,
     @Inject(Drain) private readonly drain: Drain,
     @Inject(Watchdog) private readonly watchdog: Watchdog,
   ) {
@@ -130,21 +129,12 @@ export class RabbitMqModule
     return { ...super.forRootAsync(options), global: true };
   }
 
-  async onModuleInit(): Promise<void> {
-    await this.clients.adoptGolevelup();
-    await this.sender.prepare();
-    try {
-      for (const queue of this.settings.queues) await this.settlement.declare(queue);
-    } catch (error) {
-      // That there is no broker now, or none any more, is no error: what is missing is declared when a message fails.
-      if (!isRabbitMqError(error)) return;
-      // Nobody closes an application that did not start.
-      await this.sender.close();
-      throw error;
-    }
+  onModuleInit(): Promise<void> {
+    return this.boot.prepare();
   }
 
   onApplicationBootstrap(): void {
+    this.boot.announce();
     this.watchdog.start();
     this.drain.isReady = true;
   }

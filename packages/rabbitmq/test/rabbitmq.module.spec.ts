@@ -82,6 +82,8 @@ describe('RabbitMqModule', () => {
         "RabbitMqHealthIndicator",
         "RabbitMqModule",
         "RabbitMqPublisher",
+        "RmqDeadLetter",
+        "RmqRetry",
         "SettlingFailedError",
         "isRabbitMqError",
         "rabbitMqProbe",

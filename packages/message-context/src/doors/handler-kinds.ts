@@ -11,9 +11,18 @@ const RABBIT_HANDLER = 'RABBIT_HANDLER';
 
 const EVENT_HANDLER = 2;
 
-interface RabbitConfig {
-  readonly type?: string;
+/** What golevelup's decorators leave on a method. */
+export interface GolevelupHandlerConfig {
+  readonly type?: string | undefined;
+  /** Of an entry of the connection's `handlers`, which goes before what is said here. */
+  readonly name?: string | undefined;
+  readonly connection?: string | undefined;
+  readonly exchange?: string | undefined;
+  readonly routingKey?: string | readonly string[] | undefined;
+  readonly queue?: string | undefined;
   readonly batchOptions?: unknown;
+  readonly errorHandler?: unknown;
+  readonly errorBehavior?: unknown;
 }
 
 /** By which doors messages reach a method, read from the metadata its decorators left. */
@@ -23,7 +32,7 @@ export function handlerKindsOf(method: object): ReadonlySet<HandlerKind> {
     kinds.add(Reflect.hasMetadata(SSE, method) ? 'sse' : 'http');
   }
   for (const kind of rpcKindsOf(method)) kinds.add(kind);
-  const rabbit = rabbitConfigOf(method);
+  const rabbit = golevelupConfigOf(method);
   if (rabbit) kinds.add(rabbitKindOf(rabbit));
   if (kinds.size === 0) kinds.add('method');
   return kinds;
@@ -36,8 +45,7 @@ function rpcKindsOf(method: object): HandlerKind[] {
   const handlerType: unknown = Reflect.getMetadata(PATTERN_HANDLER, method);
   if (handlerType === undefined) return [];
   if (handlerType === EVENT_HANDLER) return ['event'];
-  const patterns = [Reflect.getMetadata(PATTERN, method)].flat() as unknown[];
-  return patterns.map(requestKindOf);
+  return patternsOf(method).map(requestKindOf);
 }
 
 /** `@GrpcMethod` and its like leave the pattern `{ service, rpc, streaming }`. */
@@ -52,7 +60,12 @@ function requestKindOf(pattern: unknown): HandlerKind {
   return streaming === undefined || streaming === 'no_stream' ? 'grpc' : 'grpc-stream';
 }
 
-function rabbitConfigOf(method: object): RabbitConfig | undefined {
+/** The patterns of a method that Nest's transports deliver to. */
+export const patternsOf = (method: object): readonly unknown[] =>
+  [(Reflect.getMetadata(PATTERN, method) ?? []) as unknown].flat();
+
+/** Of a method that golevelup delivers to. */
+export function golevelupConfigOf(method: object): GolevelupHandlerConfig | undefined {
   const key = Reflect.getMetadataKeys(method).find((candidate: unknown) =>
     typeof candidate === 'symbol'
       ? candidate.description === RABBIT_HANDLER
@@ -60,10 +73,10 @@ function rabbitConfigOf(method: object): RabbitConfig | undefined {
   ) as string | symbol | undefined;
   return key === undefined
     ? undefined
-    : (Reflect.getMetadata(key, method) as RabbitConfig | undefined);
+    : (Reflect.getMetadata(key, method) as GolevelupHandlerConfig | undefined);
 }
 
-function rabbitKindOf({ type, batchOptions }: RabbitConfig): HandlerKind {
+function rabbitKindOf({ type, batchOptions }: GolevelupHandlerConfig): HandlerKind {
   if (type === 'rpc') return 'golevelup-rpc';
   return batchOptions === undefined ? 'golevelup-subscribe' : 'golevelup-batch';
 }

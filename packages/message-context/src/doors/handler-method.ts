@@ -1,4 +1,5 @@
 import type { HandlerRef } from '../context/handler-ref.js';
+import { methodsOf } from './decorate.js';
 import { planOf } from './method-plan.js';
 
 /** A method that messages are delivered to, as it stands on its class: its decorators' metadata can be read from it. */
@@ -16,4 +17,10 @@ export function handlerMethodOf(instance: object, key: string | symbol): Handler
   if (typeof method !== 'function') return undefined;
   const handler = planOf(method)?.handler ?? { className: owner.name, methodName: String(key) };
   return { handler, owner, method: method as HandlerMethod['method'] };
+}
+
+/** Every method of an object's class, inherited ones included. */
+export function handlerMethodsOf(instance: object): HandlerMethod[] {
+  const keys = methodsOf(Object.getPrototypeOf(instance) as object).keys();
+  return [...keys].flatMap((key) => handlerMethodOf(instance, key) ?? []);
 }

@@ -5,12 +5,16 @@ import { Drain } from './drain.js';
 import {
   adoptGolevelupConnection,
   isGolevelupConsumingConnection,
+  type GolevelupConsumingConnectionLike,
 } from './golevelup-connections.js';
-import { adoptNestServer, isNestRmqServer } from './nest-servers.js';
+import { adoptNestServer, isNestRmqServer, type NestRmqServerLike } from './nest-servers.js';
 
 /** Finds the client libraries of this application, and sees to their consumers. */
 @Injectable()
 export class ClientAdoption {
+  readonly servers = new Set<NestRmqServerLike>();
+  readonly connections = new Set<GolevelupConsumingConnectionLike>();
+
   constructor(
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -19,18 +23,20 @@ export class ClientAdoption {
   ) {
     // Each is announced when it is created, and that is before it consumes.
     modules.getRpcTargetRegistry<object>().subscribe((server) => {
-      if (isNestRmqServer(server)) adoptNestServer(server, { consumers, drain });
+      if (!isNestRmqServer(server) || this.servers.has(server)) return;
+      this.servers.add(server);
+      adoptNestServer(server, { consumers, drain });
     });
   }
 
   /** Before golevelup starts its consumers, which it does when all modules have initialised. */
   async adoptGolevelup(): Promise<void> {
     const parts = { consumers: this.consumers, drain: this.drain };
-    const connections = this.discovery
-      .getProviders()
-      .map(({ instance }) => instance as unknown)
-      .filter(isGolevelupConsumingConnection);
-    for (const connection of new Set(connections))
+    for (const { instance } of this.discovery.getProviders()) {
+      const connection: unknown = instance;
+      if (!isGolevelupConsumingConnection(connection) || this.connections.has(connection)) continue;
+      this.connections.add(connection);
       await adoptGolevelupConnection(connection, parts);
+    }
   }
 }

@@ -9,6 +9,17 @@ export interface GolevelupConsumingConnectionLike {
     Record<string, { addSetup(setup: (channel: ConsumingChannelLike) => Promise<void>): unknown }>
   >;
   readonly managedConnection: ManagedConnectionLike;
+  readonly configuration?:
+    | {
+        readonly name?: string | undefined;
+        readonly prefetchCount?: number | undefined;
+        readonly channels?:
+          Readonly<Record<string, { readonly prefetchCount?: number | undefined }>> | undefined;
+        readonly handlers?: Readonly<Record<string, unknown>> | undefined;
+        readonly defaultHandler?: string | undefined;
+        readonly defaultSubscribeErrorBehavior?: unknown;
+      }
+    | undefined;
   close(): Promise<void>;
 }
 

@@ -5,6 +5,19 @@ import type { ManagedConnectionLike } from './managed-connection-like.js';
 
 /** Nest's RabbitMQ server and what extends it. */
 export interface NestRmqServerLike {
+  readonly queue?: string | undefined;
+  readonly noAck?: boolean | undefined;
+  readonly options?:
+    | {
+        readonly prefetchCount?: number | undefined;
+        readonly isGlobalPrefetchCount?: boolean | undefined;
+      }
+    | undefined;
+  readonly queueOptions?:
+    | { readonly durable?: boolean | undefined; readonly exclusive?: boolean | undefined }
+    | undefined;
+  /** Of a server with several queues. */
+  readonly consumedQueues?: readonly { readonly queue: string; readonly prefetch: number }[];
   setupChannel(channel: ConsumingChannelLike, callback: () => void): unknown;
   close(): unknown;
   /** Throws while there is no connection yet. */

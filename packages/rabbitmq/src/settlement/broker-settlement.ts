@@ -9,7 +9,7 @@ import {
 import type { Logger } from '@nestjs/common';
 import { failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
-import { deadLetterQueue, waitQueue, type HopQueue } from '../core/hop-queues.js';
+import { waitQueue } from '../core/hop-queues.js';
 import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
 import { tiersOf } from '../core/retry-policy.js';
 import {
@@ -18,7 +18,9 @@ import {
   type SettleInput,
   type SettlePlan,
 } from '../core/settle-plan.js';
-import type { QueuePolicy, RabbitMqSettings } from '../rabbitmq.options.js';
+import type { QueuePolicy } from '../policy/queue-policy.js';
+import type { RabbitMqSettings } from '../rabbitmq.options.js';
+import { deadLettersOf } from './dead-letters-of.js';
 import type { HopPublisher } from './hop-publisher.js';
 import type { PatientHops } from './patient-hops.js';
 
@@ -43,10 +45,10 @@ export class BrokerSettlement extends Settlement {
 
   /** Rejects where the broker has not confirmed for long: the message is then given back. */
   answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
-    const { queue, needsRoutingKey } = settling;
+    const { queue, handler, needsRoutingKey } = settling;
     // What comes back would find no such queue any more.
     if (queue === undefined) return this.#local.answer(settling);
-    const policy = this.settings.policyOf(queue);
+    const policy = this.settings.policyOf(queue, handler);
     const plans = settling.deliveries.map((delivery) => this.#planOf(delivery, settling, policy));
     const [first] = plans;
     // One decision for a batch; only how often each was tried differs.
@@ -67,8 +69,7 @@ export class BrokerSettlement extends Settlement {
    * @throws {SettlingFailedError} when the broker refuses one
    * @throws {PublishError} when there is no broker, or it does not answer
    */
-  async declare(queue: string): Promise<void> {
-    const policy = this.settings.policyOf(queue);
+  async declare(queue: string, policy = this.settings.policyOf(queue)): Promise<void> {
     await this.queues.declare(deadLettersOf(queue, policy));
     for (const afterMs of tiersOf(policy.retry))
       await this.queues.declare(waitQueue(queue, afterMs, policy.queueType));
@@ -164,13 +165,4 @@ function historyOf(
     deferrals: wasRetried ? countIn(headers, HeaderNames.deferrals) : 0,
     firstFailedAt: wasRetried ? timeIn(headers, HeaderNames.firstFailedAt) : undefined,
   };
-}
-
-function deadLettersOf(
-  queue: string,
-  { deadLetterQueue: given, queueType }: QueuePolicy,
-): HopQueue {
-  // Where one is for all queues, and is read itself: what it gives up would come again at once.
-  const name = given === undefined || given === queue ? `${queue}.dlq` : given;
-  return deadLetterQueue(name, queueType);
 }

@@ -43,6 +43,11 @@ export interface ConsumerOptions {
   readonly declares?: boolean;
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
+  /** What stands on the handler, and on its class. */
+  readonly decorators?: {
+    readonly method?: MethodDecorator | undefined;
+    readonly class?: ClassDecorator | undefined;
+  };
   /** Throws, decides, or returns. */
   readonly handle: (handled: Handled, count: number) => unknown;
 }
@@ -59,6 +64,8 @@ const argumentsOf = ({ queueType = 'quorum', queueArguments }: ConsumerOptions) 
   ...queueArguments,
 });
 
+const nothing = (): void => {};
+
 function recorder({ handle }: ConsumerOptions) {
   const handled: Handled[] = [];
   const on = (payload: unknown): unknown => {
@@ -72,8 +79,11 @@ function recorder({ handle }: ConsumerOptions) {
 const openNest: Open = async (options) => {
   const { broker, queue, exchange, prefetch = 10, declares = true } = options;
   const { handled, on } = recorder(options);
+  const { method: onMethod = nothing, class: onClass = nothing } = options.decorators ?? {};
+  @onClass
   @Controller()
   class Events {
+    @onMethod
     @EventPattern('placed')
     async placed(payload: unknown): Promise<void> {
       await on(payload);
@@ -100,8 +110,11 @@ const openNest: Open = async (options) => {
 const openGolevelup: Open = async (options) => {
   const { broker, queue, exchange, prefetch = 10, declares = true } = options;
   const { handled, on } = recorder(options);
+  const { method: onMethod = nothing, class: onClass = nothing } = options.decorators ?? {};
+  @onClass
   @Injectable()
   class Events {
+    @onMethod
     @RabbitSubscribe({
       ...(declares && { exchange, routingKey: 'placed' }),
       createQueueIfNotExists: declares,

@@ -1,8 +1,7 @@
-import { handlerMethodOf, type HandlerMethod } from '../../doors/handler-method.js';
-import { methodsOf } from '../../doors/decorate.js';
+import { handlerMethodsOf, type HandlerMethod } from '../../doors/handler-method.js';
+import { patternsOf } from '../../doors/handler-kinds.js';
 
 // Metadata keys of Nest, stable since their first versions.
-const PATTERN = 'microservices:pattern';
 const HANDLER_TYPE = 'microservices:handler_type';
 const TRANSPORT = 'microservices:transport';
 const EVENT = 2;
@@ -16,10 +15,7 @@ export class RpcMethods {
 
   constructor(controllers: readonly object[], transportId: unknown) {
     for (const controller of controllers)
-      for (const key of methodsOf(Object.getPrototypeOf(controller) as object).keys()) {
-        const found = handlerMethodOf(controller, key);
-        if (found) this.#add(found, transportId);
-      }
+      for (const found of handlerMethodsOf(controller)) this.#add(found, transportId);
   }
 
   /** The next one with that pattern. */
@@ -32,7 +28,7 @@ export class RpcMethods {
     if (type === undefined) return;
     const transport: unknown = Reflect.getMetadata(TRANSPORT, found.method);
     if (transport !== undefined && transportId !== undefined && transport !== transportId) return;
-    for (const pattern of [Reflect.getMetadata(PATTERN, found.method) as unknown].flat()) {
+    for (const pattern of patternsOf(found.method)) {
       const key = keyOf(pattern, type === EVENT);
       const present = this.#byPattern.get(key);
       if (present) present.push(found);

@@ -1,0 +1,87 @@
+import { handlerKindsOf, handlerName, type HandlerMethod } from '@acme/nest-message-context';
+import { OptionsCheck } from '@acme/nest-message-context/kit';
+import type { BrokerFacts } from '../core/broker-facts.js';
+import type { NestRmqServerLike } from '../consumers/nest-servers.js';
+import { policyOn } from '../policy/decorators.js';
+import { policyOf } from '../policy/queue-policy.js';
+import { queuesOf, type PlannedHandler } from './planned-handlers.js';
+
+interface Application {
+  readonly methods: readonly HandlerMethod[];
+  readonly handlers: readonly PlannedHandler[];
+  readonly servers: Iterable<NestRmqServerLike>;
+  /** Undefined while there is no broker. */
+  readonly facts: BrokerFacts | undefined;
+}
+
+/** What would leave messages of the application unprotected, each with its remedy. */
+export function bootProblems({ methods, handlers, servers, facts }: Application): string[] {
+  const consuming = [...servers].filter((server) =>
+    handlers.some(
+      ({ client, queue }) =>
+        client === 'Nest' && queuesOf(server).some((consumed) => consumed.queue === queue),
+    ),
+  );
+  return [
+    ...new Set([
+      ...methods.flatMap(problemsOfDecorators),
+      ...handlers.flatMap(problemsOfHandler),
+      ...consuming.flatMap((server) => problemsOfServer(server, facts)),
+    ]),
+  ];
+}
+
+function problemsOfDecorators({ owner, method, handler }: HandlerMethod): string[] {
+  const check = new OptionsCheck();
+  const onClass = policyOn(owner);
+  if (onClass) policyOf(check, `decorators of ${owner.name}: `, onClass);
+  const onMethod = policyOn(method);
+  if (!onMethod) return check.problems;
+  const name = handlerName(handler);
+  policyOf(check, `decorators of ${name}: `, onMethod);
+  const kinds = [...handlerKindsOf(method)];
+  if (!kinds.some((kind) => kind === 'event' || kind === 'request' || kind.startsWith('golevelup')))
+    check.problems.push(
+      `${name}: @RmqRetry() and @RmqDeadLetter() have no effect, because RabbitMQ delivers no messages to this method. Add the pattern, or remove them.`,
+    );
+  return check.problems;
+}
+
+function problemsOfHandler({
+  found,
+  queue,
+  client,
+  prefetch,
+  hasOwnFailurePolicy,
+}: PlannedHandler) {
+  const name = handlerName(found.handler);
+  const problems: string[] = [];
+  if (hasOwnFailurePolicy && policyOn(found.method))
+    problems.push(
+      `${name}: @RmqRetry() and @RmqDeadLetter() have no effect beside an errorHandler or errorBehavior of golevelup. Remove the one or the other.`,
+    );
+  if (prefetch === 0)
+    problems.push(
+      `Queue "${queue}": ${client === 'Nest' ? 'prefetchCount is not set' : 'prefetchCount is 0'}, so the broker hands over everything at once: one instance takes it all, and a restart has it delivered again. ` +
+        'Give it a number, as 20.',
+    );
+  return problems;
+}
+
+function problemsOfServer(server: NestRmqServerLike, facts: BrokerFacts | undefined): string[] {
+  const { noAck, options, queueOptions, queue } = server;
+  const problems: string[] = [];
+  if (noAck !== false)
+    problems.push(
+      `Queue "${queue}": the microservice has noAck: true (Nest's default), so the broker forgets a message before it is handled, and it can be neither retried nor parked. Set noAck: false.`,
+    );
+  if (options?.isGlobalPrefetchCount)
+    problems.push(
+      `Queue "${queue}": isGlobalPrefetchCount is refused by quorum queues, and by every queue from RabbitMQ 4.3 on. Leave it out: prefetchCount is meant for each consumer.`,
+    );
+  if (queueOptions?.durable === false && !queueOptions.exclusive && facts?.refusesTransientQueues)
+    problems.push(
+      `Queue "${queue}" is declared with durable: false, which RabbitMQ ${facts.version} refuses. Leave it out, and move to another queue: a durable one cannot be declared under the same name.`,
+    );
+  return problems;
+}

@@ -1,0 +1,52 @@
+import { handlerName } from '@acme/nest-message-context';
+import type { QueuePolicy } from '../policy/queue-policy.js';
+import type { RabbitMqSettings } from '../rabbitmq.options.js';
+import { deadLettersOf } from '../settlement/dead-letters-of.js';
+import type { PlannedHandler } from './planned-handlers.js';
+
+const HEAD = ['queue', 'consumer', 'handler', 'what becomes of a message that fails'];
+
+/** What was resolved for each handler, for the log: undefined where there is none. */
+export function bootTable(
+  handlers: readonly PlannedHandler[],
+  settings: Pick<RabbitMqSettings, 'policyOf'>,
+): string | undefined {
+  if (handlers.length === 0) return undefined;
+  const rows = handlers.map((planned) => [
+    planned.queue === '' ? '(named by the server)' : planned.queue,
+    `${planned.client}, prefetch ${planned.prefetch}`,
+    `${handlerName(planned.found.handler)} (${planned.name})`,
+    fateIn(planned, settings.policyOf(planned.queue, planned.found)),
+  ]);
+  return aligned([HEAD, ...rows.toSorted((a, b) => a[0]!.localeCompare(b[0]!))]);
+}
+
+function fateIn({ kind, queue, hasOwnFailurePolicy }: PlannedHandler, policy: QueuePolicy): string {
+  if (hasOwnFailurePolicy) return 'as its errorHandler or errorBehavior says';
+  if (kind === 'request') return 'the caller is answered with the error';
+  if (queue === '') return 'held here for a while, then back to its queue';
+  const { attempts, delaysMs } = policy.retry;
+  const parked = `"${deadLettersOf(queue, policy).name}"`;
+  if (attempts === 1) return `to ${parked}`;
+  const times = `${attempts} attempts`;
+  return kind === 'golevelup-rpc'
+    ? `${times}, held here between them, then ${parked}`
+    : `${times}, after ${delaysMs.map(durationText).join(', ')}, then ${parked}`;
+}
+
+function durationText(ms: number): string {
+  if (ms % 60_000 === 0) return `${ms / 60_000} min`;
+  return ms % 1_000 === 0 ? `${ms / 1_000} s` : `${ms} ms`;
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

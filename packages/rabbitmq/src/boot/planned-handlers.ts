@@ -1,0 +1,128 @@
+import {
+  golevelupConfigOf,
+  handlerKindsOf,
+  handlerMethodsOf,
+  patternsOf,
+  type GolevelupHandlerConfig,
+  type HandlerKind,
+  type HandlerMethod,
+} from '@acme/nest-message-context';
+import type { DiscoveryService } from '@nestjs/core';
+import type { GolevelupConsumingConnectionLike } from '../consumers/golevelup-connections.js';
+import type { NestRmqServerLike } from '../consumers/nest-servers.js';
+
+/** A method, and a queue that it gets messages from. */
+export interface PlannedHandler {
+  readonly found: HandlerMethod;
+  readonly client: 'Nest' | 'golevelup';
+  readonly queue: string;
+  /** Pattern or routing key. */
+  readonly name: string;
+  readonly kind: HandlerKind;
+  /** 0: without a limit. */
+  readonly prefetch: number;
+  /** golevelup's own `errorHandler` or `errorBehavior` decides what becomes of failures. */
+  readonly hasOwnFailurePolicy: boolean;
+}
+
+/** Where the messages of an application come from. */
+export interface Clients {
+  readonly servers: Iterable<NestRmqServerLike>;
+  readonly connections: Iterable<GolevelupConsumingConnectionLike>;
+}
+
+/** Every method of the application that Nest knows an object of. */
+export function methodsOfApplication(discovery: DiscoveryService): HandlerMethod[] {
+  const seen = new Set<unknown>();
+  return [...discovery.getControllers(), ...discovery.getProviders()].flatMap(({ instance }) => {
+    const object: unknown = instance;
+    if (typeof object !== 'object' || object === null || seen.has(object.constructor)) return [];
+    seen.add(object.constructor);
+    return handlerMethodsOf(object);
+  });
+}
+
+/** Which of them get messages of RabbitMQ, and from where. */
+export function plannedHandlers(
+  methods: readonly HandlerMethod[],
+  { servers, connections }: Clients,
+): PlannedHandler[] {
+  const ofNest = [...servers].flatMap((server) =>
+    methods.flatMap((found) => plannedByNest(found, server)),
+  );
+  const ofGolevelup = [...connections].flatMap((connection) =>
+    methods.flatMap((found) => plannedByGolevelup(found, connection)),
+  );
+  return [...ofNest, ...ofGolevelup];
+}
+
+function plannedByNest(found: HandlerMethod, server: NestRmqServerLike): PlannedHandler[] {
+  const kinds = handlerKindsOf(found.method);
+  const kind = (['event', 'request'] as const).find((one) => kinds.has(one));
+  if (!kind) return [];
+  const name = patternsOf(found.method)
+    .map((pattern) => (typeof pattern === 'string' ? pattern : JSON.stringify(pattern)))
+    .join(', ');
+  return queuesOf(server).map(({ queue, prefetch }) => ({
+    found,
+    client: 'Nest',
+    queue,
+    name,
+    kind,
+    prefetch,
+    hasOwnFailurePolicy: false,
+  }));
+}
+
+/** The queues of a server, with how much each hands over at once. */
+export const queuesOf = ({
+  consumedQueues,
+  queue,
+  options,
+}: NestRmqServerLike): readonly { readonly queue: string; readonly prefetch: number }[] =>
+  consumedQueues ?? [{ queue: queue ?? '', prefetch: options?.prefetchCount ?? 0 }];
+
+/** What golevelup sets where nobody says anything. */
+const GOLEVELUP_PREFETCH = 10;
+
+function plannedByGolevelup(
+  found: HandlerMethod,
+  { configuration = {} }: GolevelupConsumingConnectionLike,
+): PlannedHandler[] {
+  const decorated = golevelupConfigOf(found.method);
+  if (!decorated || (decorated.connection && decorated.connection !== configuration.name))
+    return [];
+  const [kind] = [...handlerKindsOf(found.method)].filter((one) => one.startsWith('golevelup'));
+  const forAll = configuration.defaultSubscribeErrorBehavior;
+  return configsOf(decorated, configuration).map((config) => {
+    const channel = config.queueOptions?.channel;
+    return {
+      found,
+      client: 'golevelup',
+      queue: config.queue ?? '',
+      name: [config.routingKey ?? ''].flat().join(', '),
+      kind: kind as HandlerKind,
+      prefetch:
+        (channel === undefined ? undefined : configuration.channels?.[channel]?.prefetchCount) ??
+        configuration.prefetchCount ??
+        GOLEVELUP_PREFETCH,
+      hasOwnFailurePolicy:
+        Boolean(config.errorHandler ?? config.errorBehavior) ||
+        (kind !== 'golevelup-rpc' && forAll !== undefined && forAll !== 'REQUEUE'),
+    };
+  });
+}
+
+interface NamedConfig extends GolevelupHandlerConfig {
+  readonly queueOptions?: { readonly channel?: string | undefined } | undefined;
+}
+
+/** A decorator may leave everything to an entry of the connection's options, or to several. */
+function configsOf(
+  decorated: GolevelupHandlerConfig,
+  { handlers, defaultHandler }: NonNullable<GolevelupConsumingConnectionLike['configuration']>,
+): NamedConfig[] {
+  const name = decorated.name ?? defaultHandler;
+  const named = name === undefined ? undefined : handlers?.[name];
+  return [named ?? {}].flat().map((own) => ({ ...decorated, ...(own as NamedConfig) }));
+}
