@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { PublisherConfigurationError } from '@acme/nest-message-context';
-import { RabbitMqPublisher } from '@acme/nest-rabbitmq';
+import { RabbitMqConfigurationError, RabbitMqPublisher } from '@acme/nest-rabbitmq';
+import { ReliableRmqServer } from '@acme/nest-rabbitmq/nest';
 
 /** Without a broker nobody knows what became of a message; wrong options are refused at once. */
 export async function smoke(): Promise<void> {
   assert.throws(() => new RabbitMqPublisher({} as never), PublisherConfigurationError);
+  assert.throws(() => new ReliableRmqServer({}), RabbitMqConfigurationError);
   const publisher = new RabbitMqPublisher({
     connect: () => Promise.reject(new Error('no broker here')),
   });

@@ -29,11 +29,17 @@ export function isNestRmqServer(server: unknown): server is NestRmqServerLike {
   return typeof setupChannel === 'function' && typeof close === 'function';
 }
 
+const ADOPTED = Symbol.for('@acme/nest-rabbitmq:adopted');
+
+/** Whether a module of the application sees to it. */
+export const isAdopted = (server: object): boolean => ADOPTED in server;
+
 /** From now on this server's consumers are known, and it drains before it closes. Only this one object is touched. */
 export function adoptNestServer(
   server: NestRmqServerLike,
   { consumers, drain }: { readonly consumers: Consumers; readonly drain: Drain },
 ): void {
+  Object.defineProperty(server, ADOPTED, { value: true });
   const client: Client = {
     name: 'Nest',
     isConnected: () => server.unwrap().isConnected(),

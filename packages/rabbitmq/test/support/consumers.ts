@@ -12,9 +12,10 @@ import {
   type InboundMessage,
 } from '@acme/nest-message-context';
 import { RabbitMqModule, type RabbitMqModuleOptions } from '@acme/nest-rabbitmq';
+import { ReliableRmqServer, type ReliableRmqOptions } from '@acme/nest-rabbitmq/nest';
 import { RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { Controller, Injectable, Module, type INestApplicationContext } from '@nestjs/common';
-import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { EventPattern, Transport, type CustomTransportStrategy } from '@nestjs/microservices';
 import { connect } from 'amqplib';
 
 /** What a handler is given, with the message as its context knows it. */
@@ -76,7 +77,10 @@ function recorder({ handle }: ConsumerOptions) {
   return { handled, on };
 }
 
-const openNest: Open = async (options) => {
+const openNest = async (
+  options: ConsumerOptions,
+  strategy?: (rmq: ReliableRmqOptions) => CustomTransportStrategy,
+): Promise<Consumer> => {
   const { broker, queue, exchange, prefetch = 10, declares = true } = options;
   const { handled, on } = recorder(options);
   const { method: onMethod = nothing, class: onClass = nothing } = options.decorators ?? {};
@@ -91,21 +95,23 @@ const openNest: Open = async (options) => {
   }
   @Module({ imports: imports(options), controllers: [Events] })
   class AppModule {}
-  const { app, log, close } = await openMicroservice(AppModule, {
-    transport: Transport.RMQ,
-    options: {
-      urls: [broker.url],
-      queue,
-      queueOptions: { durable: true, arguments: argumentsOf(options) },
-      noAssert: !declares,
-      ...(declares && { exchange, exchangeType: 'topic', routingKey: 'placed' }),
-      noAck: false,
-      prefetchCount: prefetch,
-      deserializer: new PlainJsonDeserializer(),
-    },
-  } satisfies MicroserviceOptions);
+  const rmq = {
+    urls: [broker.url],
+    queue,
+    queueOptions: { durable: true, arguments: argumentsOf(options) },
+    noAssert: !declares,
+    ...(declares && { exchange, exchangeType: 'topic' as const, routingKey: 'placed' }),
+    prefetchCount: prefetch,
+  };
+  const stock = { ...rmq, noAck: false, deserializer: new PlainJsonDeserializer() };
+  const { app, log, close } = await openMicroservice(
+    AppModule,
+    strategy ? { strategy: strategy(rmq) } : { transport: Transport.RMQ, options: stock },
+  );
   return { app, handled, log, close };
 };
+
+const openReliable: Open = (options) => openNest(options, (rmq) => new ReliableRmqServer(rmq));
 
 const openGolevelup: Open = async (options) => {
   const { broker, queue, exchange, prefetch = 10, declares = true } = options;
@@ -144,6 +150,7 @@ const openGolevelup: Open = async (options) => {
 
 /** The same consumer behind either client library. */
 export const CONSUMERS: [kind: string, open: Open][] = [
-  ['Nest RMQ', openNest],
+  ['Nest RMQ', (options) => openNest(options)],
+  ['ReliableRmqServer', openReliable],
   ['golevelup', openGolevelup],
 ];

@@ -1,0 +1,83 @@
+import type { AmqpDeliveryLike, IncomingPacket } from '@acme/nest-message-context';
+import { HeaderNames } from '@acme/nest-message-context';
+
+/** What a message says, whoever has sent it. */
+export interface ReadMessage extends IncomingPacket {
+  /** Which event or request it is; undefined where it does not say. */
+  readonly pattern: unknown;
+}
+
+/** Thrown for a body that is not what it says it is. */
+class UnreadableBody extends Error {}
+
+const STRUCTURED = /^application\/cloudevents\+json\b/i;
+const JSON_TYPE = /[/+]json\b/i;
+/** As the protocol binding has them, as JMS can have them, and as Knative's broker writes them. */
+const CLOUD_EVENT_TYPE = ['cloudEvents:type', 'cloudEvents_type', 'ce-type'];
+
+/**
+ * Reads a message of any sender: a CloudEvent (structured or binary), plain JSON that is named by the AMQP property `type`, Nest's own
+ * packet, and plain JSON that is named by nothing but its routing key. What has a content type that is no JSON is handed over as text
+ * (`text/…`) or as a buffer.
+ *
+ * @throws {Error} with what is wrong
+ */
+export function readMessage(delivery: AmqpDeliveryLike): ReadMessage {
+  const { properties, content } = delivery;
+  const { contentType = '', type, replyTo, correlationId } = properties;
+  const id = replyTo && correlationId ? { id: correlationId } : {};
+  if (STRUCTURED.test(contentType)) return { ...cloudEvent(json(content)), ...id };
+  const data = bodyOf(contentType, content);
+  const eventType = CLOUD_EVENT_TYPE.map((name) => properties.headers?.[name]).find(isName);
+  if (eventType) return { pattern: eventType, data, ...id };
+  if (type) return { pattern: type, data, ...id };
+  if (isPacket(data)) return data;
+  return { pattern: routingKeyOf(delivery), data, ...id };
+}
+
+/** The key under which it was published. What was retried comes under the name of its queue. */
+export function routingKeyOf({ fields, properties }: AmqpDeliveryLike): string {
+  const original = properties.headers?.[HeaderNames.originalRoutingKey];
+  return fields.exchange === '' && isName(original) ? original : fields.routingKey;
+}
+
+function bodyOf(contentType: string, content: Uint8Array): unknown {
+  if (contentType === '' || JSON_TYPE.test(contentType)) return json(content);
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  return contentType.startsWith('text/') ? bytes.toString() : bytes;
+}
+
+function json(content: Uint8Array): unknown {
+  try {
+    return JSON.parse(
+      Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString(),
+    );
+  } catch (error) {
+    throw new UnreadableBody(
+      `the body is not JSON (${(error as Error).message}). Send JSON, or say by contentType what it is.`,
+    );
+  }
+}
+
+function cloudEvent(event: unknown): { readonly pattern: string; readonly data: unknown } {
+  const {
+    type,
+    data,
+    data_base64: base64,
+    datacontenttype,
+  } = (event ?? {}) as Record<string, unknown>;
+  if (!isName(type))
+    throw new UnreadableBody(
+      'it says that it is a CloudEvent, and has no "type". Send one with it.',
+    );
+  if (typeof base64 !== 'string') return { pattern: type, data };
+  const contentType = isName(datacontenttype) ? datacontenttype : 'application/octet-stream';
+  return { pattern: type, data: bodyOf(contentType, Buffer.from(base64, 'base64')) };
+}
+
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+/** Nest's own; of a request it has an `id`. */
+function isPacket(value: unknown): value is ReadMessage {
+  return typeof value === 'object' && value !== null && 'pattern' in value && 'data' in value;
+}

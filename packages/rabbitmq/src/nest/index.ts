@@ -1,0 +1,2 @@
+export { ReliableRmqServer } from './reliable-rmq-server.js';
+export type { ReliableRmqOptions, ReliableRmqQueue } from './reliable-rmq.options.js';

@@ -1,0 +1,208 @@
+import type { AmqpDeliveryLike, NonRetryableError } from '@acme/nest-message-context';
+import { RmqContext, ServerRMQ, type MessageHandler } from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
+import { isAdopted } from '../consumers/nest-servers.js';
+import { readMessage, routingKeyOf, type ReadMessage } from '../core/envelopes.js';
+import { RabbitMqConfigurationError } from '../rabbitmq.errors.js';
+import {
+  nestOptionsOf,
+  queuesOf,
+  type ReliableRmqOptions,
+  type ResolvedQueue,
+} from './reliable-rmq.options.js';
+import { codeOf } from '../publisher/broker-words.js';
+import { setUpQueue, type SetUpChannelLike } from './set-up-queue.js';
+import { noHandler, UNHANDLED_EVENT, UNHANDLED_REQUEST, unreadable } from './unhandled.js';
+
+type Listening = (error?: unknown) => void;
+
+/** What Nest 12 has, and 11 has not. */
+type RequestHandling = Partial<
+  Record<
+    'handleRequest',
+    (
+      context: RmqContext,
+      produce: () => Promise<Observable<unknown>>,
+      respond: (data: unknown) => void,
+    ) => Promise<void>
+  >
+>;
+
+const QUEUE = Symbol('queue');
+type Delivery = AmqpDeliveryLike & { [QUEUE]?: string };
+
+/**
+ * Nest's RabbitMQ transport, for `@EventPattern` and `@MessagePattern` as they are. Beyond what `RabbitMqModule` does for the stock one:
+ * what no handler is for, and what cannot be read, is parked with the reason; senders of plain JSON, CloudEvents and Nest's own packets
+ * are understood; several queues have a prefetch each; an application whose queue the broker refuses does not start.
+ *
+ *     app.connectMicroservice({ strategy: new ReliableRmqServer({ urls, queue: 'orders' }) })
+ */
+export class ReliableRmqServer extends ServerRMQ {
+  /** Read at boot, for what is written down there. */
+  readonly consumedQueues: readonly { readonly queue: string; readonly prefetch: number }[];
+  readonly #queues: readonly ResolvedQueue[];
+  readonly #attempts: number;
+  /** Whether bodies are read as the user says. */
+  readonly #hasOwnDeserializer: boolean;
+  /** Why deliveries have no handler. */
+  readonly #reasons = new WeakMap<object, NonRetryableError>();
+  #isListening = false;
+
+  /** @throws {RabbitMqConfigurationError} listing everything that is wrong */
+  constructor(options: ReliableRmqOptions) {
+    const queues = queuesOf(options);
+    super({ ...nestOptionsOf(options), queue: queues[0]!.queue });
+    this.#queues = queues;
+    this.#attempts = options.maxConnectionAttempts ?? -1;
+    this.#hasOwnDeserializer = options.deserializer !== undefined;
+    this.consumedQueues = queues.map(({ queue, prefetchCount }) => ({
+      queue,
+      prefetch: prefetchCount,
+    }));
+  }
+
+  /** Which of its queues a delivery came from. */
+  queueOf(delivery: AmqpDeliveryLike): string | undefined {
+    return (delivery as Delivery)[QUEUE] ?? this.queue;
+  }
+
+  override async listen(callback: Listening): Promise<void> {
+    if (!isAdopted(this))
+      return callback(
+        new RabbitMqConfigurationError(
+          ['it needs RabbitMqModule.forRoot(…). Import it in the application.'],
+          'ReliableRmqServer',
+        ),
+      );
+    const fail = async (_data: unknown, context: RmqContext): Promise<never> => {
+      throw this.#reasons.get(context.getMessage())!;
+    };
+    this.addHandler(UNHANDLED_EVENT, fail as unknown as MessageHandler, true);
+    this.addHandler(UNHANDLED_REQUEST, fail as unknown as MessageHandler);
+    await super.listen((error) => {
+      if (this.#isListening) return;
+      this.#isListening = true;
+      callback(error);
+    });
+    this.#countAttempts(callback);
+  }
+
+  /** Called for each channel that is opened, after a reconnect again. */
+  override async setupChannel(channel: SetUpChannelLike, callback: () => void): Promise<void> {
+    try {
+      for (const queue of this.#queues) {
+        await setUpQueue(channel, queue, [...this.getHandlers().keys()]);
+        const consume = (message: Delivery | null): void => this.#consumed(message, channel, queue);
+        const { consumerTag } = queue;
+        await channel.consume(queue.queue, consume as (message: unknown) => void, {
+          noAck: false,
+          ...(consumerTag !== undefined && { consumerTag }),
+        });
+      }
+      this.initializeWildcardHandlersIfExist();
+    } catch (error) {
+      // Lost again meanwhile: it is set up with the next connection.
+      if (codeOf(error) === undefined) throw error;
+      return this.#refused(error as Error, callback);
+    }
+    callback();
+  }
+
+  /** Settling, replies included, is for the transport door, which has wrapped the handlers. */
+  override async handleMessage(
+    message: Record<string, unknown> | null,
+    channel: unknown,
+  ): Promise<void> {
+    if (message === null) return;
+    const delivery = message as unknown as AmqpDeliveryLike;
+    const packet = await this.#read(delivery);
+    const pattern =
+      packet.pattern === undefined
+        ? routingKeyOf(delivery)
+        : this.getPatternAsString(packet.pattern as string);
+    const context = new RmqContext([message as never, channel as never, pattern]);
+    const isRequest = packet.id !== undefined;
+    const handler = this.#reasons.has(message) ? null : this.getHandlerByPattern(pattern);
+    if (!handler && !this.#reasons.has(message)) this.#reasons.set(message, noHandler(pattern));
+    if (!isRequest)
+      return this.handleEvent(handler ? pattern : UNHANDLED_EVENT, packet as never, context);
+    return this.#request(
+      handler ?? this.getHandlerByPattern(UNHANDLED_REQUEST)!,
+      packet,
+      context,
+      delivery,
+    );
+  }
+
+  #consumed(message: Delivery | null, channel: unknown, { queue }: ResolvedQueue): void {
+    if (message && this.#queues.length > 1) message[QUEUE] = queue;
+    this.handleMessage(message as never, channel).catch((error: unknown) =>
+      this.handleError(error as string),
+    );
+  }
+
+  /** What cannot be read goes on as an event that no handler is for, with what is wrong as the reason. */
+  async #read(delivery: AmqpDeliveryLike): Promise<ReadMessage> {
+    try {
+      if (!this.#hasOwnDeserializer) return readMessage(delivery);
+      const { content, properties } = delivery;
+      const raw = parsed(content);
+      return (await this.deserializer.deserialize(raw, properties as never)) as ReadMessage;
+    } catch (error) {
+      this.#reasons.set(delivery, unreadable(error as Error));
+      return { pattern: undefined, data: undefined };
+    }
+  }
+
+  #request(
+    handler: MessageHandler,
+    { id, data }: ReadMessage,
+    context: RmqContext,
+    { properties: { replyTo, correlationId = '' } }: AmqpDeliveryLike,
+  ): Promise<void> {
+    const respond = (reply: unknown): void =>
+      this.sendMessage({ ...(reply as object), id }, replyTo, correlationId, context);
+    const produce = async (): Promise<Observable<unknown>> =>
+      this.transformToObservable(await handler(data, context)) as Observable<unknown>;
+    const nest12 = this as unknown as RequestHandling;
+    if (nest12.handleRequest) return nest12.handleRequest(context, produce, respond);
+    const handle = async (): Promise<void> => void this.send(await produce(), respond);
+    return this.onProcessingStartHook(
+      this.transportId,
+      context,
+      handle,
+    ) as unknown as Promise<void>;
+  }
+
+  /** At first nobody depends on it yet, and it is better not to start. Later what works goes on, and this is tried again. */
+  async #refused(error: Error, callback: (error?: unknown) => void): Promise<void> {
+    this.logger.error(`The broker has refused to set up what is consumed: ${error.message}`);
+    if (this.#isListening) return;
+    await this.close();
+    callback(error);
+  }
+
+  /** Nest counts one attempt and no further. */
+  #countAttempts(callback: Listening): void {
+    if (this.#attempts < 1) return;
+    let failed = 0;
+    this.server?.on('connectFailed', async ({ err }: { err?: Error } = {}) => {
+      failed += 1;
+      if (this.#isListening || failed !== this.#attempts) return;
+      this.#isListening = true;
+      await this.close();
+      callback(err ?? new Error(`No connection to RabbitMQ after ${failed} attempts.`));
+    });
+  }
+}
+
+/** As Nest hands a body to a deserializer. */
+function parsed(content: Uint8Array): unknown {
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
