@@ -51,6 +51,7 @@ export {
   type StageCall,
   type StageHandler,
 } from './doors/slots.js';
+export type { Arrival, Arrivals } from './delivery/arrivals.js';
 export { decisionFor } from './delivery/decide.js';
 export {
   golevelupConfigOf,

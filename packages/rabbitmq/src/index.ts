@@ -8,6 +8,16 @@ export type {
 export { RmqDeadLetter, RmqRetry } from './policy/decorators.js';
 export type { QueueType } from './core/hop-queues.js';
 export * from './rabbitmq.errors.js';
+export { RmqOrdered } from './ordered/rmq-ordered.decorator.js';
+export {
+  orderedTopology,
+  type OrderedSource,
+  type OrderedTopology,
+  type OrderedTopologyOptions,
+  type TopologyChannelLike,
+  type TopologyConnectionLike,
+} from './ordered/ordered-topology.js';
+export type { OrderedCall, OrderKeySource, RmqOrderedOptions } from './ordered/ordered.options.js';
 export {
   RabbitMqHealthIndicator,
   type RabbitMqHealthOptions,

@@ -16,6 +16,8 @@ import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
 import { Consumers } from './consumers/consumers.js';
 import { Drain } from './consumers/drain.js';
+import { Blocking } from './ordered/blocking.js';
+import { OrderedStage } from './ordered/ordered.stage.js';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
   resolveOptions,
@@ -26,6 +28,7 @@ import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
 import { PatientHops } from './settlement/patient-hops.js';
+import { Repeats } from './settlement/repeats.js';
 import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
 import { Resubscriber } from './watchdog/resubscriber.js';
 import { Watchdog } from './watchdog/watchdog.js';
@@ -63,29 +66,39 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: BrokerSettlement,
-      inject: [ConfirmedSender, RABBITMQ_SETTINGS],
-      useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings) => {
+      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats],
+      useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings, repeats: Repeats) => {
         const log = new Logger('RabbitMqModule');
         const hops = new HopPublisher(sender);
-        return new BrokerSettlement(hops, new PatientHops(hops, log), settings, log);
+        return new BrokerSettlement(hops, new PatientHops(hops, log), settings, log, repeats);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
+    Repeats,
+    {
+      provide: Blocking,
+      inject: [RABBITMQ_SETTINGS, Repeats],
+      useFactory: (settings: RabbitMqSettings, repeats: Repeats) =>
+        new Blocking(settings, repeats, new Logger('RabbitMqModule')),
+    },
+    OrderedStage,
     Consumers,
     ClientAdoption,
     Boot,
     {
       provide: Drain,
-      inject: [Consumers, BrokerSettlement, RABBITMQ_SETTINGS],
+      inject: [Consumers, BrokerSettlement, OrderedStage, RABBITMQ_SETTINGS],
       useFactory: (
         consumers: Consumers,
         settlement: BrokerSettlement,
+        ordered: OrderedStage,
         { drainTimeoutMs }: RabbitMqSettings,
       ) =>
         new Drain({
           consumers,
           timeoutMs: drainTimeoutMs,
           release: () => settlement.release(),
+          ordered,
           log: new Logger('RabbitMqModule'),
         }),
     },
@@ -104,7 +117,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     RabbitMqHealthIndicator,
   ],
-  exports: [Settlement, RabbitMqHealthIndicator],
+  exports: [Settlement, OrderedStage, RabbitMqHealthIndicator],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass

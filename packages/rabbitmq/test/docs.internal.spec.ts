@@ -9,7 +9,9 @@ import {
 import * as api from '@acme/nest-rabbitmq';
 import { ClientRmqPublisher, GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { describe, expect, it } from 'vitest';
+import { UNORDERED } from '../src/core/order-key.js';
 import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
+import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
 
 const page = (name: string): string =>
@@ -87,11 +89,38 @@ describe('docs/reference/rabbitmq-options.md', () => {
     expect(module(options)().policyOf('q')).toEqual(module({})().policyOf('q'));
   });
 
+  it('has all options of the decorator, and no others', () => {
+    const check = (options: object) =>
+      problemsOfOrdered({
+        handler: { className: 'Orders', methodName: 'placed' },
+        kinds: new Set(['event']),
+        options: { key: 'routingKey', ...options },
+        method: () => {},
+        owner: class Orders {},
+      });
+    const [problem] = check(nope);
+    expect(names(rowsUnder(PAGE, '## @RmqOrdered()'))).toEqual(
+      /Known are (.*)\./
+        .exec(problem ?? '')?.[1]
+        ?.split(', ')
+        .sort(),
+    );
+    expect(check(documentedDefaults(PAGE, '## @RmqOrdered()', ['key']))).toEqual([]);
+  });
+
+  it('has all options of the topology, and no others', () => {
+    const make = () =>
+      api.orderedTopology({ exchange: 'e', queue: 'q', partitions: 1, ...nope } as never);
+    expect(names(rowsUnder(PAGE, '## orderedTopology()'))).toEqual(
+      knownOptions(make, 'options\\.'),
+    );
+  });
+
   it('has all codes, and no others', () => {
     const errors = [new api.RabbitMqConfigurationError([]), new api.SettlingFailedError('x')];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
-      [...Object.values(GIVEN_UP), HEADERS_TOO_LARGE.code].sort(),
+      [...Object.values(GIVEN_UP), HEADERS_TOO_LARGE.code, ...Object.values(UNORDERED)].sort(),
     );
   });
 });

@@ -83,9 +83,11 @@ describe('RabbitMqModule', () => {
         "RabbitMqModule",
         "RabbitMqPublisher",
         "RmqDeadLetter",
+        "RmqOrdered",
         "RmqRetry",
         "SettlingFailedError",
         "isRabbitMqError",
+        "orderedTopology",
         "rabbitMqProbe",
       ]
     `);

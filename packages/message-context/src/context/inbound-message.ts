@@ -1,3 +1,4 @@
+import type { Arrival } from '../delivery/arrivals.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { HandlerMethod } from '../doors/handler-method.js';
 import { HeaderNames } from '../wire/header-names.js';
@@ -41,8 +42,6 @@ export class InboundMessage {
   readonly name: string;
   readonly messageId: string | undefined;
   readonly headers: InboundHeaders;
-  /** 1 = first delivery. The maximum of our own header and what the broker counts. */
-  readonly attempt: number;
   readonly redelivered: boolean;
   /** Unix milliseconds after which nobody waits for the result. */
   readonly deadline: number | undefined;
@@ -51,6 +50,9 @@ export class InboundMessage {
   /** What HTTP is answered with: Express's response, Fastify's reply. Undefined on other transports. */
   readonly response: unknown;
   #handler: HandlerRef | undefined;
+  /** When it came, among those of its consumer; undefined on transports that have no order, and for handlers that need none. */
+  arrival: Arrival | undefined;
+  #attempt: number;
   readonly #facts: InboundFacts;
   #received: { readonly value: unknown } | undefined;
   #payload: { readonly value: unknown } | undefined;
@@ -74,11 +76,24 @@ export class InboundMessage {
     this.headers = facts.headers ?? NO_HEADERS;
     this.#facts = facts;
     this.redelivered = facts.redelivered ?? false;
-    this.attempt = attemptOf(this.headers, facts);
+    this.#attempt = attemptOf(this.headers, facts);
     this.deadline = facts.deadline ?? deadlineOf(this.headers);
     this.expectsReply = facts.expectsReply;
     this.raw = facts.raw;
     this.response = facts.response;
+  }
+
+  /**
+   * 1 = first delivery. The maximum of our own header and what the broker counts; more where a stage repeats the handler
+   * without a further delivery.
+   */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** For a stage that repeats the handler without a further delivery: the number of the attempt that comes now. */
+  repeatAs(attempt: number): void {
+    this.#attempt = Math.max(this.#attempt, attempt);
   }
 
   /** Which method handles it; undefined until a door that knows the method was passed. */
@@ -149,6 +164,7 @@ export class InboundMessage {
   /** @internal */
   end(): void {
     this.#ended = true;
+    this.arrival?.leave();
     this.#cancellation?.end();
   }
 }

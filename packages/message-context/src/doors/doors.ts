@@ -23,8 +23,10 @@ import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
 import { queueWarnings } from '../transports/amqp/queue-check.js';
+import { Arrivals } from '../delivery/arrivals.js';
 import { checkAtBoot, problemsOfServer } from './boot-check.js';
 import { methodsOf } from './decorate.js';
+import { orderedPatterns } from './ordered-patterns.js';
 import { Gate } from '../transports/rpc/gate.js';
 import {
   installGolevelupDoor,
@@ -131,6 +133,9 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
         members.map(({ descriptor }) => descriptor.value as object),
       );
     }
+    // One for all patterns: they share a queue, and what is said about one key may come by several of them.
+    const arrivals = new Arrivals(server.queue || undefined);
+    const ordered = orderedPatterns(this.discovery);
     installRpcDoor(server, {
       contexts: this.contexts,
       driver: new NestRmqDriver({
@@ -140,6 +145,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       }),
       methods: () => new RpcMethods(controllersOf(this.discovery), server.transportId),
       gate: this.#gate,
+      arrivalsFor: (pattern) => (ordered.has(pattern) ? arrivals : undefined),
       // At boot all servers are checked together; this is for those that come later.
       problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
     });

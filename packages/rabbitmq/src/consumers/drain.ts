@@ -1,13 +1,19 @@
 import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client, Consumers } from './consumers.js';
-import type { Unsettled } from './tapped-channel.js';
+import type { TappedChannel, Unsettled } from './tapped-channel.js';
 
 interface DrainParts {
   readonly consumers: Consumers;
   readonly timeoutMs: number;
   /** Lets go what is held in the process, so that it can be settled now. */
   readonly release: () => void;
+  /** Queues whose order is kept, and what of them has not begun. */
+  readonly ordered: {
+    isOf(queue: string): boolean;
+    isWaiting(delivery: object): boolean;
+    release(): Promise<void>;
+  };
   readonly log: Pick<Logger, 'log' | 'error'>;
 }
 
@@ -32,23 +38,35 @@ export class Drain {
   }
 
   async #drain(client: Client | undefined): Promise<boolean> {
-    const { consumers, timeoutMs, release, log } = this.parts;
+    const { consumers, timeoutMs, log } = this.parts;
     const channels = consumers.channelsOf(client);
     const patience = new Pauses();
-    const work = (async () => {
-      await Promise.all(channels.map((channel) => channel.endConsumers()));
-      release();
-      if (!this.isReady) return true;
-      const count = consumers.unsettled(client).length;
-      if (count > 0)
-        log.log(`Shutting down: ${count} message(s) are being handled; waiting for them.`);
-      await Promise.all(channels.map((channel) => channel.whenSettled()));
-      return true;
-    })();
+    const work = this.#end(client, channels).then(() => true);
     const isDone = await Promise.race([work, patience.wait(timeoutMs).then(() => false)]);
     patience.release();
     if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
     return isDone;
+  }
+
+  async #end(client: Client | undefined, channels: readonly TappedChannel[]): Promise<void> {
+    const { consumers, ordered, release, log } = this.parts;
+    // Of these nothing begins any more. Their consumers end only with their channel, which takes back what waits at the same moment:
+    // ended before, the next consumer would overtake it.
+    const nothingRuns = ordered.release();
+    await Promise.all(
+      channels.map((channel) => channel.endConsumers(({ queue }) => !ordered.isOf(queue))),
+    );
+    release();
+    if (!this.isReady) return;
+    const count = consumers.unsettled(client).length;
+    if (count > 0)
+      log.log(`Shutting down: ${count} message(s) are being handled; waiting for them.`);
+    await nothingRuns;
+    await Promise.all(
+      channels.map((channel) =>
+        channel.whenSettled(({ delivery }) => !ordered.isWaiting(delivery)),
+      ),
+    );
   }
 }
 

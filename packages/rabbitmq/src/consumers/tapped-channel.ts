@@ -53,7 +53,7 @@ export class TappedChannel {
   readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
   #prefetch: number | undefined;
   #isDraining = false;
-  #waiting: (() => void)[] = [];
+  #waiting: { readonly which: (one: Unsettled) => boolean; readonly done: () => void }[] = [];
 
   constructor(
     private readonly channel: ConsumingChannelLike,
@@ -92,22 +92,23 @@ export class TappedChannel {
   }
 
   /**
-   * Ends its consumers. What is still on its way to them goes back to its queue, without a handler having seen it, and no consumer
+   * Ends those consumers. What is still on its way to them goes back to its queue, without a handler having seen it, and no consumer
    * starts any more.
    */
-  async endConsumers(): Promise<void> {
+  async endConsumers(which: (consumer: Consumer) => boolean): Promise<void> {
     this.#isDraining = true;
     await Promise.all(
-      [...this.consumers].map(async ({ tag }) => {
+      [...this.consumers].filter(which).map(async ({ tag }) => {
         // Where it failed to start, or its channel was closed, there is nothing to end.
         if (tag !== undefined) await this.#cancel(tag).catch(() => undefined);
       }),
     );
   }
 
-  /** Resolves when everything delivered was settled, and everything published on this channel confirmed. */
-  async whenSettled(): Promise<void> {
-    if (this.#unsettled.size > 0) await new Promise<void>((done) => this.#waiting.push(done));
+  /** Resolves when of what was delivered those are settled, and everything published on this channel is confirmed. */
+  async whenSettled(which: (one: Unsettled) => boolean): Promise<void> {
+    if ([...this.#unsettled.values()].some(which))
+      await new Promise<void>((done) => this.#waiting.push({ which, done }));
     // It rejects where the broker refused one: whoever has published that was told.
     await this.channel.waitForConfirms?.().catch(() => undefined);
   }
@@ -178,7 +179,8 @@ export class TappedChannel {
       consumer.status = 'cancelled';
       return this.events.onChange(consumer);
     }
-    if (this.#isDraining) return this.#original.nack(delivery, false, true);
+    if (this.#isDraining && consumer.status === 'ended')
+      return this.#original.nack(delivery, false, true);
     const known = delivery as AmqpDeliveryLike;
     this.#unsettled.set(known.fields.deliveryTag, {
       delivery: known,
@@ -225,14 +227,21 @@ export class TappedChannel {
     if (allUpTo) {
       for (const tag of this.#unsettled.keys()) if (tag <= deliveryTag) this.#unsettled.delete(tag);
     } else this.#unsettled.delete(deliveryTag);
-    if (this.#unsettled.size === 0) this.#clear();
+    this.#tell();
   }
 
   #clear(): void {
     this.#unsettled.clear();
+    this.#tell();
+  }
+
+  #tell(): void {
     if (this.#waiting.length === 0) return;
-    for (const done of this.#waiting) done();
-    this.#waiting = [];
+    this.#waiting = this.#waiting.filter(({ which, done }) => {
+      const isNotYet = [...this.#unsettled.values()].some(which);
+      if (!isNotYet) done();
+      return isNotYet;
+    });
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */

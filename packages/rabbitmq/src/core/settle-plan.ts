@@ -22,7 +22,7 @@ export type SettlePlan =
     };
 
 /** What settling must know of a delivery. */
-interface DeliveryHistory {
+export interface DeliveryHistory {
   /** 1 = first delivery. */
   readonly attempt: number;
   /** How often it was put off without an attempt counted. */

@@ -7,15 +7,16 @@ import {
   type Settling,
 } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
+import { historyOf } from '../core/delivery-history.js';
 import { failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { waitQueue } from '../core/hop-queues.js';
-import { attemptOf, countIn, hopProperties, originOf, timeIn } from '../core/hop-properties.js';
+import { hopProperties, originOf } from '../core/hop-properties.js';
 import { tiersOf } from '../core/retry-policy.js';
 import {
   HEADERS_TOO_LARGE,
   planSettle,
-  type SettleInput,
+  type DeliveryHistory,
   type SettlePlan,
 } from '../core/settle-plan.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
@@ -23,6 +24,7 @@ import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
 import type { HopPublisher } from './hop-publisher.js';
 import type { PatientHops } from './patient-hops.js';
+import type { Repeats } from './repeats.js';
 
 type HopPlan = Exclude<SettlePlan, { readonly action: 'answer' }>;
 
@@ -39,6 +41,7 @@ export class BrokerSettlement extends Settlement {
     private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
+    private readonly repeats: Pick<Repeats, 'of'>,
   ) {
     super();
   }
@@ -79,10 +82,16 @@ export class BrokerSettlement extends Settlement {
     return planSettle({
       decision: settling.decision,
       policy: retry,
-      delivery: historyOf(delivery, settling),
+      delivery: this.#historyOf(delivery, settling),
       now: Date.now(),
       random: Math.random,
     });
+  }
+
+  #historyOf(delivery: AmqpDeliveryLike, { deliveries, message }: Settling): DeliveryHistory {
+    // As its handler saw it; a batch as a whole has no number.
+    const attempt = deliveries.length === 1 ? message.attempt : 1;
+    return this.repeats.of(delivery) ?? historyOf(delivery, attempt);
   }
 
   async #publishAll(
@@ -131,7 +140,7 @@ export class BrokerSettlement extends Settlement {
     settling: Settling & { readonly queue: string },
     { stack }: QueuePolicy,
   ): Record<string, unknown> | undefined {
-    const { attempt, deferrals, firstFailedAt } = historyOf(delivery, settling);
+    const { attempt, deferrals, firstFailedAt } = this.#historyOf(delivery, settling);
     const isParked = plan.action === 'park';
     const record = failureHeaders({
       error: settling.error,
@@ -150,19 +159,4 @@ export class BrokerSettlement extends Settlement {
     if (putOff > 0) headers[HeaderNames.deferrals] = putOff;
     return isParked ? parkHeaders(headers, record) : retryHeaders(headers, record);
   }
-}
-
-/** What a message has been through. What a retry notes is believed of a message that was retried: a sender may have copied it. */
-function historyOf(
-  { fields, properties: { headers } }: AmqpDeliveryLike,
-  { deliveries, message }: Settling,
-): SettleInput['delivery'] {
-  const counted = attemptOf(headers, headers?.['x-delivery-count']);
-  const wasRetried = fields.exchange === '';
-  return {
-    // As its handler saw it; a batch as a whole has no number.
-    attempt: deliveries.length === 1 ? Math.max(counted, message.attempt) : counted,
-    deferrals: wasRetried ? countIn(headers, HeaderNames.deferrals) : 0,
-    firstFailedAt: wasRetried ? timeIn(headers, HeaderNames.firstFailedAt) : undefined,
-  };
 }

@@ -1,9 +1,8 @@
 import { backoffMs, Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
+import { LONGEST_HOLD_MS } from '../core/hold.js';
 import type { Hop, HopPublisher } from './hop-publisher.js';
 
-/** Short of what brokers give a consumer for a delivery, which is half an hour as a rule. */
-const LONGEST_HOLD_MS = 10 * 60_000;
 const PAUSE = { initialMs: 500, maxMs: 5_000 };
 
 /**

@@ -87,7 +87,7 @@ describe('what is unsettled on a channel', () => {
     await channel.consume('amq.rabbitmq.reply-to', () => {}, { noAck: true });
     fake.consumers.get('tag-2')!(delivery(9));
     expect(open()).toEqual([]);
-    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers(() => true)));
     expect(fake.said).toEqual([['cancel', 'tag-1']]);
   });
 });
@@ -95,7 +95,7 @@ describe('what is unsettled on a channel', () => {
 describe('a channel whose consumers were ended', () => {
   it('gives back what still comes, and lets no consumer start', async () => {
     const { fake, channel, consumers, deliver, handled, open } = await setUp();
-    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers(() => true)));
     deliver(1);
     expect(handled).toEqual([]);
     expect(open()).toEqual([]);
@@ -107,12 +107,31 @@ describe('a channel whose consumers were ended', () => {
   it('ends one that is about to start, too', async () => {
     const { fake, channel, consumers } = await setUp();
     const starting = channel.consume('others', () => {});
-    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers()));
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers(() => true)));
     await starting;
     expect(fake.said).toEqual([
       ['cancel', 'tag-1'],
       ['cancel', 'tag-2'],
     ]);
+  });
+});
+
+describe('waiting for what is settled', () => {
+  it('waits for those that are asked for, and for none of the others', async () => {
+    const { channel, consumers, deliver } = await setUp();
+    deliver(1, 2, 3);
+    let isOver = false;
+    const [tapped] = consumers.channelsOf();
+    const waiting = tapped!
+      .whenSettled((one) => one.delivery.fields.deliveryTag < 3)
+      .then(() => (isOver = true));
+    channel.ack(delivery(1));
+    await new Promise((done) => setImmediate(done));
+    expect(isOver).toBe(false);
+    channel.ack(delivery(2));
+    await waiting;
+    await tapped!.whenSettled((one) => one.delivery.fields.deliveryTag < 3);
+    expect(consumers.unsettled()).toHaveLength(1);
   });
 });
 

@@ -11,11 +11,28 @@ import {
   PlainJsonDeserializer,
   type InboundMessage,
 } from '@acme/nest-message-context';
-import { RabbitMqModule, type RabbitMqModuleOptions } from '@acme/nest-rabbitmq';
+import {
+  RabbitMqModule,
+  RmqOrdered,
+  type RabbitMqModuleOptions,
+  type RmqOrderedOptions,
+} from '@acme/nest-rabbitmq';
 import { ReliableRmqServer, type ReliableRmqOptions } from '@acme/nest-rabbitmq/nest';
-import { RabbitMQModule, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Controller, Injectable, Module, type INestApplicationContext } from '@nestjs/common';
-import { EventPattern, Transport, type CustomTransportStrategy } from '@nestjs/microservices';
+import { RabbitMQModule, RabbitPayload, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
+import {
+  Controller,
+  Injectable,
+  Module,
+  UseGuards,
+  UsePipes,
+  type INestApplicationContext,
+} from '@nestjs/common';
+import {
+  EventPattern,
+  Payload,
+  Transport,
+  type CustomTransportStrategy,
+} from '@nestjs/microservices';
 import { connect } from 'amqplib';
 
 /** What a handler is given, with the message as its context knows it. */
@@ -49,11 +66,17 @@ export interface ConsumerOptions {
     readonly method?: MethodDecorator | undefined;
     readonly class?: ClassDecorator | undefined;
   };
+  /** What stands on its handlers besides. */
+  readonly ordered?: RmqOrderedOptions;
+  readonly guard?: () => Promise<boolean>;
+  readonly pipe?: (payload: unknown) => Promise<unknown>;
+  /** Called when it closes, once everybody knows that it does. */
+  readonly closing?: () => void;
   /** Throws, decides, or returns. */
   readonly handle: (handled: Handled, count: number) => unknown;
 }
 
-type Open = (options: ConsumerOptions) => Promise<Consumer>;
+export type Open = (options: ConsumerOptions) => Promise<Consumer>;
 
 const imports = ({ broker, module }: ConsumerOptions) => [
   MessageContextModule.forRoot(),
@@ -66,6 +89,22 @@ const argumentsOf = ({ queueType = 'quorum', queueArguments }: ConsumerOptions) 
 });
 
 const nothing = (): void => {};
+/** What the options ask for besides the handler itself. */
+function decorated({ ordered, guard, pipe }: ConsumerOptions): MethodDecorator {
+  return (target, key, descriptor) => {
+    if (ordered) RmqOrdered(ordered)(target, key, descriptor);
+    if (guard) UseGuards({ canActivate: guard })(target, key, descriptor);
+    if (pipe) UsePipes({ transform: pipe })(target, key, descriptor);
+  };
+}
+
+/** Tells the test when it closes. */
+const closing =
+  (close: () => Promise<void>, options: ConsumerOptions) => async (): Promise<void> => {
+    const closed = close();
+    setImmediate(() => options.closing?.());
+    await closed;
+  };
 
 function recorder({ handle }: ConsumerOptions) {
   const handled: Handled[] = [];
@@ -89,7 +128,8 @@ const openNest = async (
   class Events {
     @onMethod
     @EventPattern('placed')
-    async placed(payload: unknown): Promise<void> {
+    @decorated(options)
+    async placed(@Payload() payload: unknown): Promise<void> {
       await on(payload);
     }
   }
@@ -102,13 +142,14 @@ const openNest = async (
     noAssert: !declares,
     ...(declares && { exchange, exchangeType: 'topic' as const, routingKey: 'placed' }),
     prefetchCount: prefetch,
+    socketOptions: { reconnectTimeInSeconds: 0.1 },
   };
   const stock = { ...rmq, noAck: false, deserializer: new PlainJsonDeserializer() };
   const { app, log, close } = await openMicroservice(
     AppModule,
     strategy ? { strategy: strategy(rmq) } : { transport: Transport.RMQ, options: stock },
   );
-  return { app, handled, log, close };
+  return { app, handled, log, close: closing(close, options) };
 };
 
 const openReliable: Open = (options) => openNest(options, (rmq) => new ReliableRmqServer(rmq));
@@ -127,7 +168,8 @@ const openGolevelup: Open = async (options) => {
       queue,
       queueOptions: { durable: true, arguments: argumentsOf(options) },
     })
-    async placed(payload: unknown): Promise<void> {
+    @decorated(options)
+    async placed(@RabbitPayload() payload: unknown): Promise<void> {
       await on(payload);
     }
   }
@@ -138,6 +180,7 @@ const openGolevelup: Open = async (options) => {
         uri: broker.url,
         exchanges: [{ name: exchange, type: 'topic' }],
         connectionInitOptions: { wait: true },
+        connectionManagerOptions: { reconnectTimeInSeconds: 0.1 },
         prefetchCount: prefetch,
       }),
     ],
@@ -145,7 +188,7 @@ const openGolevelup: Open = async (options) => {
   })
   class AppModule {}
   const { app, log, close } = await openContext(AppModule);
-  return { app, handled, log, close };
+  return { app, handled, log, close: closing(close, options) };
 };
 
 /** The same consumer behind either client library. */

@@ -34,7 +34,8 @@ export function queueWarnings(
   else if (given['x-delivery-limit'] === undefined)
     warnings.push(
       `Queue "${queue}" is declared without a delivery limit: before RabbitMQ 4.0, a message whose handler always fails is tried for ` +
-        "ever, unless that limits itself (@Idempotent() does: maxAttempts). Give the queue the argument 'x-delivery-limit': 20.",
+        'ever, unless that limits itself (@Idempotent() does: maxAttempts), and what comes back to the queue comes to its end, so that ' +
+        "no order survives a restart. Give the queue the argument 'x-delivery-limit': 20.",
     );
   return warnings;
 }

@@ -7,6 +7,7 @@ import type {
 import type { Settling } from '../../delivery/settlement.js';
 import type { HandlerMethod } from '../../doors/handler-method.js';
 import { golevelupFacts, golevelupFactsOf, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
+import { Arrivals } from '../../delivery/arrivals.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
@@ -27,6 +28,8 @@ export interface GolevelupConnectionLike {
   createSubscriber: Create;
   createRpc: Create;
   createBatchSubscriber: Create;
+  readonly managedConnection?:
+    { on?(event: 'disconnect', listener: () => void): unknown } | undefined;
   readonly configuration?:
     | {
         readonly defaultSubscribeErrorBehavior?: unknown;
@@ -69,14 +72,18 @@ export function installGolevelupDoor(
   const marked = connection as GolevelupConnectionLike & Record<symbol, boolean>;
   if (marked[DOOR]) return;
   Object.defineProperty(connection, DOOR, { value: true });
+  const consumers = new Set<Arrivals>();
+  connection.managedConnection?.on?.('disconnect', () => consumers.forEach((one) => one.lose()));
   for (const creator of CREATORS) {
     const create = connection[creator].bind(connection);
     connection[creator] = (handler, given, ...rest) => {
       const options = { ...inherited(connection, creator), ...given };
       if (options.createQueueIfNotExists !== false)
         queueWarnings(options.queue ?? '', options.queueOptions, parts).forEach(parts.warn);
+      const arrivals = new Arrivals(queueOf(options));
+      consumers.add(arrivals);
       return create(
-        enter(handler, options, creator, parts),
+        enter(handler, options, creator, { ...parts, arrivals }),
         withSafeErrorHandlers(
           options,
           creator,
@@ -124,14 +131,14 @@ function enter(
   handler: Handler,
   options: HandlerOptions,
   creator: (typeof CREATORS)[number],
-  { contexts, driver, methodOf }: GolevelupDoorParts,
+  { contexts, driver, methodOf, arrivals }: GolevelupDoorParts & { readonly arrivals: Arrivals },
 ): Handler {
   const method = methodOf(handler);
   const consumer = {
     ownFailurePolicy: Boolean(
       options.errorHandler ?? options.errorBehavior ?? options.batchOptions?.errorHandler,
     ),
-    queue: queueOf(options),
+    queue: arrivals.queue,
     needsRoutingKey: needsRoutingKey(creator),
   };
   return async (payload, raw, headers) => {
@@ -139,7 +146,15 @@ function enter(
     if (!facts) return handler(payload, raw, headers);
     const context = contexts.openOrJoin(raw as object, () => facts, true);
     context.message.deliveredTo = method;
-    const run = async (): Promise<unknown> => handler(context.message.payload, raw, headers);
+    const arrival = (context.message.arrival = arrivals.enter());
+    const run = async (): Promise<unknown> => {
+      try {
+        return await handler(context.message.payload, raw, headers);
+      } finally {
+        // Settling may take minutes, and what comes behind does not have to wait for that.
+        arrival.leave();
+      }
+    };
     try {
       return await driver.settle(context, () => context.run(run), consumer);
     } finally {

@@ -6,6 +6,7 @@ import type { NestRmqDriver, QueuedServerLike } from './nest-rmq-driver.js';
 import type { RpcMethods } from './rpc-methods.js';
 import type { HandlerMethod } from '../../doors/handler-method.js';
 import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
+import type { Arrivals } from '../../delivery/arrivals.js';
 import type { HandlerFailure, RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
@@ -45,6 +46,8 @@ export interface RpcDoorParts {
   readonly gate: Gate;
   /** Asked when the first handler is registered: then all controllers are there. */
   readonly methods: () => RpcMethods;
+  /** What comes for a pattern, where its order matters to a handler of it. */
+  readonly arrivalsFor: (pattern: unknown) => Arrivals | undefined;
   /** What keeps this server from being used, asked when it is given a handler. */
   readonly problems: () => readonly string[];
 }
@@ -68,7 +71,8 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
     methods ??= parts.methods();
     const method = methods.take(pattern, isEventHandler);
     const settles = !server.noAck;
-    const entered = enter(callback, { ...parts, name, method, isEventHandler, settles });
+    const arrivals = parts.arrivalsFor(pattern);
+    const entered = enter(callback, { ...parts, name, method, isEventHandler, settles, arrivals });
     addHandler(pattern, entered, isEventHandler, extras);
   };
 }
@@ -81,21 +85,23 @@ interface Entrance extends RpcDoorParts {
   readonly method: HandlerMethod | undefined;
   readonly isEventHandler: boolean;
   readonly settles: boolean;
+  readonly arrivals: Arrivals | undefined;
 }
 
 function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
     const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
     if (!call) return callback(...args);
-    const { contexts, gate, method } = entrance;
+    const { contexts, gate, method, arrivals, settles: isSettled } = entrance;
     const current = MessageContext.current();
     if (current?.key === call.key) {
       const sibling = contexts.sibling(current, call.facts());
       sibling.message.deliveredTo = method;
+      sibling.message.arrival = current.message.arrival && arrivals?.enter();
       return besides(current, sibling, callback, args);
     }
     const handle = gate.isOpen ? callback : behind(gate, callback);
-    const settles = call.rmq !== undefined && entrance.settles;
+    const settles = call.rmq !== undefined && isSettled;
     const context = contexts.open(call.facts(), settles, call.key);
     context.message.deliveredTo = method;
     if (call.hasRequestStream) {
@@ -183,18 +189,20 @@ async function settleByOutcome(
   context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
-  { rmq, driver }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+  { rmq, driver, arrivals }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
 ): Promise<unknown> {
+  const { message } = context;
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
-  const guarded = withChannel(
-    rmq.context,
-    guardedChannel(channel, rmq.delivery, context.message.delivery),
-  );
-  const result = isUnreadable(rmq.delivery, context.message.payload)
-    ? Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }))
-    : inContext(context, callback, [...args.slice(0, -1), guarded]);
+  const guarded = withChannel(rmq.context, guardedChannel(channel, rmq.delivery, message.delivery));
+  let result: Promise<unknown>;
+  if (isUnreadable(rmq.delivery, message.payload)) {
+    result = Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }));
+  } else {
+    message.arrival = arrivals?.enter(channel);
+    result = inContext(context, callback, [...args.slice(0, -1), guarded]);
+  }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
-  if (context.message.expectsReply) return settleRequest(result, context, succeeded);
+  if (message.expectsReply) return settleRequest(result, context, succeeded);
   const failure = await failureOf(toItsEnd(result, callback), context);
   if (failure) driver.failed(failure.error, failure.context, rmq.delivery, channel);
   else succeeded();

@@ -1,0 +1,100 @@
+/** An amqplib channel, and whatever else tells that it is closed. */
+interface ClosableLike {
+  once?(event: 'close', listener: () => void): unknown;
+}
+
+/**
+ * The deliveries of one consumer in the order in which it was given them. Guards and pipes take their time, each its own, and so
+ * bodies are not reached in that order: whoever needs it waits for his turn.
+ */
+export class Arrivals {
+  #count = 0;
+  #lost = 0;
+  #source: object | undefined;
+  /** On their way to the body, the oldest first. */
+  readonly #underWay = new Set<Arrival>();
+
+  /** @param queue the queue they come from; undefined where the server has named it */
+  constructor(readonly queue: string | undefined) {}
+
+  /** @internal The number of the last that can no longer be settled; 0 where there is none. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /**
+   * @internal By the doors, for each delivery.
+   * @param source the channel that has brought it, where the door knows that
+   */
+  enter(source?: object): Arrival {
+    if (source !== undefined && source !== this.#source) this.#follow(source);
+    const arrival = new Arrival(this, (this.#count += 1));
+    this.#underWay.add(arrival);
+    return arrival;
+  }
+
+  /** @internal The connection is gone: the broker delivers again whatever is not settled yet. */
+  lose(): void {
+    this.#lost = this.#count;
+  }
+
+  /** @internal Lets those go on whose turn it is. */
+  proceed(): void {
+    for (const next of this.#underWay) {
+      if (!next.come()) return;
+      this.#underWay.delete(next);
+    }
+  }
+
+  /** @internal */
+  forget(arrival: Arrival): void {
+    this.#underWay.delete(arrival);
+    this.proceed();
+  }
+
+  #follow(source: object): void {
+    this.lose();
+    this.#source = source;
+    (source as ClosableLike).once?.('close', () => {
+      if (this.#source === source) this.lose();
+    });
+  }
+}
+
+/** One delivery on its way from its transport door to the body of its handler. */
+export class Arrival {
+  #come: (() => void) | undefined;
+
+  /** @internal */
+  constructor(
+    /** Those of its consumer. */
+    readonly among: Arrivals,
+    /** 1 is the first that the consumer was given. */
+    readonly number: number,
+  ) {}
+
+  /** Whether the broker delivers it again, because the connection it came by is gone. */
+  get isLost(): boolean {
+    return this.number <= this.among.lost;
+  }
+
+  /** Called once, by the body: resolves when all that came before have called it as well, or have ended without. */
+  turn(): Promise<void> {
+    return new Promise((come) => {
+      this.#come = come;
+      // Once whoever has asked waits: resolved before, it would go on behind those that have waited already.
+      queueMicrotask(() => this.among.proceed());
+    });
+  }
+
+  /** @internal Its turn, if its body waits for that. */
+  come(): boolean {
+    this.#come?.();
+    return this.#come !== undefined;
+  }
+
+  /** @internal It has ended. Where its body was not reached, nobody has to wait for that any more. */
+  leave(): void {
+    if (!this.#come) this.among.forget(this);
+  }
+}

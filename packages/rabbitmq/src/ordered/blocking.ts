@@ -1,0 +1,149 @@
+import {
+  decisionFor,
+  handlerName,
+  Requeue,
+  type AmqpDeliveryLike,
+  type Arrival,
+  type InboundMessage,
+} from '@acme/nest-message-context';
+import { durationText, Pauses } from '@acme/nest-message-context/kit';
+import type { Logger } from '@nestjs/common';
+import { historyOf } from '../core/delivery-history.js';
+import { LONGEST_HOLD_MS } from '../core/hold.js';
+import { textOf } from '../core/read-safely.js';
+import { planSettle, type DeliveryHistory } from '../core/settle-plan.js';
+import type { RabbitMqSettings } from '../rabbitmq.options.js';
+import type { Repeats } from '../settlement/repeats.js';
+import { isGivenBack } from './given-back.js';
+
+/** A message in its lane. */
+export interface Held {
+  readonly message: InboundMessage;
+  readonly arrival: Arrival;
+  readonly key: string;
+  /** Whether it goes back to its queue, from which it comes again to the place it had. */
+  goesBack: boolean;
+}
+
+interface Past extends DeliveryHistory {
+  /** When the next attempt may begin, in Unix milliseconds. */
+  readonly dueAt?: number;
+}
+
+/** More messages than this are not held for long at once: they would have to be of so many keys. */
+const REMEMBERED = 1_000;
+
+/**
+ * Tries a message again where it is, after the pauses of its queue, until it has succeeded or is given up: at the broker it would be
+ * overtaken.
+ */
+export class Blocking {
+  readonly #pauses = new Pauses();
+  /** Of messages that went back because they were held for long, by their ids. */
+  readonly #past = new Map<string, Past>();
+
+  constructor(
+    private readonly settings: Pick<RabbitMqSettings, 'policyOf'>,
+    private readonly repeats: Repeats,
+    private readonly log: Pick<Logger, 'warn'>,
+  ) {}
+
+  /** What waits for its next attempt goes back to the broker now. */
+  release(): void {
+    this.#pauses.release();
+  }
+
+  async run(held: Held, next: () => Promise<unknown>): Promise<unknown> {
+    const { message } = held;
+    const deadline = performance.now() + LONGEST_HOLD_MS;
+    let past = this.#recall(held);
+    let error: unknown;
+    for (;;) {
+      await this.#untilDue(past, deadline, held, error);
+      message.repeatAs(past.attempt);
+      this.repeats.note(message.raw as object, past);
+      try {
+        const result = await next();
+        held.goesBack = isGivenBack(message, result);
+        return result;
+      } catch (thrown) {
+        error = thrown;
+        past = this.#after(error, past, held);
+      }
+    }
+  }
+
+  /** @throws the error itself, where it is not to be tried again here */
+  #after(error: unknown, past: Past, held: Held): Past {
+    const { message, arrival } = held;
+    const decided = message.delivery.decision;
+    const decision = decided && decided.action !== 'ack' ? decided : decisionFor(error);
+    held.goesBack = decision.action === 'requeue';
+    // Whoever has settled by hand cannot take that back, and a caller who was answered is served.
+    if (decision === decided || decision.action !== 'retry' || isAnswered(message)) throw error;
+    const policy = this.settings.policyOf(arrival.among.queue ?? '', message.deliveredTo).retry;
+    const now = Date.now();
+    const plan = planSettle({ decision, policy, delivery: past, now, random: Math.random });
+    if (plan.action === 'park') {
+      const { code, reason } = plan;
+      message.delivery.settle({ action: 'park', code, reason });
+    }
+    if (plan.action !== 'retry') throw error;
+    this.#tell(error, past, plan.afterMs, policy.attempts, held);
+    const { attempt, deferrals, afterMs } = plan;
+    const { firstFailedAt = now } = past;
+    return { attempt, deferrals, firstFailedAt, dueAt: now + afterMs };
+  }
+
+  /** @throws {Requeue} where that is not to be waited for here */
+  async #untilDue(past: Past, deadline: number, held: Held, cause: unknown): Promise<void> {
+    if (past.dueAt === undefined) return;
+    const pause = past.dueAt - Date.now();
+    const left = deadline - performance.now();
+    if (pause > 0) await this.#pauses.wait(Math.min(pause, left));
+    if (pause <= left && !this.#pauses.areOver && !held.arrival.isLost) return;
+    this.#remember(past, held);
+    held.goesBack = true;
+    throw new Requeue({
+      message: `REQUEUE: given back before attempt ${past.attempt}`,
+      cause,
+    });
+  }
+
+  #tell(error: unknown, { attempt }: Past, afterMs: number, most: number, held: Held): void {
+    const { name, messageId = '(no message id)' } = held.message;
+    this.log.warn(
+      `"${name}" ${messageId} failed on attempt ${attempt} of ${most}: ${textOf(error)}. It is tried again in ${durationText(afterMs)}, ` +
+        `and messages of its key (${held.key}) wait for it.`,
+    );
+  }
+
+  #recall(held: Held): Past {
+    const { message } = held;
+    const known = historyOf(message.raw as AmqpDeliveryLike, message.attempt);
+    const id = idOf(held);
+    const past = id === undefined ? undefined : this.#past.get(id);
+    if (id === undefined || !past) return known;
+    this.#past.delete(id);
+    return { ...past, attempt: Math.max(past.attempt, known.attempt) };
+  }
+
+  #remember(past: Past, held: Held): void {
+    const id = idOf(held);
+    if (id === undefined) return;
+    this.#past.set(id, past);
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > REMEMBERED) this.#past.delete(oldest as string);
+  }
+}
+
+function idOf({ message, arrival }: Held): string | undefined {
+  const { messageId, handler } = message;
+  return messageId && handler
+    ? JSON.stringify([arrival.among.queue, handlerName(handler), messageId])
+    : undefined;
+}
+
+/** Stock Nest answers a request that failed with the error, and acks it. */
+const isAnswered = ({ transport, expectsReply }: InboundMessage): boolean =>
+  expectsReply && transport === 'rmq';

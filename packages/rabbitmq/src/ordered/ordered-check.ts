@@ -1,0 +1,72 @@
+import { handlerName, type HandlerKind, type StageHandler } from '@acme/nest-message-context';
+import { OptionsCheck, show } from '@acme/nest-message-context/kit';
+import type { RmqOrderedOptions } from './ordered.options.js';
+
+const KNOWN = ['key', 'onFailure'];
+const MODES: readonly unknown[] = ['block', 'skip'] satisfies RmqOrderedOptions['onFailure'][];
+
+const ELSEWHERE =
+  'has no delivery of a queue that could have an order. Put the decorator on a handler of RabbitMQ messages.';
+
+const UNORDERED: Partial<Record<HandlerKind, string>> = {
+  'golevelup-batch':
+    'a batch holds messages of many keys and is settled as one. Take batchOptions off, or the decorator: within a batch its order is that of the queue.',
+  http: `an HTTP request ${ELSEWHERE}`,
+  sse: `an HTTP request ${ELSEWHERE}`,
+  grpc: `a gRPC call ${ELSEWHERE}`,
+  'grpc-stream': `a gRPC call ${ELSEWHERE}`,
+  method: `a plain method ${ELSEWHERE}`,
+};
+
+/** What would leave a handler without the order that it asks for. */
+export function problemsOfOrdered(handler: StageHandler<RmqOrderedOptions>): string[] {
+  const problems = [
+    ...[...handler.kinds].flatMap((kind) => UNORDERED[kind] ?? []),
+    ...problemsOfOptions(handler.options),
+    ...problemsOfPolicy(handler),
+  ];
+  return problems.map((problem) => `@RmqOrdered() on ${handlerName(handler.handler)}: ${problem}`);
+}
+
+function problemsOfOptions(given: RmqOrderedOptions): string[] {
+  const check = new OptionsCheck();
+  const { key, onFailure } = check.object<Partial<RmqOrderedOptions>>('options', given, KNOWN);
+  if (!isSource(key))
+    check.problems.push(
+      `key: ${show(key)} is no place of a key. Give 'routingKey', { header: 'x-…' }, { payload: 'path.in.it' }, or a function.`,
+    );
+  if (onFailure !== undefined && !MODES.includes(onFailure))
+    check.problems.push(`onFailure: ${show(onFailure)} is unknown. Give 'block' or 'skip'.`);
+  return check.problems;
+}
+
+function isSource(key: unknown): boolean {
+  if (key === 'routingKey' || typeof key === 'function') return true;
+  if (typeof key !== 'object' || key === null) return false;
+  const [[name, value] = [], ...others] = Object.entries(key);
+  return (
+    others.length === 0 &&
+    (name === 'header' || name === 'payload') &&
+    typeof value === 'string' &&
+    value !== ''
+  );
+}
+
+/** golevelup's decorators leave their options under this name. */
+const RABBIT_HANDLER = 'RABBIT_HANDLER';
+
+/** Whoever judges failures himself does so after the lane has tried again for minutes. */
+function problemsOfPolicy({ method, options }: StageHandler<RmqOrderedOptions>): string[] {
+  if ((options?.onFailure ?? 'block') !== 'block') return [];
+  const keys: unknown[] = Reflect.getMetadataKeys(method);
+  const key = keys.find(
+    (one) => one === RABBIT_HANDLER || (one as symbol).description === RABBIT_HANDLER,
+  );
+  const config: unknown = key === undefined ? {} : Reflect.getMetadata(key, method);
+  const { errorHandler, errorBehavior } = (config ?? {}) as Record<string, unknown>;
+  return errorHandler === undefined && errorBehavior === undefined
+    ? []
+    : [
+        "onFailure: 'block' tries again what fails, and the handler has an errorHandler or errorBehavior of its own that is to judge it. Take that off, or say onFailure: 'skip'.",
+      ];
+}

@@ -1,0 +1,133 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  handlerName,
+  NonRetryableError,
+  Requeue,
+  type Arrivals,
+  type BodyCall,
+  type BodyStageService,
+  type StageHandler,
+} from '@acme/nest-message-context';
+import { LONGEST_HOLD_MS } from '../core/hold.js';
+import { KeyLanes, type Place, type Turn } from '../core/key-lanes.js';
+import { UNORDERED } from '../core/order-key.js';
+import { Blocking, type Held } from './blocking.js';
+import { keyOf } from './key-of.js';
+import { problemsOfOrdered } from './ordered-check.js';
+import type { RmqOrderedOptions } from './ordered.options.js';
+import { OrderlyShutdown } from './orderly-shutdown.js';
+
+type Call = BodyCall<RmqOrderedOptions>;
+
+/** What `@RmqOrdered()` does around a handler. */
+@Injectable()
+export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
+  /** Of each consumer: messages of different queues have no order among each other. */
+  readonly #lanes = new Map<Arrivals, KeyLanes>();
+  readonly #shutdown = new OrderlyShutdown();
+  /** Deliveries that have not begun. */
+  readonly #waiting = new WeakSet<object>();
+
+  constructor(@Inject(Blocking) private readonly blocking: Blocking) {}
+
+  check(handler: StageHandler<RmqOrderedOptions>): readonly string[] {
+    return problemsOfOrdered(handler);
+  }
+
+  async around(call: Call, next: () => Promise<unknown>): Promise<unknown> {
+    // A call by the application's own code is no delivery: whoever makes it has his order.
+    if (call.role === 'method') return next();
+    const { message } = call.context;
+    const { arrival } = message;
+    if (!arrival) throw unordered(call);
+    const key = keyOf(call, call.options.key);
+    await arrival.turn();
+    const lanes = this.#lanesOf(arrival.among);
+    const place = lanes.take(key, {
+      delivery: message.raw as object,
+      id: message.messageId,
+      redelivered: message.redelivered,
+    });
+    const held: Held = { message, arrival, key, goesBack: false };
+    const delivery = message.raw as object;
+    this.#waiting.add(delivery);
+    try {
+      const turn = await turnOf(place, held);
+      if (turn === 'give-back') await this.#shutdown.giveBack();
+      if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
+      this.#waiting.delete(delivery);
+      return await this.#shutdown.running(() =>
+        call.options.onFailure === 'skip' ? next() : this.blocking.run(held, next),
+      );
+    } finally {
+      if (held.goesBack && !arrival.isLost) keepForAWhile(place);
+      else place.leave();
+    }
+  }
+
+  /**
+   * The application shuts down: nothing begins any more, and what waits goes back to its queue when all that runs has ended; resolves
+   * then. Their consumers must not be cancelled before their channel is closed: a queue with a single active consumer would go on with
+   * the next one, which would overtake what is here.
+   */
+  async release(): Promise<void> {
+    const ended = this.#shutdown.begin();
+    for (const lanes of this.#lanes.values()) lanes.release();
+    this.blocking.release();
+    await ended;
+  }
+
+  /** Whether messages of this queue have an order here. */
+  isOf(queue: string): boolean {
+    return [...this.#lanes.keys()].some((arrivals) => arrivals.queue === queue);
+  }
+
+  /** Whether a delivery waits for its turn, or to go back. */
+  isWaiting(delivery: object): boolean {
+    return this.#waiting.has(delivery);
+  }
+
+  #lanesOf(arrivals: Arrivals): KeyLanes {
+    let lanes = this.#lanes.get(arrivals);
+    if (!lanes) {
+      this.#lanes.set(arrivals, (lanes = new KeyLanes()));
+      if (this.#shutdown.hasBegun) lanes.release();
+    }
+    return lanes;
+  }
+}
+
+/** Not for longer than a broker leaves a delivery unsettled: what waits then goes back, and comes again to its place. */
+async function turnOf({ turn }: Place, held: Held): Promise<Turn> {
+  if (typeof turn === 'string') return turn;
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<Turn>((over) => {
+    timer = setTimeout(() => {
+      held.goesBack = true;
+      over('give-back');
+    }, LONGEST_HOLD_MS).unref();
+  });
+  try {
+    return await Promise.race([turn, tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What goes back comes again at once, unless it was dropped or another consumer has it now. */
+const RETURN_MS = 5_000;
+
+function keepForAWhile(place: Place): void {
+  place.keep();
+  setTimeout(() => place.leave(), RETURN_MS).unref();
+}
+
+const notBegun = (key: string): Error =>
+  new Requeue({
+    message: `REQUEUE: given back before it was its turn among those of its key (${key})`,
+  });
+
+const unordered = ({ handler, context: { message } }: Call): Error =>
+  new NonRetryableError(UNORDERED.unknown, {
+    message: `ORDER_UNKNOWN: "${message.name}" came to ${handlerName(handler)} by ${message.transport}, where nobody knows its place in the order of a queue. Take @RmqOrdered() off, or have it come by RabbitMQ.`,
+  });

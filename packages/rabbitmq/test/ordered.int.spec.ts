@@ -1,0 +1,409 @@
+// Order per key in one consumer: behind Nest and golevelup, on quorum and classic queues.
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  openMicroservice,
+  seededRandom,
+  takeAll,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
+import {
+  MessageContextModule,
+  NonRetryableError,
+  PlainJsonDeserializer,
+  Requeue,
+  RetryLater,
+} from '@acme/nest-message-context';
+import { RabbitMqModule, RmqOrdered, type OrderedCall } from '@acme/nest-rabbitmq';
+import { Controller, Module, UseGuards } from '@nestjs/common';
+import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { connect } from 'amqplib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CONSUMERS } from './support/consumers.js';
+import {
+  gateOf,
+  keyedBy,
+  Ledger,
+  numbered,
+  ofMessage,
+  orderedGround,
+  type Numbered,
+} from './support/ordered-ground.js';
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await testBroker();
+});
+
+/** Fast, and the same every time. */
+const retry = { attempts: 3, initial: 50, max: 100, jitter: false } as const;
+
+describe.each(CONSUMERS)('%s', (kind, open) => {
+  let count = 0;
+  const ground = () =>
+    orderedGround(
+      broker,
+      open,
+      `${kind.replaceAll(' ', '-').toLowerCase()}-ordered-${(count += 1)}`,
+    );
+
+  it.each(['quorum', 'classic'] as const)(
+    'keeps the order of each key, and handles different keys at once: a %s queue',
+    async (queueType) => {
+      const { open: start, publish, closedAndEmpty } = ground();
+      const random = seededRandom(7);
+      const ledger = new Ledger();
+      const consumer = await start({
+        queueType,
+        module: { queueType },
+        handle: (handled) => ledger.handle(ofMessage(handled), () => sleep(random.int(0, 5))),
+      });
+      await publish(numbered(12, 20));
+      await waitFor(() => ledger.done.length === 240, { deadlineMs: 20_000 });
+      expect(ledger.overlaps).toEqual([]);
+      expect(ledger.violations).toEqual([]);
+      expect(ledger.most).toBeGreaterThan(6);
+      await closedAndEmpty(consumer);
+    },
+  );
+
+  it('goes by the order in which messages came, however long guards and pipes take', async () => {
+    const { open: start, publish, closedAndEmpty } = ground();
+    const random = seededRandom(11);
+    const ledger = new Ledger();
+    const reached: number[] = [];
+    const consumer = await start({
+      guard: async () => {
+        await sleep(random.int(0, 8));
+        return true;
+      },
+      pipe: async (payload) => {
+        await sleep(random.int(0, 8));
+        reached.push((payload as { at: number }).at);
+        return payload;
+      },
+      handle: (handled) => ledger.handle(ofMessage(handled), () => sleep(random.int(0, 3))),
+    });
+    await publish(numbered(5, 40).map((message, at) => ({ ...message, at })));
+    await waitFor(() => ledger.done.length === 200, { deadlineMs: 20_000 });
+    expect(ledger.overlaps).toEqual([]);
+    expect(ledger.violations).toEqual([]);
+    // Otherwise nothing was tested.
+    expect(reached).not.toEqual([...reached].sort((a, b) => a - b));
+    await closedAndEmpty(consumer);
+  });
+
+  it.each(['quorum', 'classic'] as const)(
+    'tries again in its place what fails, and others do not wait: a %s queue',
+    async (queueType) => {
+      const { open: start, publish, depth, closedAndEmpty } = ground();
+      const ledger = new Ledger();
+      const attempts: number[] = [];
+      const consumer = await start({
+        queueType,
+        module: { retry, queueType },
+        handle: (handled) => {
+          const message = ofMessage(handled);
+          return ledger.handle(message, () => {
+            if (message.key !== 'k0' || message.n !== 1) return;
+            attempts.push(handled.message.attempt);
+            if (attempts.length < 3) throw new Error('the database is away');
+          });
+        },
+      });
+      await publish(numbered(3, 3));
+      await waitFor(() => ledger.done.length === 9);
+      expect(attempts).toEqual([1, 2, 3]);
+      expect(ledger.of('k0')).toEqual([1, 2, 3]);
+      // Those of other keys were done by then.
+      expect(ledger.done.slice(0, 6).map(({ key }) => key)).not.toContain('k0');
+      await expect(depth('.retry.50')).resolves.toBe(0);
+      await closedAndEmpty(consumer);
+    },
+  );
+
+  it('parks what has failed often enough, and then its key goes on', async () => {
+    const { open: start, publish, parked, closedAndEmpty } = ground();
+    const ledger = new Ledger();
+    const began = Date.now();
+    const consumer = await start({
+      module: { retry },
+      handle: (handled) => {
+        const message = ofMessage(handled);
+        return ledger.handle(message, () => {
+          if (message.n === 1) throw new TypeError('no such order');
+        });
+      },
+    });
+    await publish(numbered(1, 3));
+    await waitFor(() => ledger.done.length === 2);
+    expect(ledger.of('k0')).toEqual([2, 3]);
+    const [message] = await parked();
+    expect(message?.properties.headers).toMatchObject({
+      'x-attempt': 3,
+      'x-error-code': 'RETRIES_EXHAUSTED',
+      'x-error-name': 'TypeError',
+      'x-error-message': expect.stringContaining('no such order') as string,
+      'x-error-stack': expect.stringContaining('ordered.int.spec') as string,
+    });
+    const { 'x-first-failed-at': first, 'x-last-failed-at': last } =
+      message!.properties.headers ?? {};
+    expect(Date.parse(first as string)).toBeGreaterThanOrEqual(began);
+    // Two pauses: 50 and 100 ms.
+    expect(Date.parse(last as string) - Date.parse(first as string)).toBeGreaterThanOrEqual(149);
+    await closedAndEmpty(consumer);
+  });
+
+  it('lets those behind overtake what fails, where it is told to', async () => {
+    const { open: start, publish, closedAndEmpty } = ground();
+    const ledger = new Ledger();
+    let failures = 0;
+    const consumer = await start({
+      module: { retry },
+      ordered: { key: keyedBy, onFailure: 'skip' },
+      handle: (handled) => {
+        const message = ofMessage(handled);
+        return ledger.handle(message, () => {
+          if (message.n === 1 && (failures += 1) === 1) throw new Error('not now');
+        });
+      },
+    });
+    await publish(numbered(1, 3));
+    await waitFor(() => ledger.done.length === 3);
+    expect(ledger.of('k0')).toEqual([2, 3, 1]);
+    expect(ledger.overlaps).toEqual([]);
+    await closedAndEmpty(consumer);
+  });
+
+  it.each(['quorum', 'classic'] as const)(
+    'begins nothing more when the application closes, and gives back what waits in its order: a %s queue',
+    async (queueType) => {
+      const { open: start, publish, queue } = ground();
+      const ledger = new Ledger();
+      const gate = gateOf();
+      const consumer = await start({
+        queueType,
+        queueArguments: queueType === 'quorum' ? { 'x-delivery-limit': 20 } : {},
+        module: { queueType },
+        closing: () => gate.open(),
+        handle: (handled) => ledger.handle(ofMessage(handled), () => gate.opened),
+      });
+      const messages = numbered(3, 20);
+      await publish(messages);
+      await waitFor(() => consumer.handled.length === 3);
+      await consumer.close();
+      expect(consumer.handled).toHaveLength(3);
+      const left = (await takeAll(broker, queue)).map(
+        ({ content }) => JSON.parse(content.toString()) as Numbered,
+      );
+      const { done } = ledger;
+      expect(done).toHaveLength(3);
+      expect(left).toHaveLength(messages.length - done.length);
+      for (const key of ['k0', 'k1', 'k2'])
+        expect(left.filter((one) => one.key === key)).toEqual(
+          messages.filter((one) => one.key === key).slice(done.length / 3),
+        );
+    },
+  );
+
+  it('goes on in order with what comes again after a lost connection', async () => {
+    const { open: start, publish, depth } = ground();
+    const proxy = await tcpProxy(broker.url);
+    const ledger = new Ledger();
+    const gate = gateOf();
+    let begun = 0;
+    const consumer = await start({
+      broker: { ...broker, url: proxy.url },
+      handle: (handled) =>
+        ledger.handle(ofMessage(handled), () => ((begun += 1) <= 2 ? gate.opened : undefined)),
+    });
+    await publish(numbered(2, 8));
+    await waitFor(() => begun === 2);
+    proxy.cut();
+    // All of it comes again, and waits behind what has begun before.
+    await waitFor(async () => (await depth()) === 0 && begun === 2);
+    gate.open();
+    await waitFor(() => ledger.of('k0').length === 9 && ledger.of('k1').length === 9);
+    expect(ledger.overlaps).toEqual([]);
+    for (const key of ['k0', 'k1']) expect(ledger.of(key)).toEqual([1, 1, 2, 3, 4, 5, 6, 7, 8]);
+    await consumer.close();
+  });
+
+  it('does not wait for what a guard refuses', async () => {
+    const { open: start, publish, closedAndEmpty, parked } = ground();
+    const ledger = new Ledger();
+    let asked = 0;
+    const consumer = await start({
+      guard: async () => {
+        asked += 1;
+        if (asked !== 2) return true;
+        await sleep(5);
+        throw new NonRetryableError('NOT_ALLOWED');
+      },
+      handle: (handled) => ledger.handle(ofMessage(handled), () => {}),
+    });
+    await publish(numbered(1, 4));
+    await waitFor(() => ledger.done.length === 3);
+    expect(ledger.of('k0')).toEqual([1, 3, 4]);
+    await expect(parked()).resolves.toHaveLength(1);
+    await closedAndEmpty(consumer);
+  });
+
+  it.each([
+    { what: 'without a key', key: keyedBy, body: { n: 1 }, code: 'ORDER_KEY_MISSING' },
+    { what: 'whose key is empty', key: keyedBy, body: { key: '' }, code: 'ORDER_KEY_MISSING' },
+    { what: 'whose key is a thing', key: keyedBy, body: { key: {} }, code: 'ORDER_KEY_INVALID' },
+    {
+      what: 'whose key cannot be read',
+      key: () => {
+        throw new TypeError('cannot read it');
+      },
+      body: { key: 'k' },
+      code: 'ORDER_KEY_INVALID',
+    },
+  ])('parks a message $what', async ({ key, body, code }) => {
+    const { open: start, publish, closedAndEmpty, parked } = ground();
+    const consumer = await start({ ordered: { key }, handle: () => {} });
+    await publish([body as unknown as Numbered]);
+    const [message] = await parked();
+    expect(message?.properties.headers).toMatchObject({ 'x-error-code': code, 'x-attempt': 1 });
+    expect(consumer.handled).toEqual([]);
+    await closedAndEmpty(consumer);
+  });
+
+  it.each([
+    { what: 'a header', key: { header: 'x-order' } },
+    { what: 'the routing key, also of what comes from a wait queue', key: 'routingKey' as const },
+    {
+      what: 'a function of what the handler is given',
+      key: ({ args: [order], message }: OrderedCall) =>
+        `${message.name}-${(order as Numbered).key === 'k0' ? 0 : 1}`,
+    },
+  ])('takes the key from $what', async ({ key }) => {
+    const { open: start, publish, closedAndEmpty } = ground();
+    const ledger = new Ledger();
+    let failures = 0;
+    const consumer = await start({
+      module: { retry },
+      ordered: { key, onFailure: 'skip' },
+      handle: (handled) =>
+        ledger.handle({ ...ofMessage(handled), key: 'all of them' }, async () => {
+          await sleep(2);
+          if ((failures += 1) === 1) throw new Error('not now');
+        }),
+    });
+    await publish(
+      numbered(1, 8).map((one) => ({ ...one, key: 'k0' })),
+      () => ({ headers: { 'x-order': 7 } }),
+    );
+    await waitFor(() => ledger.done.length === 8);
+    expect(ledger.overlaps).toEqual([]);
+    await closedAndEmpty(consumer);
+  });
+
+  it('stays in order where the handler gives its message back', async () => {
+    const { open: start, publish, closedAndEmpty } = ground();
+    const ledger = new Ledger();
+    let given = 0;
+    const consumer = await start({
+      queueArguments: { 'x-delivery-limit': 20 },
+      handle: (handled) => {
+        const message = ofMessage(handled);
+        return ledger.handle(message, () => {
+          if (message.n === 2 && (given += 1) < 3) throw new Requeue();
+        });
+      },
+    });
+    await publish(numbered(2, 10));
+    await waitFor(() => ledger.done.length === 20);
+    expect(ledger.violations).toEqual([]);
+    expect(ledger.overlaps).toEqual([]);
+    await closedAndEmpty(consumer);
+  });
+
+  it('does not count as attempts in a lane what is not to blame', async () => {
+    const { open: start, publish, closedAndEmpty, parked } = ground();
+    const attempts: number[] = [];
+    const consumer = await start({
+      module: { retry: { ...retry, maxDeferrals: 3 } },
+      handle: ({ message }) => {
+        attempts.push(message.attempt);
+        throw new RetryLater({ after: 1, countAttempt: false });
+      },
+    });
+    await publish(numbered(1, 1));
+    const [message] = await parked();
+    expect(message?.properties.headers).toMatchObject({
+      'x-attempt': 1,
+      'x-deferrals': 3,
+      'x-error-code': 'DEFERRALS_EXHAUSTED',
+    });
+    expect(attempts).toEqual([1, 1, 1, 1]);
+    await closedAndEmpty(consumer);
+  });
+});
+
+it('keeps one order for all patterns of a queue, and waits for no pattern that has none', async () => {
+  const queue = broker.name('patterns');
+  const random = seededRandom(3);
+  const ledger = new Ledger();
+  const gate = gateOf();
+  const slowly = {
+    canActivate: async () => {
+      await sleep(random.int(0, 8));
+      return true;
+    },
+  };
+  @Controller()
+  class Orders {
+    @EventPattern('placed')
+    @UseGuards(slowly)
+    @RmqOrdered({ key: keyedBy })
+    async placed(order: Numbered): Promise<void> {
+      await ledger.handle(order, () => sleep(random.int(0, 2)));
+    }
+
+    @RmqOrdered({ key: keyedBy })
+    @EventPattern('paid')
+    async paid(order: Numbered): Promise<void> {
+      await ledger.handle(order, () => sleep(random.int(0, 2)));
+    }
+
+    @EventPattern('looked-at')
+    async lookedAt(): Promise<void> {
+      await gate.opened;
+    }
+  }
+  @Module({
+    imports: [
+      MessageContextModule.forRoot(),
+      RabbitMqModule.forRoot({ connect: () => connect(broker.url) }),
+    ],
+    controllers: [Orders],
+  })
+  class AppModule {}
+  const { close } = await openMicroservice(AppModule, {
+    transport: Transport.RMQ,
+    options: {
+      urls: [broker.url],
+      queue,
+      queueOptions: { durable: true, arguments: { 'x-queue-type': 'quorum' } },
+      noAck: false,
+      prefetchCount: 30,
+      deserializer: new PlainJsonDeserializer(),
+    },
+  } satisfies MicroserviceOptions);
+  const channel = await broker.confirmChannel();
+  const send = (type: string, body: object): unknown =>
+    channel.sendToQueue(queue, Buffer.from(JSON.stringify(body)), { type });
+  send('looked-at', {});
+  for (const order of numbered(4, 20)) send(order.n % 2 === 0 ? 'paid' : 'placed', order);
+  await waitFor(() => ledger.done.length === 80);
+  expect(ledger.violations).toEqual([]);
+  expect(ledger.overlaps).toEqual([]);
+  gate.open();
+  await close();
+  await channel.close();
+});
