@@ -1,4 +1,4 @@
-import { explain, helpOf, overview, run } from '@acme/nest-transaction/cli';
+import { explain, helpOf, overview, run } from '@acme/nest-message-context/cli';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/cli/commands/index.js';
 import { PROGRAM } from '../src/cli/program.js';

@@ -1,9 +1,7 @@
-import { helpOf, overview, run } from '@acme/nest-transaction/cli';
+import { helpOf, overview, run } from '@acme/nest-message-context/cli';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/cli/commands/index.js';
 import { PROGRAM } from '../src/cli/program.js';
-import { mapTexts, short, table } from '../src/cli/text.js';
-import { timeOf } from '../src/cli/values.js';
 import { judgeTables } from '../src/doctor/tables.js';
 
 describe('wrong usage', () => {
@@ -41,25 +39,6 @@ describe('wrong usage', () => {
   });
 });
 
-describe('a time', () => {
-  const now = Date.UTC(2026, 1, 28, 12);
-  it.each([
-    ['2026-02-28T11:00:00Z', now - 3_600_000],
-    ['2026-02-28T20:00+09:00', now - 3_600_000],
-    ['2026-02-28', now - 43_200_000],
-    [String(now), now],
-    ['2h', now - 7_200_000],
-    ['2h ago', now - 7_200_000],
-    [undefined, undefined],
-  ])('may be %s', (text, time) => {
-    expect(timeOf('from', text, now)).toBe(time);
-  });
-
-  it.each(['', '2026-13-01', 'now', '-1h', '2026-02-28 12:00'])('is not %j', (text) => {
-    expect(() => timeOf('from', text, now)).toThrow(/--from: .* is no time/);
-  });
-});
-
 describe('tables', () => {
   it.each([
     [{ found: 0, needed: 2 }, 'TABLES_MISSING', 'error'],
@@ -75,25 +54,6 @@ describe('tables', () => {
 });
 
 describe('texts', () => {
-  it('are for people', () => {
-    expect(
-      table([
-        ['a', 'head'],
-        ['long', 'x'],
-        ['b', ''],
-      ]),
-    ).toBe('a     head\nlong  x\nb');
-    expect(short('one\n two\u0007three', 9)).toBe('one two …');
-    expect(short('short', 9)).toBe('short');
-  });
-
-  it('are changed wherever they stand', () => {
-    const upper = (text: string) => text.toUpperCase();
-    expect(mapTexts({ a: ['x', { b: 'y', n: 1, none: null }] }, upper)).toEqual({
-      a: ['X', { b: 'Y', n: 1, none: null }],
-    });
-  });
-
   it('of help name every command and every option, within the width of a page', () => {
     for (const [name, command] of Object.entries(COMMANDS)) {
       expect(overview(PROGRAM)).toContain(`\n  ${name} `);

@@ -44,8 +44,42 @@ export type {
   AmqpConnectionLike,
   AmqpConnectionManagerLike,
   AmqpDeclaringChannelLike,
-  AmqpDeclaringConnectionLike,
   AmqpPublishOptions,
   AmqpSharedConnectionLike,
+  AmqpTakenLike,
+  AmqpTakingChannelLike,
+  AmqpTakingConnectionLike,
 } from './publisher/amqp-like.js';
 export type { AmqpPublishingOptions } from './publisher/amqp-publisher.js';
+export { DeadLetters } from './dead-letters/dead-letters.js';
+export type {
+  DeadLetterGroups,
+  DeadLetterList,
+  DeadLetterPeek,
+  DeadLettersOptions,
+  DeadLetterProgress,
+  ExportOptions,
+  ListOptions,
+  Look,
+  LookOptions,
+  ParkedMessageInFull,
+  PeekOptions,
+  PurgeOptions,
+  PurgeReport,
+  RedriveFailure,
+  RedriveFailureReason,
+  RedriveLeft,
+  RedriveOptions,
+  RedriveReport,
+  RunEnd,
+  RunOptions,
+} from './dead-letters/dead-letters.types.js';
+export type { DeadLetterFilter } from './core/dead-letter-filter.js';
+export type { DeadLetterGroup } from './core/dead-letter-groups.js';
+export type { ParkedMessage } from './core/parked-message.js';
+export type { ParkedOrigin } from './core/parked-origin.js';
+export {
+  importedMessage,
+  type ExportedMessage,
+  type ImportedMessage,
+} from './core/exported-message.js';

@@ -16,6 +16,7 @@ import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
 import { Consumers } from './consumers/consumers.js';
 import { Drain } from './consumers/drain.js';
+import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Blocking } from './ordered/blocking.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
@@ -116,8 +117,14 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
       },
     },
     RabbitMqHealthIndicator,
+    {
+      provide: DeadLetters,
+      inject: [RABBITMQ_SETTINGS],
+      useFactory: ({ connect, publishTimeoutMs }: RabbitMqSettings) =>
+        new DeadLetters({ connect, timeout: publishTimeoutMs }),
+    },
   ],
-  exports: [Settlement, OrderedStage, RabbitMqHealthIndicator],
+  exports: [Settlement, OrderedStage, RabbitMqHealthIndicator, DeadLetters],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass
@@ -128,6 +135,7 @@ export class RabbitMqModule
     @Inject(Boot) private readonly boot: Boot,
     @Inject(Drain) private readonly drain: Drain,
     @Inject(Watchdog) private readonly watchdog: Watchdog,
+    @Inject(DeadLetters) private readonly deadLetters: DeadLetters,
   ) {
     super();
   }
@@ -159,7 +167,8 @@ export class RabbitMqModule
   }
 
   /** After consumers have ended. */
-  onApplicationShutdown(): Promise<void> {
-    return this.sender.close();
+  async onApplicationShutdown(): Promise<void> {
+    await this.deadLetters.close();
+    await this.sender.close();
   }
 }

@@ -4,7 +4,7 @@ import type { HandlerMethod } from '@acme/nest-message-context';
 import type { QueuePolicyOptions } from './policy/policy.options.js';
 import { Policies } from './policy/policies.js';
 import { POLICY, policyOf, type QueuePolicy } from './policy/queue-policy.js';
-import type { AmqpDeclaringConnectionLike } from './publisher/amqp-like.js';
+import type { AmqpTakingConnectionLike } from './publisher/amqp-like.js';
 import { RabbitMqConfigurationError } from './rabbitmq.errors.js';
 
 /** Options of `RabbitMqModule.forRoot()`. */
@@ -13,7 +13,7 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
    * Opens a connection for retries and parked messages: `() => amqplib.connect(url)`. Not the one that consumes: a broker that
    * blocks publishers would block the acknowledgements, too. Called again whenever the last one is lost.
    */
-  readonly connect: () => PromiseLike<AmqpDeclaringConnectionLike>;
+  readonly connect: () => PromiseLike<AmqpTakingConnectionLike>;
   /**
    * What is different for one queue, by its name. What is left out there is as above, and what a handler's own `@RmqRetry()` and
    * `@RmqDeadLetter()` say goes before this. The wait queues and the dead-letter queue of what is named here, or has such a decorator, are

@@ -10,6 +10,9 @@ import * as api from '@acme/nest-rabbitmq';
 import { ClientRmqPublisher, GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
 import { describe, expect, it } from 'vitest';
 import { UNORDERED } from '../src/core/order-key.js';
+import { COMMANDS } from '../src/cli/commands/index.js';
+import { FILTER_OPTIONS, OPTIONS } from '../src/cli/options.js';
+import { FILTER_NUMBERS, FILTER_TEXTS } from '../src/core/dead-letter-filter.js';
 import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
 import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
@@ -117,10 +120,90 @@ describe('docs/reference/rabbitmq-options.md', () => {
   });
 
   it('has all codes, and no others', () => {
-    const errors = [new api.RabbitMqConfigurationError([]), new api.SettlingFailedError('x')];
+    const errors = [
+      new api.RabbitMqConfigurationError([]),
+      new api.SettlingFailedError('x'),
+      new api.QueueUnavailableError('x'),
+      new api.InterruptedError('x'),
+    ];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
       [...Object.values(GIVEN_UP), HEADERS_TOO_LARGE.code, ...Object.values(UNORDERED)].sort(),
     );
+  });
+});
+
+describe('docs/reference/rabbitmq-dead-letters.md', () => {
+  const PAGE = page('rabbitmq-dead-letters.md');
+  const connect = () => Promise.reject(new Error('nobody connects here'));
+  const desk = new api.DeadLetters({ connect });
+  const nope = { nope: 1 } as object;
+  /** What a call knows, told by its error. */
+  const known = async (call: () => Promise<unknown>): Promise<string[]> => {
+    const error: unknown = await call().catch((thrown: unknown) => thrown);
+    return knownOptions(() => {
+      throw error;
+    }, 'options\\.');
+  };
+
+  it('has all options, and which call has them', async () => {
+    expect(names(rowsUnder(PAGE, '## Options'))).toEqual(
+      knownOptions(() => new api.DeadLetters({ connect, ...nope }), 'options\\.'),
+    );
+    const rows = rowsUnder(PAGE, '## Options of the calls');
+    const of = (call: string) =>
+      names(rows.filter(([, , whose]) => whose === 'all' || whose?.split(', ').includes(call)));
+    const calls = {
+      list: () => desk.list('q', nope),
+      peek: () => desk.peek('q', nope),
+      groups: () => desk.groups('q', nope),
+      redrive: () => desk.redrive('q', nope),
+      export: () => desk.export('q', nope).next(),
+      purge: () => desk.purge('q', nope),
+    };
+    for (const [call, ask] of Object.entries(calls)) expect(of(call)).toEqual(await known(ask));
+    expect(names(rowsUnder(PAGE, '## Calls'))).toEqual([...Object.keys(calls), 'close'].sort());
+  });
+
+  it('has the whole filter, and all reasons', () => {
+    expect(names(rowsUnder(PAGE, '### Filter'))).toEqual(
+      [...FILTER_TEXTS, ...FILTER_NUMBERS, 'where'].sort(),
+    );
+    const left: Record<keyof api.RedriveLeft, true> = {
+      unmatched: true,
+      cameBack: true,
+      tooOften: true,
+      withoutOrigin: true,
+      failed: true,
+    };
+    const reasons: Record<api.RedriveFailureReason, true> = {
+      NO_QUEUE: true,
+      REFUSED: true,
+      UNCONFIRMED: true,
+      HEADERS_TOO_LARGE: true,
+    };
+    expect(names(rowsUnder(PAGE, '## What a redrive does'))).toEqual(
+      [...Object.keys(left), ...Object.keys(reasons)].sort(),
+    );
+  });
+});
+
+describe('docs/reference/rabbitmq-cli.md', () => {
+  const PAGE = page('rabbitmq-cli.md');
+  const COMMON = ['--json'];
+
+  it('has all commands, and all options with the commands that have them', () => {
+    const [commands, rows] = [rowsUnder(PAGE, '# `nest-rabbitmq`'), rowsUnder(PAGE, '## Options')];
+    expect(names(commands)).toEqual(Object.keys(COMMANDS).sort());
+    const all = Object.keys(OPTIONS).filter((name) => !['help', 'version'].includes(name));
+    expect(names(rows)).toEqual(all.map((name) => `--${name}`).sort());
+    for (const [name, { options }] of Object.entries(COMMANDS)) {
+      const short = name.replace('dlq ', '');
+      const documented = names(
+        rows.filter(([, whose]) => whose === 'all' || whose?.split(', ').includes(short)),
+      );
+      expect(documented).toEqual([...options.map((one) => `--${one}`), ...COMMON].sort());
+    }
+    for (const name of FILTER_OPTIONS) expect(PAGE).toContain(`\`--${name}\``);
   });
 });

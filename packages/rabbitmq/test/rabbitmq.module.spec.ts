@@ -76,7 +76,10 @@ describe('RabbitMqModule', () => {
     expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
       [
         "ClientRmqPublisher",
+        "DeadLetters",
         "GolevelupPublisher",
+        "InterruptedError",
+        "QueueUnavailableError",
         "RabbitMqConfigurationError",
         "RabbitMqError",
         "RabbitMqHealthIndicator",
@@ -86,6 +89,7 @@ describe('RabbitMqModule', () => {
         "RmqOrdered",
         "RmqRetry",
         "SettlingFailedError",
+        "importedMessage",
         "isRabbitMqError",
         "orderedTopology",
         "rabbitMqProbe",

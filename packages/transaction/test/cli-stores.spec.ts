@@ -1,137 +1,34 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  dialectAsked,
-  driversOf,
-  hasMethods,
-  openConfig,
-  openMariaDb,
-  openPostgres,
-  textOf,
-  usageError,
-  type ConfigReading,
-  type Drivers,
-} from '@acme/nest-transaction/cli';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openMariaDb, openPostgres, type DriversLike } from '@acme/nest-transaction/cli';
+import { expect, it } from 'vitest';
 
-let folder: string;
-beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'transaction-cli-'))));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-describe('drivers', () => {
-  it('are those of the folder, the first that is there', () => {
-    const modules = join(folder, 'node_modules/second');
-    mkdirSync(modules, { recursive: true });
-    writeFileSync(join(modules, 'package.json'), '{ "name": "second", "main": "index.cjs" }');
-    writeFileSync(join(modules, 'index.cjs'), 'exports.own = 1;');
-    const drivers = driversOf(folder);
-    expect(drivers('first', 'second')).toEqual({ name: 'second', exports: { own: 1 } });
-    expect(() => drivers('first')).toThrow(
-      expect.objectContaining({
-        code: 'DRIVER_MISSING',
-        message: expect.stringContaining('npm install first') as string,
-      }),
-    );
-  });
-
-  it('open a pool of one connection', async () => {
-    const opened: object[] = [];
-    const closing = { end: async () => void opened.push({ ended: true }) };
-    class Pool {
-      on = () => {};
-      end = closing.end;
-      constructor(options: object) {
-        opened.push(options);
-      }
-    }
-    const having =
-      (name: string, exports: object): Drivers =>
-      () => ({ name, exports });
-    const createPool = (options: object) => {
+it('databases are pools of one connection, opened with a driver of the project', async () => {
+  const opened: object[] = [];
+  const closing = { end: async () => void opened.push({ ended: true }) };
+  class Pool {
+    on = () => {};
+    end = closing.end;
+    constructor(options: object) {
       opened.push(options);
-      return { ...closing, promise: () => closing };
-    };
-    await openPostgres('postgres://h/db', having('pg', { Pool }), 'tool').close();
-    const url = 'mariadb://ann:s%40t@h/my%20db';
-    const settings = { host: 'h', port: 3306, user: 'ann', password: 's@t', database: 'my db' };
-    for (const name of ['mysql2', 'mariadb'])
-      await openMariaDb(url, having(name, { createPool })).close();
-    expect(opened).toMatchObject([
-      { connectionString: 'postgres://h/db', max: 1, application_name: 'tool' },
-      { ended: true },
-      { ...settings, connectionLimit: 1 },
-      { ended: true },
-      settings,
-      { ended: true },
-    ]);
-  });
-});
-
-describe('a file of --config', () => {
-  const file = 'config.mjs';
-  beforeAll(() => writeFileSync(join(folder, file), ''));
-  const giving = (given: unknown, problems: string[] = []): ConfigReading => ({
-    load: async () => ({ default: given }),
-    problems: () => problems,
-  });
-  const open = (reading: ConfigReading, name = file) => openConfig(name, folder, reading);
-
-  it('gives what it exports, or what its function gives, and is closed', async () => {
-    let closed = 0;
-    const exported = { store: 1, close: () => void (closed += 1) };
-    for (const given of [exported, () => exported, async () => exported]) {
-      const opened = await open(giving(given));
-      expect(opened.exported).toBe(exported);
-      await opened.close();
     }
-    expect(closed).toBe(3);
-    await expect(open(giving(7))).resolves.toMatchObject({ exported: {} });
-  });
-
-  it('is closed when it is not what it has to be', async () => {
-    let closed = 0;
-    const given = { close: () => void (closed += 1) };
-    await expect(open(giving(given, ['no store.', 'no name.']))).rejects.toMatchObject({
-      exit: 2,
-      message: '--config config.mjs: no store.\n--config config.mjs: no name.',
-    });
-    expect(closed).toBe(1);
-    await expect(open(giving({ close: 1 }))).rejects.toThrow(/close: it is no function/);
-  });
-
-  it('may be missing or fail', async () => {
-    await expect(open(giving({}), 'none.mjs')).rejects.toMatchObject({ exit: 2 });
-    const load = () => Promise.reject(new Error('not today'));
-    await expect(open({ load, problems: () => [] })).rejects.toMatchObject({
-      exit: 1,
-      code: 'CONFIG_FAILED',
-      message: '--config config.mjs: not today',
-    });
-  });
-});
-
-it('knows what can do something', () => {
-  expect(hasMethods({ a() {}, b() {} }, ['a', 'b'])).toBe(true);
-  for (const value of [{ a: 1 }, null, undefined, 'text'])
-    expect(hasMethods(value, ['a'])).toBe(false);
-});
-
-it('asks for the kind of database in one way', () => {
-  const sql = { options: [], unconnected: true };
-  const schemes = { postgres: sql, postgresql: sql, redis: { options: [] } };
-  expect(dialectAsked({ dialect: 'postgres' }, schemes)).toBe(sql);
-  expect(dialectAsked({ url: 'postgresql://h' }, schemes)).toBe(sql);
-  expect(dialectAsked({ config: 'x.mjs' }, schemes)).toBeUndefined();
-  for (const values of [{}, { dialect: 'postgres', url: 'postgres://h' }])
-    expect(() => dialectAsked(values, schemes)).toThrow(/--dialect postgres, --url or --config/);
-});
-
-it('tells of errors', () => {
-  expect(usageError('so')).toMatchObject({ exit: 2, code: 'USAGE', message: 'so' });
-  expect(textOf(new Error('why'))).toBe('why');
-  expect(textOf(Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }))).toBe(
-    'ECONNREFUSED',
-  );
-  expect(textOf('text')).toBe('text');
+  }
+  const having =
+    (name: string, exports: object): DriversLike =>
+    () => ({ name, exports });
+  const createPool = (options: object) => {
+    opened.push(options);
+    return { ...closing, promise: () => closing };
+  };
+  await openPostgres('postgres://h/db', having('pg', { Pool }), 'tool').close();
+  const url = 'mariadb://ann:s%40t@h/my%20db';
+  const settings = { host: 'h', port: 3306, user: 'ann', password: 's@t', database: 'my db' };
+  for (const name of ['mysql2', 'mariadb'])
+    await openMariaDb(url, having(name, { createPool })).close();
+  expect(opened).toMatchObject([
+    { connectionString: 'postgres://h/db', max: 1, application_name: 'tool' },
+    { ended: true },
+    { ...settings, connectionLimit: 1 },
+    { ended: true },
+    settings,
+    { ended: true },
+  ]);
 });

@@ -1,4 +1,4 @@
-import { EXIT, textOf, type Explanation } from '@acme/nest-transaction/cli';
+import { EXIT, textOf, type Explanation } from '@acme/nest-message-context/cli';
 import { isIdempotencyError, type IdempotencyConfigurationError } from '../idempotency.errors.js';
 
 /** What this program knows of an error besides its text. */

@@ -1,4 +1,4 @@
-import type * as cli from '@acme/nest-transaction/cli';
+import type * as cli from '@acme/nest-message-context/cli';
 import type { Values } from './options.js';
 import type { OpenStore } from './stores/open-store.js';
 

@@ -1,4 +1,4 @@
-import { COMMON_OPTIONS, type OptionTexts, type ValuesOf } from '@acme/nest-transaction/cli';
+import { COMMON_OPTIONS, type OptionTexts, type ValuesOf } from '@acme/nest-message-context/cli';
 
 /** Every option of every command. */
 export const OPTIONS = {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { CliError, EXIT, type Program } from '@acme/nest-transaction/cli';
+import { CliError, EXIT, type Program } from '@acme/nest-message-context/cli';
 import { explainOwn } from './cli.errors.js';
 import { COMMANDS } from './commands/index.js';
 import { OPTIONS, type Values } from './options.js';

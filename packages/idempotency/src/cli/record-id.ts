@@ -1,4 +1,4 @@
-import { usageError } from '@acme/nest-transaction/cli';
+import { usageError } from '@acme/nest-message-context/cli';
 import { recordIdOf } from '../core/identity.js';
 import { parseValueKey } from '../core/key.js';
 import type { OptionName, Values } from './options.js';

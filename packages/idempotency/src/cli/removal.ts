@@ -1,4 +1,4 @@
-import { EXIT, type Answer } from '@acme/nest-transaction/cli';
+import { EXIT, type Answer } from '@acme/nest-message-context/cli';
 import type { StoredRecord } from '../core/store.js';
 import type { Desk } from './command.js';
 import { recordId } from './record-id.js';

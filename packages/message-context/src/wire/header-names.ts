@@ -40,6 +40,7 @@ export const HeaderNames = {
   originalQueue: 'x-original-queue',
   redriveId: 'x-redrive-id',
   redriveCount: 'x-redrive-count',
+  redriveAt: 'x-redrive-at',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
   baggage: 'baggage',

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from '@acme/nest-transaction/cli';
+import { main } from '@acme/nest-message-context/cli';
 import { PROGRAM } from './program.js';
 
 await main(PROGRAM, () => process.exit());

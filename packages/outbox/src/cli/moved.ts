@@ -1,4 +1,4 @@
-import { counted, EXIT, type Answer } from '@acme/nest-transaction/cli';
+import { counted, EXIT, type Answer } from '@acme/nest-message-context/cli';
 
 /** What a command says that has moved so many messages. */
 export const moved = (

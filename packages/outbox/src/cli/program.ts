@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { CliError, EXIT, type Program } from '@acme/nest-transaction/cli';
+import { CliError, EXIT, type Program } from '@acme/nest-message-context/cli';
 import { judgeTables } from '../doctor/tables.js';
 import { isOutboxError, type OutboxConfigurationError } from '../outbox.errors.js';
 import { COMMANDS } from './commands/index.js';

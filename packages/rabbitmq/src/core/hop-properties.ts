@@ -132,7 +132,7 @@ export function timeIn(
 }
 
 /** A header as text; some clients send texts as bytes. */
-function textIn(
+export function textIn(
   headers: Readonly<Record<string, unknown>> | undefined,
   name: string,
 ): string | undefined {

@@ -43,16 +43,44 @@ export interface AmqpConfirmChannelLike extends AmqpChannelLike {
 
 /** The same where queues are declared. */
 export interface AmqpDeclaringChannelLike extends AmqpChannelLike {
-  checkQueue(queue: string): PromiseLike<unknown>;
+  checkQueue(
+    queue: string,
+  ): PromiseLike<{ readonly messageCount: number; readonly consumerCount: number }>;
   assertQueue(
     queue: string,
     options: { durable: boolean; arguments: Record<string, unknown> },
   ): PromiseLike<unknown>;
 }
 
-/** A connection over which queues are declared as well: one of `amqplib` is. */
-export interface AmqpDeclaringConnectionLike extends AmqpConnectionLike {
-  createChannel(): Promise<AmqpDeclaringChannelLike>;
+/** The same where messages are taken out of queues. */
+export interface AmqpTakingChannelLike extends AmqpDeclaringChannelLike {
+  prefetch(count: number): PromiseLike<unknown>;
+  consume(
+    queue: string,
+    onMessage: (message: AmqpTakenLike | null) => void,
+    options: { readonly consumerTag: string },
+  ): PromiseLike<unknown>;
+  get(queue: string): PromiseLike<unknown>;
+  ack(message: { readonly fields: { readonly deliveryTag: number } }): void;
+  nackAll(requeue: boolean): void;
+  purgeQueue(queue: string): PromiseLike<{ readonly messageCount: number }>;
+}
+
+/** A connection over which queues are declared and looked into as well: one of `amqplib` is. */
+export interface AmqpTakingConnectionLike extends AmqpConnectionLike {
+  createChannel(): Promise<AmqpTakingChannelLike>;
+}
+
+/** A message that was taken out of a queue. */
+export interface AmqpTakenLike {
+  readonly content: Buffer;
+  readonly fields: {
+    readonly deliveryTag: number;
+    readonly redelivered: boolean;
+    readonly exchange: string;
+    readonly routingKey: string;
+  };
+  readonly properties: { readonly headers?: Record<string, unknown> | undefined };
 }
 
 /** Properties of a message, as `amqplib` names them. */

@@ -12,6 +12,7 @@ import {
   type InboundMessage,
 } from '@acme/nest-message-context';
 import {
+  DeadLetters,
   RabbitMqModule,
   RmqOrdered,
   type RabbitMqModuleOptions,
@@ -46,6 +47,8 @@ export interface Consumer {
   readonly handled: Handled[];
   readonly app: INestApplicationContext;
   readonly log: RecordingLogger;
+  /** Of its own module. */
+  readonly deadLetters: DeadLetters;
   close(): Promise<void>;
 }
 
@@ -149,7 +152,7 @@ const openNest = async (
     AppModule,
     strategy ? { strategy: strategy(rmq) } : { transport: Transport.RMQ, options: stock },
   );
-  return { app, handled, log, close: closing(close, options) };
+  return { app, handled, log, close: closing(close, options), deadLetters: app.get(DeadLetters) };
 };
 
 const openReliable: Open = (options) => openNest(options, (rmq) => new ReliableRmqServer(rmq));
@@ -188,7 +191,7 @@ const openGolevelup: Open = async (options) => {
   })
   class AppModule {}
   const { app, log, close } = await openContext(AppModule);
-  return { app, handled, log, close: closing(close, options) };
+  return { app, handled, log, close: closing(close, options), deadLetters: app.get(DeadLetters) };
 };
 
 /** The same consumer behind either client library. */

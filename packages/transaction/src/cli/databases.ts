@@ -1,4 +1,8 @@
-import type { Drivers } from './drivers.js';
+/** Loads the first of these packages that the user's project has, and throws when it has none. */
+export type DriversLike = (...names: readonly string[]) => {
+  readonly name: string;
+  readonly exports: object;
+};
 
 /** A pool of one connection, opened with a driver of the user's project. */
 export interface OpenDatabase {
@@ -14,8 +18,8 @@ interface PgLike {
   };
 }
 
-/** By the `pg` of the project. @throws {CliError} when it has none */
-export function openPostgres(url: string, drivers: Drivers, program: string): OpenDatabase {
+/** By the `pg` of the project. @throws what `drivers` throws when it has none */
+export function openPostgres(url: string, drivers: DriversLike, program: string): OpenDatabase {
   const { Pool } = drivers('pg').exports as PgLike;
   const pool = new Pool({
     connectionString: url,
@@ -47,8 +51,8 @@ interface MariaDbLike {
   createPool(settings: Settings): { end(): Promise<void> };
 }
 
-/** By the `mysql2` or `mariadb` of the project. @throws {CliError} when it has neither */
-export function openMariaDb(url: string, drivers: Drivers): OpenDatabase {
+/** By the `mysql2` or `mariadb` of the project. @throws what `drivers` throws when it has neither */
+export function openMariaDb(url: string, drivers: DriversLike): OpenDatabase {
   const { name, exports } = drivers('mysql2', 'mariadb');
   const settings = settingsOf(new URL(url));
   const pool =

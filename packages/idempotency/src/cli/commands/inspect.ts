@@ -1,4 +1,4 @@
-import { type Answer, EXIT, lines } from '@acme/nest-transaction/cli';
+import { type Answer, EXIT, lines } from '@acme/nest-message-context/cli';
 import type { StoredRecord } from '../../core/store.js';
 import type { Command } from '../command.js';
 import { RECORD_HELP, RECORD_OPTIONS, recordId } from '../record-id.js';

@@ -1,4 +1,4 @@
-import { EXIT } from '@acme/nest-transaction/cli';
+import { EXIT } from '@acme/nest-message-context/cli';
 import { isSqlStore } from '../../core/store.js';
 import type { Command } from '../command.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { counted, EXIT, usageError } from '@acme/nest-transaction/cli';
+import { counted, EXIT, usageError } from '@acme/nest-message-context/cli';
 import { isSqlStore, type IdempotencyStore } from '../../core/store.js';
 import type { Command } from '../command.js';
 

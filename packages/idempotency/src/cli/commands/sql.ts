@@ -1,4 +1,4 @@
-import { dialectAsked, EXIT, usageError } from '@acme/nest-transaction/cli';
+import { dialectAsked, EXIT, usageError } from '@acme/nest-message-context/cli';
 import { isSqlStore, type SqlIdempotencyStore } from '../../core/store.js';
 import type { Command, Desk } from '../command.js';
 import { SCHEMES } from '../stores/schemes.js';

@@ -1,4 +1,4 @@
-import { duration, EXIT, lines } from '@acme/nest-transaction/cli';
+import { duration, EXIT, lines } from '@acme/nest-message-context/cli';
 import {
   isSqlStore,
   type IdempotencyStore,

@@ -4,7 +4,7 @@ import {
   openConfig,
   sourceOf,
   type ConfigExports,
-} from '@acme/nest-transaction/cli';
+} from '@acme/nest-message-context/cli';
 import type { IdempotencyStore } from '../../core/store.js';
 import type { Values } from '../options.js';
 import { SCHEMES, STORE_OPTIONS } from './schemes.js';

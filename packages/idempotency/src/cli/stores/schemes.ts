@@ -1,4 +1,4 @@
-import type { Drivers, Schemes } from '@acme/nest-transaction/cli';
+import type { Drivers, Schemes } from '@acme/nest-message-context/cli';
 import type { IdempotencyStore, SqlIdempotencyStore } from '../../core/store.js';
 import type { Values } from '../options.js';
 import { MARIADB } from './mariadb.js';

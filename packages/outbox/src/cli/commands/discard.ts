@@ -1,4 +1,4 @@
-import { usageError } from '@acme/nest-transaction/cli';
+import { usageError } from '@acme/nest-message-context/cli';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { Command } from '../command.js';
 import { moved, NO_SUCH } from '../moved.js';

@@ -1,11 +1,17 @@
-import { driversOf, duration, EXIT, usageError, type Answer } from '@acme/nest-transaction/cli';
+import {
+  type Answer,
+  driversOf,
+  duration,
+  durationOf,
+  EXIT,
+  mapTexts,
+  usageError,
+} from '@acme/nest-message-context/cli';
 import type { BrokerProbe } from '@acme/nest-message-context';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { OutboxFinding } from '../../contracts/examination.js';
 import type { OutboxStatus } from '../../contracts/messages.js';
 import type { Command, Desk } from '../command.js';
-import { mapTexts } from '../text.js';
-import { durationOf } from '../values.js';
 
 interface AmqplibLike {
   connect(url: string, options: object): PromiseLike<unknown>;

@@ -1,7 +1,6 @@
-import { CliError, EXIT } from '@acme/nest-transaction/cli';
+import { CliError, countOf, EXIT } from '@acme/nest-message-context/cli';
 import { isSqlStore } from '../../contracts/sql-outbox-store.js';
 import type { Command } from '../command.js';
-import { countOf } from '../values.js';
 
 /** As many as `relay.lanes` may be. */
 export const MOST_LANES = 1_024;

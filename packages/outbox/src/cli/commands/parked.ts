@@ -1,11 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { EXIT } from '@acme/nest-transaction/cli';
+import { countOf, EXIT, mapTexts, short, table } from '@acme/nest-message-context/cli';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { ParkedMessage } from '../../contracts/messages.js';
 import type { Command } from '../command.js';
 import { PARKED_HELP, PARKED_OPTIONS, parkedFilter } from '../parked-filter.js';
-import { mapTexts, short, table } from '../text.js';
-import { countOf } from '../values.js';
 
 const SHOWN = 100;
 const MOST = 100_000;

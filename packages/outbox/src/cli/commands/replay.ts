@@ -1,10 +1,9 @@
-import { usageError } from '@acme/nest-transaction/cli';
+import { timeOf, usageError } from '@acme/nest-message-context/cli';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { PublishedFilter } from '../../contracts/messages.js';
 import type { Command } from '../command.js';
 import { moved } from '../moved.js';
 import type { Values } from '../options.js';
-import { timeOf } from '../values.js';
 
 export const replay: Command = {
   summary: 'Publishes kept messages again, in the order in which they were inserted',

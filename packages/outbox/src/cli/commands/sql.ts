@@ -1,8 +1,7 @@
-import { dialectAsked, EXIT, usageError } from '@acme/nest-transaction/cli';
+import { countOf, dialectAsked, EXIT, usageError } from '@acme/nest-message-context/cli';
 import { isSqlStore, type SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import type { Command, Desk } from '../command.js';
 import { SCHEMES } from '../stores/schemes.js';
-import { countOf } from '../values.js';
 import { MOST_LANES } from './migrate.js';
 
 export const sql: Command = {

@@ -1,4 +1,4 @@
-import { duration, EXIT, lines } from '@acme/nest-transaction/cli';
+import { duration, EXIT, lines } from '@acme/nest-message-context/cli';
 import type { TablesVersion } from '../../contracts/examination.js';
 import { COUNT_LIMIT, type OutboxStatus } from '../../contracts/messages.js';
 import { judgeTables } from '../../doctor/tables.js';

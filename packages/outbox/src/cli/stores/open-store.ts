@@ -4,7 +4,7 @@ import {
   openConfig,
   sourceOf,
   type ConfigExports,
-} from '@acme/nest-transaction/cli';
+} from '@acme/nest-message-context/cli';
 import type { OutboxStore } from '../../contracts/outbox-store.js';
 import { isSqlStore } from '../../contracts/sql-outbox-store.js';
 import type { Values } from '../options.js';

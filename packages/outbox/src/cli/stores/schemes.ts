@@ -1,4 +1,5 @@
-import { openMariaDb, openPostgres, type Drivers, type Schemes } from '@acme/nest-transaction/cli';
+import type { Drivers, Schemes } from '@acme/nest-message-context/cli';
+import { openMariaDb, openPostgres } from '@acme/nest-transaction/cli';
 import type { SqlOutboxStore } from '../../contracts/sql-outbox-store.js';
 import { MariaDbOutboxStore } from '../../stores/mariadb/mariadb.store.js';
 import { PostgresOutboxStore } from '../../stores/postgres/postgres.store.js';

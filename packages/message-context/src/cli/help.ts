@@ -12,27 +12,27 @@ ${columns(Object.entries(program.commands).map(([name, { summary }]) => [name, s
   ${program.name} <command> --help   its options
   ${program.name} --version
 
-${exitCodes(program.nothing)}`;
+${exitCodes(program)}`;
 
 /** The help of one command. */
 export const helpOf = <Values, Store extends Opened>(
-  { name: program, nothing, options: texts }: Program<Values, Store>,
+  program: Program<Values, Store>,
   name: string,
-  { summary, details, options }: Command<Values, Store>,
+  { summary, details, options, operands = [] }: Command<Values, Store>,
 ): string =>
   `${summary}
 
-  ${program} ${name} [options]
+  ${[program.name, name, ...operands].join(' ')} [options]
 
-${columns([...options, 'json', 'help'].map((option) => [flagOf(texts, option), texts[option]?.help ?? '']))}
+${columns([...options, 'json', 'help'].map((option) => [flagOf(program.options, option), program.options[option]?.help ?? '']))}
 
 ${details}
 
-${exitCodes(nothing)}`;
+${exitCodes(program)}`;
 
-const exitCodes = (nothing: string): string => `Ends with
+const exitCodes = ({ nothing, place = 'store' }: { nothing: string; place?: string }) => `Ends with
   0  done
-  1  failed: the store could not be asked, or its driver is missing
+  1  failed: the ${place} could not be asked, or its driver is missing
   2  wrong usage; nothing was done
   3  nothing there: ${nothing}
 

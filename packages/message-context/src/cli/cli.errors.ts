@@ -35,8 +35,12 @@ export interface Explanation {
   readonly message: string;
 }
 
-/** Tells of any error. */
-export function explain(error: unknown): Explanation {
+/**
+ * Tells of any error.
+ *
+ * @param place what could not be reached, if it is that
+ */
+export function explain(error: unknown, place = 'store'): Explanation {
   if (error instanceof CliError) {
     const { exit, code, message } = error;
     return { exit, code, message };
@@ -47,7 +51,7 @@ export function explain(error: unknown): Explanation {
     exit: EXIT.failed,
     code: typeof code === 'string' ? code : undefined,
     message: UNREACHED.includes(code)
-      ? `The store cannot be reached (${message}). See that it runs, and that --url or --config names its host and port.`
+      ? `The ${place} cannot be reached (${message}). See that it runs, and that --url or --config names its host and port.`
       : message,
   };
 }

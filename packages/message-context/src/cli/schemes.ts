@@ -15,17 +15,19 @@ export type Schemes<Scheme extends SchemeLike> = Readonly<Record<string, Scheme>
  * Checks that the store is named in one way, with options that fit. Returns how to open `--url`; undefined with `--config`.
  *
  * @param options all that say how some store is named in its database
+ * @param place what people call it
  * @throws {CliError} when it is named wrongly
  */
 export function sourceOf<Scheme extends SchemeLike>(
   values: { readonly url?: string | undefined; readonly config?: string | undefined },
   schemes: Schemes<Scheme>,
   options: readonly string[],
+  place = 'store',
 ): Scheme | undefined {
   const { url, config } = values;
   if ((url === undefined) === (config === undefined))
     throw usageError(
-      `Say where the store is, in one way: --url ${beginnings(schemes)}…, or --config file.mjs.`,
+      `Say where the ${place} is, in one way: --url ${beginnings(schemes)}…, or --config file.mjs.`,
     );
   const scheme = url === undefined ? undefined : schemeOf(schemes, url);
   const unfit = options.find(
@@ -47,7 +49,7 @@ export function schemeOf<Scheme extends SchemeLike>(schemes: Schemes<Scheme>, ur
   const scheme = name === undefined ? undefined : named(schemes, name);
   if (scheme) return scheme;
   throw usageError(
-    `--url: ${name === undefined ? 'this is no URL' : `${name}:// is not known`}. Give one that begins with ${beginnings(schemes)}, or another store by --config.`,
+    `--url: ${name === undefined ? 'this is no URL' : `${name}:// is not known`}. Give one that begins with ${beginnings(schemes)}, or another by --config.`,
   );
 }
 

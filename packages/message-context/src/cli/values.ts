@@ -1,5 +1,5 @@
-import { usageError } from '@acme/nest-transaction/cli';
-import { parseDuration } from '@acme/nest-message-context/kit';
+import { parseDuration } from '../kit/duration.js';
+import { usageError } from './cli.errors.js';
 
 /** A date, or a time with its zone: without one it would be another time on every machine. */
 const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d))?$/i;
@@ -40,7 +40,7 @@ export function durationOf(option: string, text: string | undefined): number | u
   );
 }
 
-/** @throws {CliError} when it is no whole number in that range */
+/** A whole number from 1 on. @throws {CliError} when it is none in that range */
 export function countOf(
   option: string,
   text: string | undefined,

@@ -7,6 +7,8 @@ export interface Answer {
   readonly json: object;
   /** Without the last line break. */
   readonly text: string;
+  /** Whether standard output has had something else: then this goes to standard error. */
+  readonly isAside?: boolean;
 }
 
 /** What `--url` or `--config` has opened. */
@@ -17,6 +19,8 @@ export interface Opened {
 /** What a command works with. */
 export interface Desk<Values, Store extends Opened> {
   readonly values: Values;
+  /** What stands behind the command, as many as it has. */
+  readonly operands: readonly string[];
   /** Where it was started; `--config` and drivers are looked for there. */
   readonly cwd: string;
   /** The store of `--url` or `--config`. Whoever gave the desk closes it. */
@@ -25,6 +29,8 @@ export interface Desk<Values, Store extends Opened> {
   readonly ready: () => Promise<Store>;
   /** Says what is being done, to be told to people who wait long. */
   readonly doing: (text: string) => void;
+  /** Writes to standard output, and resolves when that was taken. @throws when nobody reads any more */
+  readonly out: (text: string) => Promise<void>;
   /** Takes what is secret in the options out of a text. */
   readonly hide: (text: string) => string;
 }
@@ -35,6 +41,8 @@ export interface Command<Values, Store extends Opened> {
   readonly summary: string;
   /** What else there is to know, in lines of at most 100 characters. */
   readonly details: string;
+  /** What has to stand behind it, for the help: `['QUEUE']`. @default nothing */
+  readonly operands?: readonly string[];
   /** Besides `json` and `help`. */
   readonly options: readonly (keyof Values & string)[];
   run(desk: Desk<Values, Store>): Promise<Answer>;
@@ -48,8 +56,11 @@ export interface Program<Values, Store extends Opened> {
   readonly about: string;
   /** When a process ends with 3, after "nothing there: ". */
   readonly nothing: string;
+  /** What it works on, for people. @default 'store' */
+  readonly place?: string;
   /** With `COMMON_OPTIONS` among them. */
   readonly options: OptionTexts;
+  /** By their names, of one or two words. */
   readonly commands: Readonly<Record<string, Command<Values, Store>>>;
   readonly version: () => string;
   /** Opens what `--url` or `--config` names. */

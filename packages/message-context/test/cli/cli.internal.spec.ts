@@ -3,23 +3,29 @@ import {
   CliError,
   COMMON_OPTIONS,
   counted,
+  countOf,
   dialectOf,
   duration,
+  durationOf,
   EXIT,
   explain,
   helpOf,
   lines,
   main,
+  mapTexts,
   overview,
   run,
   schemeOf,
+  short,
   sourceOf,
+  table,
+  timeOf,
   type CommonValues,
   type OptionTexts,
   type Program,
-} from '@acme/nest-transaction/cli';
-import { parse } from '../src/cli/options.js';
-import { hidingSecretsOf } from '../src/cli/secrets.js';
+} from '@acme/nest-message-context/cli';
+import { parse } from '../../src/cli/options.js';
+import { hidingSecretsOf } from '../../src/cli/secrets.js';
 
 const OPTIONS = {
   url: { type: 'string', value: 'URL', secret: true, help: 'where' },
@@ -33,10 +39,10 @@ const parsed = (argv: readonly string[]) => parse('tool', OPTIONS, argv);
 describe('parsing', () => {
   it('takes options in any place, and both forms of a value', () => {
     expect(parsed(['--json', 'status', '--url=redis://h', '--key', 'p:'])).toEqual({
-      command: 'status',
+      words: ['status'],
       values: { json: true, url: 'redis://h', key: 'p:' },
     });
-    expect(parsed(['-h'])).toEqual({ command: undefined, values: { help: true } });
+    expect(parsed(['-h'])).toEqual({ words: [], values: { help: true } });
     expect(parsed(['inspect', '--key=-1']).values['key']).toBe('-1');
     expect(parsed(['x', '--id', 'a', '--id', 'b']).values['id']).toEqual(['a', 'b']);
   });
@@ -47,7 +53,6 @@ describe('parsing', () => {
     [['status', '--url'], /--url/],
     [['status', '--json=yes'], /--json/],
     [['inspect', '--key', 'a', '--key', 'b'], /--key was given twice/],
-    [['inspect', 'k-1'], /"k-1" means nothing after "inspect"/],
   ])('refuses %j', (argv, message) => {
     expect(explain(thrownBy(() => parsed(argv)))).toEqual({
       exit: 2,
@@ -76,6 +81,16 @@ describe('a run', () => {
         async run({ ready, hide, values }) {
           await ready();
           return { exit: EXIT.done, json: { seen: 1 }, text: hide(`seen ${values.url}`) };
+        },
+      },
+      'desk tidy': {
+        summary: 'Tidies',
+        details: 'Long.',
+        operands: ['DRAWER'],
+        options: [],
+        async run({ operands, out }) {
+          await out(`${operands.join()}\n`);
+          return { exit: EXIT.done, json: { tidied: 1 }, text: 'tidied', isAside: true };
         },
       },
     },
@@ -131,6 +146,21 @@ describe('a run', () => {
     });
   });
 
+  it('has commands of two words, done to something, that write by themselves', async () => {
+    expect(await ran(['desk', 'tidy', 'top'])).toEqual({ exit: 0, out: 'top\n', err: 'tidied\n' });
+    expect(await ran(['desk', 'tidy', 'top', '--json'])).toMatchObject({ err: '{"tidied":1}\n' });
+    const { out } = await ran(['desk', 'tidy', '--help']);
+    expect(out).toContain('tool desk tidy DRAWER [options]');
+    expect((await ran(['desk', '--help'])).out).toContain('A tool.');
+  });
+
+  it('calls what it works on by its name', async () => {
+    const refused = Object.assign(new Error('x'), { code: 'ECONNREFUSED' });
+    const program = programOf({ place: 'broker', open: () => Promise.reject(refused) });
+    expect((await ran(['look'], program)).err).toMatch(/^The broker cannot be reached \(x\)/);
+    expect((await ran(['look', '--help'], program)).out).toContain('the broker could not be asked');
+  });
+
   it('explains what the program knows better', async () => {
     const program = programOf({
       open: () => Promise.reject(new Error('E1')),
@@ -140,9 +170,22 @@ describe('a run', () => {
   });
 
   it.each([
-    [[], 2, /A tool\.[^]*look {2}Looks[^]*3 {2}nothing there: none/],
-    [['nope'], 2, /There is no command "nope"\. There are look: tool --help/],
+    [[], 2, /A tool\.[^]*look {7}Looks[^]*3 {2}nothing there: none/],
+    [['nope'], 2, /There is no command "nope"\. There are look, desk tidy: tool --help/],
     [['look', '--key', 'a'], 2, /look has no option --key: tool look --help/],
+    [
+      ['look', 'k-1'],
+      2,
+      /"k-1" means nothing after "look"\. Values belong to options: --url "k-1"/,
+    ],
+    [['desk'], 2, /A tool\.[^]*desk tidy {2}Tidies/],
+    [['desk', 'nope'], 2, /There is no command "desk nope"\. There are look, desk tidy/],
+    [['desk', 'tidy'], 2, /desk tidy wants DRAWER\. Write: tool desk tidy DRAWER \[options\]/],
+    [
+      ['desk', 'tidy', 'a', 'b'],
+      2,
+      /"b" means nothing after DRAWER\. Write: tool desk tidy DRAWER/,
+    ],
   ])('refuses %j', async (argv, exit, message) => {
     expect(await ran(argv)).toEqual({
       exit,
@@ -259,6 +302,53 @@ describe('texts', () => {
     expect([counted(1, 'record'), counted(2, 'record')]).toEqual(['1 record', '2 records']);
     expect(lines({ a: 1, long: 'x', none: undefined })).toBe('a     1\nlong  x');
   });
+
+  it('are in tables, and short', () => {
+    expect(
+      table([
+        ['a', 'head'],
+        ['long', 'x'],
+        ['b', ''],
+      ]),
+    ).toBe('a     head\nlong  x\nb');
+    expect(short('one\n two\u0007three', 9)).toBe('one two …');
+    expect(short('short', 9)).toBe('short');
+  });
+
+  it('are changed wherever they stand', () => {
+    const upper = (text: string) => text.toUpperCase();
+    expect(mapTexts({ a: ['x', { b: 'y', n: 1, none: null }] }, upper)).toEqual({
+      a: ['X', { b: 'Y', n: 1, none: null }],
+    });
+  });
+});
+
+describe('a time', () => {
+  const now = Date.UTC(2026, 1, 28, 12);
+  it.each([
+    ['2026-02-28T11:00:00Z', now - 3_600_000],
+    ['2026-02-28T20:00+09:00', now - 3_600_000],
+    ['2026-02-28', now - 43_200_000],
+    [String(now), now],
+    ['2h', now - 7_200_000],
+    ['2h ago', now - 7_200_000],
+    [undefined, undefined],
+  ])('may be %s', (text, time) => {
+    expect(timeOf('from', text, now)).toBe(time);
+  });
+
+  it.each(['', '2026-13-01', 'now', '-1h', '2026-02-28 12:00'])('is not %j', (text) => {
+    expect(() => timeOf('from', text, now)).toThrow(/--from: .* is no time/);
+  });
+});
+
+it('counts and durations are whole and positive', () => {
+  expect([countOf('limit', '12', 20), countOf('limit', undefined, 20)]).toEqual([12, undefined]);
+  for (const text of ['0', '21', '1.5', '-1', 'x', ''])
+    expect(() => countOf('limit', text, 20)).toThrow(/--limit: give a whole number from 1 to 20/);
+  expect([durationOf('age', '15m'), durationOf('age', undefined)]).toEqual([900_000, undefined]);
+  for (const text of ['0s', 'soon', ''])
+    expect(() => durationOf('age', text)).toThrow(/--age: .* is no duration/);
 });
 
 function thrownBy(action: () => unknown): unknown {

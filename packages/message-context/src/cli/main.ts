@@ -11,9 +11,14 @@ export async function main<Values extends CommonValues, Store extends Opened>(
   program: Program<Values, Store>,
   exit: () => void,
 ): Promise<void> {
+  // Nobody reads any more: whoever writes is told.
+  process.stdout.on('error', () => {});
   process.exitCode = await run(program, process.argv.slice(2), {
     cwd: process.cwd(),
-    out: (text) => void process.stdout.write(text),
+    out: (text) =>
+      new Promise((done, fail) => {
+        process.stdout.write(text, (error) => (error ? fail(error) : done()));
+      }),
     err: (text) => void process.stderr.write(text),
   });
   setTimeout(() => {

@@ -36,7 +36,8 @@ export const COMMON_OPTIONS = {
 export type CommonValues = ValuesOf<typeof COMMON_OPTIONS>;
 
 export interface Parsed {
-  readonly command: string | undefined;
+  /** What is no option: the name of a command, of one or two words, and what it is done to. */
+  readonly words: readonly string[];
   readonly values: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
 
@@ -51,12 +52,7 @@ export function parse(program: string, options: OptionTexts, argv: readonly stri
     (name, index) => !options[name]?.multiple && given.indexOf(name) < index,
   );
   if (twice !== undefined) throw usageError(`--${twice} was given twice. Give it once.`);
-  const [command, ...rest] = positionals;
-  if (rest.length > 0)
-    throw usageError(
-      `${JSON.stringify(rest[0])} means nothing after "${command}". Values belong to options: --url ${JSON.stringify(rest[0])}.`,
-    );
-  return { command, values: values as Parsed['values'] };
+  return { words: positionals, values: values as Parsed['values'] };
 }
 
 function parsed(program: string, options: OptionTexts, argv: readonly string[]) {
