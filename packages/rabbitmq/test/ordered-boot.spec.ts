@@ -11,7 +11,7 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { OrdersConsumer, OrdersController } from './support/ordered-example.js';
+import { consumeOrders, OrdersConsumer, OrdersController } from './support/ordered-example.js';
 import { describe, expect, it } from 'vitest';
 
 const imports = [
@@ -148,5 +148,15 @@ describe('@RmqOrdered() at boot', () => {
     expect(handled).toEqual([]);
     await client.close();
     await close();
+  });
+
+  it('consumes nothing where what the guide declares cannot be declared', async () => {
+    const connected: unknown[] = [];
+    const app = { connectMicroservice: (one: unknown) => connected.push(one) };
+    const nobody = `amqp://127.0.0.1:${await freePort()}`;
+    await expect(consumeOrders(app as never, nobody)).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    });
+    expect(connected).toEqual([]);
   });
 });
