@@ -20,6 +20,14 @@ export interface Comparison {
   readonly ok: boolean;
 }
 
+/** What somebody did when something went wrong: a row of the behaviour table. */
+export interface Observation extends Readonly<Record<string, Cell | boolean>> {
+  readonly scenario: string;
+  readonly subject: string;
+  /** Whether it is right; `null` where nothing is expected: of peers, and where we do not promise it. */
+  readonly ok: boolean | null;
+}
+
 /** What a benchmark is given to measure with and to report to. */
 export interface BenchmarkRun<Key extends string = string> {
   /** True for `--quick`: the same keys from smaller loads, the whole within 50 s. */
@@ -35,6 +43,8 @@ export interface BenchmarkRun<Key extends string = string> {
   row(subject: string, cells: Readonly<Record<string, Cell>>): void;
   /** Adds a row to the correctness table. */
   compare(comparison: Comparison): void;
+  /** Adds a row to the behaviour table. */
+  observe(observation: Observation): void;
   /** Says on standard error how far it is. */
   progress(line: string): void;
 }

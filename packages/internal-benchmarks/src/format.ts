@@ -15,6 +15,10 @@ export function forPeople(result: Result, meanings: Readonly<Record<string, stri
     ...cells,
     ok: ok ? 'yes' : 'NO',
   }));
+  const behaviour = result.behaviour.map(({ ok, ...cells }) => ({
+    ...(cells as Record<string, Cell>),
+    ok: ok === null ? '' : ok ? 'yes' : 'NO',
+  }));
   return [
     `${result.name}${result.quick ? ' (quick: smaller loads)' : ''}, ${result.date.slice(0, 10)}`,
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os} ${machine.arch}`,
@@ -26,6 +30,7 @@ export function forPeople(result: Result, meanings: Readonly<Record<string, stri
     '',
     asTable(figures),
     ...(comparisons.length > 0 ? ['', asTable(comparisons)] : []),
+    ...(behaviour.length > 0 ? ['', asTable(behaviour)] : []),
   ].join('\n');
 }
 

@@ -5,6 +5,7 @@ export {
   type Cell,
   type Comparison,
   defineBenchmark,
+  type Observation,
 } from './benchmark.js';
 export { cli, type Terminal } from './cli.js';
 export { forPeople } from './format.js';

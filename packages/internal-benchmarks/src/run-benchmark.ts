@@ -1,4 +1,4 @@
-import type { Bar, Benchmark, Cell, Comparison } from './benchmark.js';
+import type { Bar, Benchmark, Cell, Comparison, Observation } from './benchmark.js';
 import { machine, type Machine } from './machine.js';
 
 /** A bar and whether its figure keeps to it; `ok` is null where the figure was not measured. */
@@ -16,6 +16,7 @@ export interface Result {
   readonly bars: Readonly<Record<string, JudgedBar>>;
   readonly table: readonly Readonly<Record<string, Cell>>[];
   readonly correctness: readonly Comparison[];
+  readonly behaviour: readonly Observation[];
 }
 
 /** Where a run gets its servers and says how far it is. */
@@ -36,6 +37,7 @@ export async function runBenchmark<Key extends string>(
   const measured = new Map<Key, number | null>();
   const table: Record<string, Cell>[] = [];
   const correctness: Comparison[] = [];
+  const behaviour: Observation[] = [];
   await benchmark.run({
     quick,
     env,
@@ -50,6 +52,7 @@ export async function runBenchmark<Key extends string>(
     },
     row: (subject, cells) => void table.push({ subject, ...cells }),
     compare: (comparison) => void correctness.push(comparison),
+    observe: (observation) => void behaviour.push(observation),
   });
   const missing = keys.filter((key) => !measured.has(key));
   if (missing.length > 0) throw broken(benchmark, `did not report ${missing.join(', ')}`);
@@ -57,7 +60,18 @@ export async function runBenchmark<Key extends string>(
   const figures = Object.fromEntries(keys.map((key) => [key, measured.get(key) ?? null]));
   const bars = judge(benchmark.bars ?? {}, figures);
   const { name } = benchmark;
-  return { name, date, quick, machine: machine(), versions, figures, bars, table, correctness };
+  return {
+    name,
+    date,
+    quick,
+    machine: machine(),
+    versions,
+    figures,
+    bars,
+    table,
+    correctness,
+    behaviour,
+  };
 }
 
 function judge(
@@ -78,7 +92,7 @@ function keepsTo(bar: Bar, figure: number): boolean {
 }
 
 /** What of a result is not as it should be, a line each. */
-export function shortcomings({ figures, bars, correctness }: Result): string[] {
+export function shortcomings({ figures, bars, correctness, behaviour }: Result): string[] {
   return [
     ...Object.entries(bars)
       .filter(([, { ok }]) => ok === false)
@@ -86,6 +100,9 @@ export function shortcomings({ figures, bars, correctness }: Result): string[] {
     ...correctness
       .filter(({ ok }) => !ok)
       .map(({ id, defect, ours }) => `${id} (${defect}): ours ${ours}.`),
+    ...behaviour
+      .filter(({ ok }) => ok === false)
+      .map((observation) => `Not as promised: ${JSON.stringify(observation)}.`),
   ];
 }
 

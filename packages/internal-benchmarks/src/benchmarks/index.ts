@@ -5,4 +5,5 @@ export const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   context: async () => (await import('./context.js')).context,
   idempotency: async () => (await import('./idempotency.js')).idempotency,
   outbox: async () => (await import('./outbox.js')).outbox,
+  rabbitmq: async () => (await import('./rabbitmq.js')).rabbitmq,
 };

@@ -162,6 +162,11 @@ export class InboundMessage {
   }
 
   /** @internal */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** @internal */
   end(): void {
     this.#ended = true;
     this.arrival?.leave();

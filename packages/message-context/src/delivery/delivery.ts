@@ -57,6 +57,11 @@ export class RecordedDelivery implements Delivery {
     this.failure ??= failure;
   }
 
+  /** Whether anything has to be waited for besides the first handler. */
+  get hasOthers(): boolean {
+    return this.#others.length > 0;
+  }
+
   /** Resolves when all others have ended, those included that one of them has started meanwhile. */
   async ended(): Promise<void> {
     for (const other of this.#others) await other;

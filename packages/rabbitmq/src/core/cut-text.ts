@@ -1,11 +1,14 @@
 const MARK = '…';
 const MARK_BYTES = Buffer.byteLength(MARK);
+/** What takes four is two units long. */
+const MOST_BYTES_OF_A_UNIT = 3;
 
 /**
  * Text that takes `maxBytes` of UTF-8 at most, for places with a limit in bytes. A character is kept whole or not at all, and
  * what was cut ends in "…". NUL and halves of surrogate pairs become U+FFFD: viewers and databases refuse them.
  */
 export function cutText(text: string, maxBytes: number): string {
+  if (text.length * MOST_BYTES_OF_A_UNIT <= maxBytes) return presentable(text);
   // Whole only as far as it can matter: each unit is a byte at least, and texts of megabytes do get here.
   const bytes = Buffer.from(presentable(text.slice(0, maxBytes + 1)));
   if (bytes.length <= maxBytes) return bytes.toString('utf8');

@@ -56,7 +56,7 @@ export function failureHeaders(failure: Failure): Record<string, string | number
   };
   if (error !== undefined) headers[HeaderNames.errorName] = cutText(nameOf(error), CODE_BYTES);
   const last = isoTime(now);
-  const first = isoTime(firstFailedAt ?? now) ?? last;
+  const first = firstFailedAt === undefined ? last : (isoTime(firstFailedAt) ?? last);
   if (first !== undefined) headers[HeaderNames.firstFailedAt] = first;
   if (last !== undefined) headers[HeaderNames.lastFailedAt] = last;
   const stack = failure.includeStack ? stackOf(error, RECORD_BYTES - encodedBytes(headers)) : '';
@@ -81,7 +81,8 @@ export function withFailure(
   headers: Readonly<Record<string, unknown>>,
   record: Readonly<Record<string, string | number>>,
 ): Record<string, unknown> {
-  return { ...withoutFailure(headers), ...record };
+  // Spreading two objects into one takes V8 longer than everything else that is done with a failure.
+  return Object.assign(withoutFailure(headers), record);
 }
 
 /** What is left without it: how often and since when a message is tried, and where it is from. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readSafely, readText, textOf } from './read-safely.js';
 import { GIVEN_UP } from './settle-plan.js';
 
@@ -27,7 +27,7 @@ export function fingerprintOf(error: unknown, code?: string): string {
     generalised(message),
     ...framesOf(readText(error, 'stack') ?? '', message),
   ];
-  return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
+  return hash('sha256', parts.join('\n'), 'hex').slice(0, 16);
 }
 
 /** What stands in quotes, from the first to the last of a kind: a quoted text may hold quotes itself. Never an apostrophe. */
@@ -57,7 +57,22 @@ function framesOf(stack: string, message: string): string[] {
     .split('\n')
     .filter((line) => /^\s{1,16}at /.test(line) && !line.includes('node:'))
     .slice(0, FRAMES)
-    .map(frameOf);
+    .map(knownFrame);
+}
+
+/** A program fails in few places, and in each again and again. */
+const KNOWN = 1_000;
+const known = new Map<string, string>();
+
+function knownFrame(line: string): string {
+  let frame = known.get(line);
+  if (frame === undefined) {
+    frame = frameOf(line);
+    // A program that makes its code as it runs has ever new places.
+    if (known.size >= KNOWN) known.clear();
+    known.set(line, frame);
+  }
+  return frame;
 }
 
 function frameOf(line: string): string {

@@ -49,7 +49,7 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
       `The message "${message.type}" has ${content.length} bytes; maxMessageBytes is ${maxMessageBytes}. Send a reference to the data, or raise the limit here and in the broker (max_message_size).`,
     );
   }
-  const headers: Record<string, unknown> = { ...defaults.headers, ...message.headers };
+  const headers = headersOf(defaults.headers, message.headers);
   for (const name in headers) {
     const value = headers[name];
     // A view of a larger buffer is sent as what it shows.
@@ -84,6 +84,14 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
       ...(isShort(correlationId) ? { correlationId } : {}),
     },
   };
+}
+
+/** A copy. Of one object V8 makes it in no time, of two together it takes many microseconds. */
+function headersOf(
+  usual: OutboundMessage['headers'],
+  own: OutboundMessage['headers'],
+): Record<string, unknown> {
+  return usual === undefined ? { ...own } : { ...usual, ...own };
 }
 
 /** What a property of AMQP may hold. A longer text still goes as a header. */

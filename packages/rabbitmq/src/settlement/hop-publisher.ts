@@ -24,7 +24,8 @@ export interface Hop {
  * confirmed.
  */
 export class HopPublisher {
-  readonly #declared = new Map<string, Promise<void>>();
+  /** By name: under way, or done. Each promise that is awaited costs every message that fails. */
+  readonly #declared = new Map<string, Promise<void> | 'done'>();
   /** Queues that are where retries are published. */
   readonly #sources = new Set<string>();
 
@@ -33,9 +34,9 @@ export class HopPublisher {
   /** @throws {SettlingFailedError} when the broker has not confirmed it. It may have arrived all the same */
   async publish(hop: Hop): Promise<void> {
     const { source, target } = hop;
-    await this.#assertSource(source);
+    if (!this.#sources.has(source)) await this.#assertSource(source);
     for (let isLast = false; ; isLast = true) {
-      await this.declare(target);
+      if (this.#declared.get(target.name) !== 'done') await this.declare(target);
       const outcome = await this.#send(hop);
       if (outcome.status === 'confirmed') return;
       // Somebody has deleted it since: declared again, it takes the message.
@@ -50,15 +51,21 @@ export class HopPublisher {
    * @throws {SettlingFailedError} when the broker refuses it
    * @throws {PublishError} when there is no broker, or it does not answer
    */
-  declare(queue: HopQueue): Promise<void> {
-    let declared = this.#declared.get(queue.name);
-    if (!declared) {
-      declared = this.#declare(queue);
-      this.#declared.set(queue.name, declared);
+  async declare(queue: HopQueue): Promise<void> {
+    const { name } = queue;
+    const known = this.#declared.get(name);
+    if (known === 'done') return;
+    if (known) return known;
+    const declaring = this.#declare(queue);
+    this.#declared.set(name, declaring);
+    try {
+      await declaring;
+      if (this.#declared.get(name) === declaring) this.#declared.set(name, 'done');
+    } catch (error) {
       // What has failed is tried again with the next message.
-      declared.catch(() => this.#declared.delete(queue.name));
+      if (this.#declared.get(name) === declaring) this.#declared.delete(name);
+      throw error;
     }
-    return declared;
   }
 
   /**
@@ -66,7 +73,6 @@ export class HopPublisher {
    * come back, or come to somebody else.
    */
   async #assertSource(queue: string): Promise<void> {
-    if (this.#sources.has(queue)) return;
     const isThere = await this.sender.onChannel((channel) =>
       queueExists(channel as AmqpDeclaringChannelLike, queue),
     );

@@ -1,7 +1,8 @@
 // One subject in a process of its own: `program.js <subject> <place as JSON>`; answers its parent call by call.
 import 'reflect-metadata';
+import { answerParent } from '../../measure/child.js';
 import { perSecond } from '../../measure/cost.js';
-import type { Call, Reply } from './child.js';
+import type { Command } from './child.js';
 import type { Place } from './subject.js';
 import { subjects, type SubjectName } from './subjects.js';
 
@@ -10,30 +11,10 @@ const [name = '', place = '{}'] = process.argv.slice(2);
 const { open } = await subjects[name as SubjectName]();
 const subject = await open(JSON.parse(place) as Place);
 
-async function answer({ command, count }: Call): Promise<Reply> {
-  try {
-    switch (command) {
-      case 'fill':
-        await subject.fill(count);
-        return { value: count };
-      case 'drain':
-        return { value: await perSecond(count, () => subject.drain(count)) };
-      case 'start':
-      case 'stop':
-      case 'close':
-        await subject[command]?.();
-        return { value: 0 };
-    }
-  } catch (error) {
-    return { error: String((error as Error).stack) };
-  }
-}
-
-process.on('message', (call: Call) => {
-  void answer(call).then((reply) => {
-    process.send?.(reply);
-    if (call.command === 'close') process.disconnect();
-  });
+answerParent<Command>({
+  fill: (count) => subject.fill(count),
+  drain: (count) => perSecond(count, () => subject.drain(count)),
+  start: async () => subject.start?.(),
+  stop: async () => subject.stop?.(),
+  close: () => subject.close(),
 });
-process.on('disconnect', () => process.exit());
-process.send?.({ value: 0 });

@@ -23,6 +23,31 @@ export function guardedChannel<T extends AmqpChannelLike>(
   message: TaggedDelivery,
   delivery: Delivery,
 ): T {
+  return new Proxy(channel, new Guard(message, delivery)) as T;
+}
+
+/** Made for every delivery; what it answers with only for those that settle by hand. */
+class Guard implements ProxyHandler<AmqpChannelLike> {
+  #guards: object | undefined;
+
+  constructor(
+    private readonly message: TaggedDelivery,
+    private readonly delivery: Delivery,
+  ) {}
+
+  get(target: AmqpChannelLike, property: string | symbol): unknown {
+    this.#guards ??= guardsOf(target, this.message, this.delivery);
+    if (Object.hasOwn(this.#guards, property)) return this.#guards[property as never];
+    const value: unknown = Reflect.get(target, property, target);
+    return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+  }
+}
+
+function guardsOf(
+  channel: AmqpChannelLike,
+  message: TaggedDelivery,
+  delivery: Delivery,
+): AmqpChannelLike & { ackAll(): void; nackAll(requeue?: boolean): void } {
   // By tag, as the broker does: a copy of the delivery means the delivery.
   const isThis = (settled: unknown): boolean =>
     (settled as Partial<TaggedDelivery> | undefined)?.fields?.deliveryTag ===
@@ -35,7 +60,7 @@ export function guardedChannel<T extends AmqpChannelLike>(
     void delivery.settle(
       requeue ? { action: 'retry', afterMs: 0, countAttempt: true } : { action: 'reject' },
     );
-  const guards: AmqpChannelLike & { ackAll(): void; nackAll(requeue?: boolean): void } = {
+  return {
     ack: (settled, allUpTo) => (isThis(settled) ? accept() : channel.ack(settled, allUpTo)),
     nack: (settled, allUpTo, requeue = true) =>
       isThis(settled) ? refuse(requeue) : channel.nack(settled, allUpTo, requeue),
@@ -44,11 +69,4 @@ export function guardedChannel<T extends AmqpChannelLike>(
     ackAll: accept,
     nackAll: (requeue = true) => refuse(requeue),
   };
-  return new Proxy(channel, {
-    get(target, property) {
-      if (Object.hasOwn(guards, property)) return guards[property as keyof typeof guards];
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }

@@ -48,11 +48,18 @@ const ANSWERED = new Error(
 );
 ANSWERED.stack = ANSWERED.message;
 
+/**
+ * The answer that a delivery has: an error that follows is about settling, not about handling. Kept on the delivery itself: entries of
+ * a WeakMap make the garbage collection of short-lived messages dearer than all that is done with them here.
+ */
+const ANSWER = Symbol('answer');
+
+interface Answered {
+  [ANSWER]?: BrokerAnswer;
+}
+
 /** Settles golevelup's deliveries by outcome: golevelup itself acks what returns and nacks on a `Nack`. */
 export class GolevelupDriver {
-  /** Deliveries that have their answer: an error that follows is about settling, not about handling. */
-  readonly #answers = new WeakMap<object, BrokerAnswer>();
-
   constructor(private readonly parts: DriverParts) {}
 
   /**
@@ -61,7 +68,7 @@ export class GolevelupDriver {
    */
   async settle(
     context: MessageContext,
-    handle: () => Promise<unknown>,
+    handle: () => unknown,
     { ownFailurePolicy, queue, needsRoutingKey }: Consumer,
   ): Promise<unknown> {
     const { message } = context;
@@ -80,7 +87,7 @@ export class GolevelupDriver {
 
   private async run(
     context: MessageContext,
-    handler: () => Promise<unknown>,
+    handler: () => unknown,
     ownFailurePolicy: boolean,
   ): Promise<Outcome> {
     const { delivery } = context.message;
@@ -100,7 +107,7 @@ export class GolevelupDriver {
   }
 
   private note(answer: BrokerAnswer, deliveries: readonly object[]): void {
-    for (const delivery of deliveries) this.#answers.set(delivery, answer);
+    for (const delivery of deliveries) (delivery as Answered)[ANSWER] = answer;
   }
 
   private returnValueFor(answer: BrokerAnswer, expectsReply: boolean): unknown {
@@ -134,7 +141,7 @@ export class GolevelupDriver {
       try {
         if (error === ANSWERED) this.answerHere(channel, deliveries);
         else if (behavior) await behavior(channel, delivery, error);
-        else if (deliveries.every((one) => this.#answers.has(one))) {
+        else if (deliveries.every((one) => (one as Answered)[ANSWER])) {
           this.parts.log.warn(
             `golevelup could not finish a delivery that was handled (${writeSafely(error)}): settling it here.`,
           );
@@ -164,6 +171,7 @@ export class GolevelupDriver {
    * broker delivers again.
    */
   private answerHere(channel: AmqpChannelLike, deliveries: readonly object[]): void {
-    for (const delivery of deliveries) tellBroker(channel, delivery, this.#answers.get(delivery)!);
+    for (const delivery of deliveries)
+      tellBroker(channel, delivery, (delivery as Answered)[ANSWER] as BrokerAnswer);
   }
 }

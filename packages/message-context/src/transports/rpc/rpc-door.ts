@@ -7,7 +7,7 @@ import type { RpcMethods } from './rpc-methods.js';
 import type { HandlerMethod } from '../../doors/handler-method.js';
 import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
 import type { Arrivals } from '../../delivery/arrivals.js';
-import type { HandlerFailure, RecordedDelivery } from '../../delivery/delivery.js';
+import type { RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
 import { MessageContextConfigurationError } from '../../message-context.errors.js';
@@ -203,24 +203,18 @@ async function settleByOutcome(
   }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
   if (message.expectsReply) return settleRequest(result, context, succeeded);
-  const failure = await failureOf(toItsEnd(result, callback), context);
+  const delivery = message.delivery as RecordedDelivery;
+  try {
+    await toItsEnd(result, callback);
+  } catch (error) {
+    delivery.failed({ error, context });
+  }
+  // Given back while another handler still runs, the message would be handled twice at once.
+  if (delivery.hasOthers) await delivery.ended();
+  const { failure } = delivery;
   if (failure) driver.failed(failure.error, failure.context, rmq.delivery, channel);
   else succeeded();
   return undefined;
-}
-
-/**
- * The first failure of all handlers of an event, when all have ended: given back while one of them still runs, the message
- * would be handled twice at once.
- */
-async function failureOf(
-  first: Promise<void>,
-  context: MessageContext,
-): Promise<HandlerFailure | undefined> {
-  const delivery = context.message.delivery as RecordedDelivery;
-  await first.catch((error: unknown) => delivery.failed({ error, context }));
-  await delivery.ended();
-  return delivery.failure;
 }
 
 const UNREADABLE =
@@ -262,6 +256,9 @@ async function settleRequest(
 /** The same RmqContext, with another channel. */
 function withChannel(context: RmqContextLike, channel: unknown): RmqContextLike {
   const { args } = context as unknown as { args: readonly unknown[] };
-  const replaced = args.map((arg, index) => (index === 1 ? channel : arg));
-  return Object.create(context, { args: { value: replaced } }) as RmqContextLike;
+  const replaced = [...args];
+  replaced[1] = channel;
+  // Not `Object.create(context)`: V8 makes whatever becomes a prototype anew, and this is done for every message.
+  const copy = Object.create(Object.getPrototypeOf(context) as object) as object;
+  return Object.assign(copy, context, { args: replaced });
 }

@@ -49,7 +49,6 @@ export function rpcCallOf(
   // A custom strategy may hand over the data alone.
   const payloadIndex = Math.max(0, args.length - 2);
   const payload = args[payloadIndex];
-  const common = { payloadIndex, hasRequestStream: false };
   if (isRmqContext(context)) {
     const delivery = context.getMessage();
     if (isAmqpDelivery(delivery)) {
@@ -58,7 +57,8 @@ export function rpcCallOf(
       const { replyTo, correlationId } = delivery.properties;
       const isRequest = Boolean(replyTo && correlationId);
       return {
-        ...common,
+        payloadIndex,
+        hasRequestStream: false,
         key: delivery,
         rmq: { context, delivery },
         facts: () => amqpFacts('rmq', delivery, { name, payload, expectsReply: isRequest }),
@@ -66,7 +66,8 @@ export function rpcCallOf(
     }
   }
   return {
-    ...common,
+    payloadIndex,
+    hasRequestStream: false,
     key: context,
     facts: () => ({
       transport: 'rpc',

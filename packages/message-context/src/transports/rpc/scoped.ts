@@ -34,8 +34,10 @@ export function endingWith<T>(source: Observable<T>, { message }: MessageContext
     });
     return () => {
       // Before the teardown of the handler, and also for a signal that the handler asks for only there.
-      message.abandon(new DOMException('The caller cancelled the call.', 'AbortError'));
-      message.end();
+      if (!message.hasEnded) {
+        message.abandon(new DOMException('The caller cancelled the call.', 'AbortError'));
+        message.end();
+      }
       subscription.unsubscribe();
     };
   });

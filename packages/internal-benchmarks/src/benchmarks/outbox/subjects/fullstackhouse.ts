@@ -10,7 +10,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { counted, nothingOpen } from '../all-done.js';
 import { chunks } from '../chunks.js';
-import { confirming } from '../confirming.js';
+import { confirming } from '../../../amqp/confirming.js';
 import { bodyOf, TYPE, type Body } from '../message.js';
 import type { OpenSubject } from '../subject.js';
 
@@ -37,7 +37,7 @@ class Listener {
  * driver can, and is far slower: what it keeps in memory of a batch it goes through for every message of it.
  */
 export const open: OpenSubject = async ({ databaseUrl, schema, amqpUrl, queue }) => {
-  const broker = await confirming(amqpUrl, queue);
+  const broker = await confirming(amqpUrl, queue, TYPE);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
   const database = await new DataSource({
     type: 'postgres',

@@ -2,8 +2,8 @@ import { Logger, run } from 'graphile-worker';
 import pg from 'pg';
 import { counted, nothingOpen } from '../all-done.js';
 import { chunks } from '../chunks.js';
-import { confirming } from '../confirming.js';
-import { bodyOf } from '../message.js';
+import { confirming } from '../../../amqp/confirming.js';
+import { bodyOf, TYPE } from '../message.js';
 import type { OpenSubject } from '../subject.js';
 
 const CONCURRENT = 200;
@@ -13,7 +13,7 @@ const quiet = new Logger(() => () => {});
 
 /** With its batching, which its documentation recommends at high throughput. */
 export const open: OpenSubject = async ({ databaseUrl, schema: name, amqpUrl, queue }) => {
-  const broker = await confirming(amqpUrl, queue);
+  const broker = await confirming(amqpUrl, queue, TYPE);
   const schema = `${name}_graphile`;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
   for (const event of ['error', 'connect'] as const) pool.on(event, () => {});

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { chunks } from '../chunks.js';
-import { confirming } from '../confirming.js';
+import { confirming } from '../../../amqp/confirming.js';
 import { bodyOf, TYPE } from '../message.js';
 import type { OpenSubject } from '../subject.js';
 
@@ -52,7 +52,7 @@ const DONE = 'delete from official_shape where seq = $1 and lease_token = $2';
 export const open: OpenSubject = async ({ databaseUrl, amqpUrl, queue }) => {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: KEYS_IN_FLIGHT });
   await pool.query(TABLE);
-  const broker = await confirming(amqpUrl, queue);
+  const broker = await confirming(amqpUrl, queue, TYPE);
   const publishBatch = async (): Promise<number> => {
     const token = randomUUID();
     const { rows } = await pool.query<Row>(CLAIM, [token]);

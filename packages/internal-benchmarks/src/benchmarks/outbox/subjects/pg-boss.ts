@@ -2,8 +2,8 @@ import PgBoss from 'pg-boss';
 import pg from 'pg';
 import { counted, nothingOpen } from '../all-done.js';
 import { chunks } from '../chunks.js';
-import { confirming } from '../confirming.js';
-import { bodyOf, type Body } from '../message.js';
+import { confirming } from '../../../amqp/confirming.js';
+import { bodyOf, TYPE, type Body } from '../message.js';
 import type { OpenSubject } from '../subject.js';
 
 const BATCH = 500;
@@ -15,7 +15,7 @@ const QUEUE = 'outbox';
  * it is notified: so each notifies itself.
  */
 export const open: OpenSubject = async ({ databaseUrl, schema, amqpUrl, queue }) => {
-  const broker = await confirming(amqpUrl, queue);
+  const broker = await confirming(amqpUrl, queue, TYPE);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
   const boss = new PgBoss({
     connectionString: databaseUrl,

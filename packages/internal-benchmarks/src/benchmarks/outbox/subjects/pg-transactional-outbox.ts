@@ -9,7 +9,7 @@ import {
 } from 'pg-transactional-outbox';
 import { counted, nothingOpen } from '../all-done.js';
 import { chunks } from '../chunks.js';
-import { confirming } from '../confirming.js';
+import { confirming } from '../../../amqp/confirming.js';
 import { bodyOf, TYPE } from '../message.js';
 import type { OpenSubject } from '../subject.js';
 
@@ -21,7 +21,7 @@ const IN_WORK = 40;
  * listener polls; reading the write-ahead log would need a server that is configured for it.
  */
 export const open: OpenSubject = async ({ databaseUrl, schema, amqpUrl, queue }) => {
-  const broker = await confirming(amqpUrl, queue);
+  const broker = await confirming(amqpUrl, queue, TYPE);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   const names = { outboxOrInbox: 'outbox', database: '', schema, table: 'outbox' } as const;
   const setup = { ...names, listenerRole: '', nextMessagesName: 'next_outbox_messages' };

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type ConfirmChannel, type Options } from 'amqplib';
-import { TYPE } from './message.js';
 
 /** A connection with a confirm channel: what every subject but ours publishes by. */
 export interface Confirming {
@@ -12,11 +11,15 @@ export interface Confirming {
 }
 
 /** The properties are those that our publisher sets: every subject's messages have the same size on the wire. */
-export async function confirming(amqpUrl: string, queue: string): Promise<Confirming> {
+export async function confirming(
+  amqpUrl: string,
+  queue: string,
+  type: string,
+): Promise<Confirming> {
   const connection = await connect(amqpUrl);
   const channel: ConfirmChannel = await connection.createConfirmChannel();
   const send: Confirming['send'] = (content, messageId, done) =>
-    void channel.publish('', queue, content, propertiesOf(messageId), done);
+    void channel.publish('', queue, content, propertiesOf(type, messageId), done);
   return {
     send,
     publish: (content, messageId = randomUUID()) =>
@@ -29,11 +32,11 @@ export async function confirming(amqpUrl: string, queue: string): Promise<Confir
   };
 }
 
-const propertiesOf = (messageId: string): Options.Publish => ({
+const propertiesOf = (type: string, messageId: string): Options.Publish => ({
   persistent: true,
   mandatory: true,
   messageId,
-  type: TYPE,
+  type,
   contentType: 'application/json',
   timestamp: Math.floor(Date.now() / 1_000),
   headers: { 'idempotency-key': messageId },

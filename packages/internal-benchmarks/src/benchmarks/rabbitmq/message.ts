@@ -1,0 +1,14 @@
+export const TYPE = 'order.placed.v1';
+
+const FILLER = 'x'.repeat(455);
+
+/** The load of every subject: about 500 bytes of JSON each. */
+export const bodyOf = (index: number) => ({ n: index, filler: FILLER });
+
+/** How a message says what it is: by its property `type`, or as stock Nest packs it. */
+export type Form = 'plain' | 'packet';
+
+export function contentOf(index: number, form: Form): Buffer {
+  const data = bodyOf(index);
+  return Buffer.from(JSON.stringify(form === 'plain' ? data : { pattern: TYPE, data }));
+}

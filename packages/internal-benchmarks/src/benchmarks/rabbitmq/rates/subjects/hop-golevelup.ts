@@ -1,0 +1,8 @@
+import { ourModules } from '../our-modules.js';
+import type { OpenSubject } from '../subject.js';
+import { subscribing } from '../subscribing.js';
+
+export const open: OpenSubject = (place) =>
+  subscribing(place, ourModules(place), () => {
+    throw new Error('The warehouse does not answer.');
+  });

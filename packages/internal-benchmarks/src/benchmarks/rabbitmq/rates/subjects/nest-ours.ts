@@ -1,0 +1,20 @@
+import { Controller } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import { TYPE } from '../../message.js';
+import { listenNest } from '../nest-app.js';
+import { ourModules } from '../our-modules.js';
+import type { OpenSubject } from '../subject.js';
+import { Turn } from '../turn.js';
+
+export const open: OpenSubject = async (place) => {
+  const turn = new Turn();
+  @Controller()
+  class Orders {
+    @EventPattern(TYPE)
+    async onPlaced(@Payload() _order: unknown): Promise<void> {
+      await turn.take();
+    }
+  }
+  const close = await listenNest(place, Orders, ourModules(place));
+  return { run: (count) => turn.run(count), close };
+};
