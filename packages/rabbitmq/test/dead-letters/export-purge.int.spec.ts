@@ -137,6 +137,15 @@ describe.each(QUEUE_KINDS)('purge of %s', (label, args) => {
     );
   });
 
+  it('is done with what it has thrown away when it says so: nothing of it comes back', async () => {
+    const many = Array.from({ length: 2_000 }, () => messages[0]!);
+    const queue = await parkedQueue(broker, `${name}.many`, many, args);
+    const purged = desk.purge(queue, { filter: { code: 'DROP' } });
+    await expect(purged).resolves.toMatchObject({ purged: 2_000 });
+    await expect(desk.list(queue)).resolves.toMatchObject({ ready: 0, looked: 0 });
+    await expect(depth(broker, queue)).resolves.toBe(0);
+  });
+
   it('throws everything away only when it is told so', async () => {
     const queue = await parkedQueue(broker, `${name}.all`, messages, args);
     await expect(desk.purge(queue, {})).rejects.toThrow(/filter: missing/);

@@ -288,6 +288,15 @@ it('ends when it is told to, and gives the rest back; what is left is done by th
   expect(new Set(bodies(await takeAll(broker, orders))).size).toBe(50);
 });
 
+it('brings nothing more back once it is told to end, though it waits for its turn', async () => {
+  const orders = await declareQueue(broker, 'redrive.waiting');
+  const queue = await parkedQueue(broker, 'redrive.waiting', numbered(3, failedIn(orders)));
+  const stop = new AbortController();
+  const options = { signal: stop.signal, rate: 0.1, ...after(1, () => stop.abort()) };
+  await expect(desk.redrive(queue, options)).resolves.toMatchObject({ redriven: 1 });
+  await expect(depth(broker, orders)).resolves.toBe(1);
+});
+
 it('does not bring a message back twice that has failed again meanwhile', async () => {
   const orders = await declareQueue(broker, 'redrive.again');
   const queue = await parkedQueue(broker, 'redrive.again', numbered(3, failedIn(orders)));
