@@ -1,4 +1,5 @@
 import { Faults } from './faults/faults.js';
+import { Refusal } from './faults/refusal.js';
 import { Repeater } from './faults/repeater.js';
 import { Customer, type Placed } from './load/customer.js';
 import { placeAll, type Sold } from './load/load.js';
@@ -35,6 +36,7 @@ export class Run {
   private readonly watcher: Watcher;
   private readonly customer: Customer;
   private readonly faults: Faults;
+  private readonly refusal: Refusal;
 
   private constructor(
     private readonly options: DemoOptions,
@@ -50,6 +52,7 @@ export class Run {
     this.watcher = new Watcher(shop.gatewayUrl);
     this.customer = new Customer(shop.gatewayUrl, patience.signal);
     this.faults = new Faults(world, this.supervisor, say, patience, options.orders);
+    this.refusal = new Refusal(world, say);
   }
 
   static async in(
@@ -65,6 +68,7 @@ export class Run {
   async report(interference: Interference = {}): Promise<Report> {
     try {
       await this.open();
+      await this.refusal.begin();
       await interference.beforeLoad?.(this.world);
       const sold = await this.sell();
       const missing = await this.waitForTheRest();
@@ -99,13 +103,19 @@ export class Run {
     return { answers, problems: [...problems, ...(await this.faults.done())] };
   }
 
+  /** All but the mail that is refused, and then this one. */
   private async waitForTheRest(): Promise<readonly string[]> {
     const look = () => {
       this.supervisor.assertRunning();
       return standing(this.world, this.repeater);
     };
+    const { orders } = this.options;
+    const all = { orders, charges: orders, mails: orders };
     try {
-      return await converge(this.options.orders, look, this.patience);
+      const missing = await converge({ ...all, mails: orders - 1 }, look, this.patience);
+      if (missing.length > 0) return missing;
+      await this.refusal.mend();
+      return await converge(all, look, this.patience);
     } catch (error) {
       // A service that cannot be kept running: what there is can be counted all the same.
       if (error instanceof DemoFailure) return [error.message];
@@ -145,6 +155,7 @@ export class Run {
       verdict: judge(this.planned, counts),
       restarts: this.supervisor.restarts,
       faults: this.faults.counts,
+      refusal: this.refusal.counts,
       trail,
       logFolder,
       problems: [

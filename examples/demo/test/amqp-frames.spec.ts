@@ -28,15 +28,19 @@ it('reads deliveries and settlements, however the bytes are cut into pieces', ()
   const body = frame(3, 3, deliver);
   const ack = basic(3, 80, tag(7n), Buffer.from([1]));
   const reject = basic(4, 90, tag(9n), Buffer.from([1]));
-  const bytes = Buffer.concat([Buffer.from('AMQP\x00\x00\x09\x01'), deliver, body, ack, reject]);
+  // Reserved, exchange, routing key, flags.
+  const publish = basic(5, 40, Buffer.from('\x00\x00\x06events\x0corder.placed\x01'));
+  const all = [deliver, body, ack, reject, publish];
+  const bytes = Buffer.concat([Buffer.from('AMQP\x00\x00\x09\x01'), ...all]);
   for (const size of [1, 5, bytes.length]) {
     const seen: BasicMethod[] = [];
     const reader = new AmqpFrameReader('client', (method) => seen.push(method));
     for (let at = 0; at < bytes.length; at += size) reader.read(bytes.subarray(at, at + size));
     expect(seen).toEqual([
-      { name: 'deliver', channel: 3, deliveryTag: 7n, multiple: false },
-      { name: 'ack', channel: 3, deliveryTag: 7n, multiple: true },
-      { name: 'reject', channel: 4, deliveryTag: 9n, multiple: false },
+      { name: 'deliver', channel: 3, deliveryTag: 7n, multiple: false, routingKey: '' },
+      { name: 'ack', channel: 3, deliveryTag: 7n, multiple: true, routingKey: '' },
+      { name: 'reject', channel: 4, deliveryTag: 9n, multiple: false, routingKey: '' },
+      { name: 'publish', channel: 5, deliveryTag: 0n, multiple: false, routingKey: 'order.placed' },
     ]);
   }
 });

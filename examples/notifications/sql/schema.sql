@@ -5,3 +5,8 @@ create table if not exists sent_mails (
   customer_id text not null,
   sent_at timestamptz not null default now()
 );
+
+-- To whom the mail provider refuses to send.
+create table if not exists refused_customers (
+  customer_id text primary key
+);

@@ -13,6 +13,8 @@ const schema = z.object({
   EVENTS_EXCHANGE: z.string().default('shop.events'),
   /** The queue that this service reads; what it gives up goes to `<queue>.dlq`. */
   QUEUE: z.string().default('notifications.payments'),
+  /** For one in so many orders the mail provider is busy at first; 0: for none. */
+  MAIL_BUSY_EVERY: z.coerce.number().int().nonnegative().default(0),
   /** How many messages are in work at once. */
   PREFETCH: z.coerce.number().int().positive().default(20),
 });

@@ -13,6 +13,9 @@ export interface PlannedOrder {
   readonly atOnce: boolean;
 }
 
+/** The mail provider refuses mails to him, until somebody sees to it. Has the second order. */
+export const REFUSED_CUSTOMER = 'customer-refused';
+
 /** The same seed gives the same orders. */
 export function plan(run: string, count: number, seed: number): PlannedOrder[] {
   return Array.from({ length: count }, (_, index) => {
@@ -20,7 +23,7 @@ export function plan(run: string, count: number, seed: number): PlannedOrder[] {
     const number = String(index + 1).padStart(6, '0');
     return {
       reference: `R-${number}`,
-      customerId: `customer-${dice.readUInt8(0) % 50}`,
+      customerId: index === 1 ? REFUSED_CUSTOMER : `customer-${dice.readUInt8(0) % 50}`,
       amountCents: 100 + (dice.readUInt16BE(1) % 50_000),
       idempotencyKey: `${run}-${number}`,
       sends: 1 + (dice.readUInt8(3) % 3),

@@ -68,7 +68,7 @@ async function outboxRows(pool: Pool, schema: string): Promise<number> {
  * what is missing. A message that is delivered and given back again and again has moved, and is no nearer.
  */
 export async function converge(
-  wanted: number,
+  wanted: Pick<Standing, 'orders' | 'charges' | 'mails'>,
   look: () => Promise<Standing>,
   { deadlineMs, signal }: Patience,
 ): Promise<string[]> {
@@ -77,9 +77,9 @@ export async function converge(
   for (;;) {
     const now = await look();
     const undone = [
-      { count: wanted - now.orders, what: 'orders not created' },
-      { count: wanted - now.charges, what: 'orders not charged' },
-      { count: wanted - now.mails, what: 'customers without a mail' },
+      { count: wanted.orders - now.orders, what: 'orders not created' },
+      { count: wanted.charges - now.charges, what: 'orders not charged' },
+      { count: wanted.mails - now.mails, what: 'customers without a mail' },
     ].filter(({ count }) => count > 0);
     const missing = [...undone, ...now.pending];
     if (missing.length === 0) return [];

@@ -1,4 +1,5 @@
 import type { FaultCounts } from '../faults/faults.js';
+import type { RefusalCounts } from '../faults/refusal.js';
 import type { Answers } from '../load/customer.js';
 import type { WireCounts } from '../world/wire-tap.js';
 import type { Counts } from './count.js';
@@ -21,6 +22,12 @@ export interface Report {
   readonly eventsAdded: number;
   /** Messages published to the exchange, by services and by the buggy producer. */
   readonly publishes: number;
+  /** Deliveries that failed, and came again after a pause at the broker. */
+  readonly retried: number;
+  /** Deliveries that were given up, and are kept with the reason. */
+  readonly parked: number;
+  /** Of those, what was brought back once the cause was mended. */
+  readonly redriven: number;
   /** Messages delivered to billing and notifications. */
   readonly deliveries: number;
   readonly charges: number;
@@ -59,6 +66,7 @@ export interface Findings {
   readonly verdict: Verdict;
   readonly restarts: Readonly<Record<string, number>>;
   readonly faults: FaultCounts;
+  readonly refusal: RefusalCounts;
   readonly trail: Trail | undefined;
   readonly problems: readonly string[];
   readonly logFolder: string;
@@ -78,6 +86,9 @@ export function reportOf(found: Findings): Report {
     ordersWatched: found.watched,
     eventsAdded: found.events,
     publishes: wires.orders.publishes + wires.billing.publishes + found.repeated,
+    retried: wires.billing.retries + wires.notifications.retries,
+    parked: found.refusal.parked,
+    redriven: found.refusal.redriven,
     deliveries: wires.billing.deliveries + wires.notifications.deliveries,
     charges: counts.charges,
     mails: counts.mails,
@@ -85,9 +96,8 @@ export function reportOf(found: Findings): Report {
       gatewayReplayed: answers.replayed,
       gatewayInFlight: answers.inFlight,
       orders: answers.placed - counts.orders,
-      // An ack says that a delivery has had its effect, now or earlier.
-      billing: wires.billing.acks - counts.charges,
-      notifications: wires.notifications.acks - counts.mails,
+      billing: effective(wires.billing) - counts.charges,
+      notifications: effective(wires.notifications) - counts.mails,
     },
     orderToChargedMs: { p50: verdict.p50Ms, p95: verdict.p95Ms },
     restarts: found.restarts,
@@ -97,6 +107,9 @@ export function reportOf(found: Findings): Report {
     logFolder: problems.length > 0 ? found.logFolder : null,
   };
 }
+
+/** An ack says that a delivery has had its effect, now or earlier; or that it is safe in another queue. */
+const effective = ({ acks, retries, parks }: WireCounts): number => acks - retries - parks;
 
 /** 0 only for a run that lost nothing, did nothing twice and left nothing lying about. */
 export function exitCodeOf({ lost, doneTwice, problems }: Report): 0 | 1 {

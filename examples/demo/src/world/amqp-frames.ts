@@ -5,6 +5,8 @@ export interface BasicMethod {
   readonly deliveryTag: bigint;
   /** Settles everything up to the tag as well. */
   readonly multiple: boolean;
+  /** Of what is published. */
+  readonly routingKey: string;
 }
 
 const METHOD_FRAME = 1;
@@ -54,11 +56,14 @@ export class AmqpFrameReader {
     const name = METHODS[frame.readUInt16BE(HEADER_BYTES + 2)];
     if (!name) return;
     const channel = frame.readUInt16BE(1);
+    const args = HEADER_BYTES + 4;
     if (name === 'publish') {
-      this.onBasic({ name, channel, deliveryTag: 0n, multiple: false });
+      // After two reserved bytes come exchange and routing key, each with its length before it.
+      const keyAt = args + 3 + frame.readUInt8(args + 2);
+      const routingKey = frame.toString('utf8', keyAt + 1, keyAt + 1 + frame.readUInt8(keyAt));
+      this.onBasic({ name, channel, deliveryTag: 0n, multiple: false, routingKey });
       return;
     }
-    const args = HEADER_BYTES + 4;
     // A delivery names its consumer first.
     const tagAt = name === 'deliver' ? args + 1 + frame.readUInt8(args) : args;
     const flags = name === 'deliver' ? 0 : frame.readUInt8(tagAt + 8);
@@ -67,6 +72,7 @@ export class AmqpFrameReader {
       channel,
       deliveryTag: frame.readBigUInt64BE(tagAt),
       multiple: name !== 'reject' && (flags & 1) === 1,
+      routingKey: '',
     });
   }
 }

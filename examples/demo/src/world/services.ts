@@ -42,6 +42,7 @@ export async function shopIn({ run, databases, broker, taps, redisUrl }: World):
         ...databases.env('notifications'),
         AMQP_URL: taps.notifications.url,
         QUEUE: broker.queue('notifications'),
+        MAIL_BUSY_EVERY: '10',
         ...redis,
         ...events,
       },

@@ -4,7 +4,12 @@ import { AmqpFrameReader, type BasicMethod } from './amqp-frames.js';
 
 /** What went over the wire between one service and the broker. */
 export interface WireCounts {
+  /** To the exchange. */
   publishes: number;
+  /** To a wait queue, of what failed and is to be tried again. */
+  retries: number;
+  /** To a dead-letter queue. */
+  parks: number;
   deliveries: number;
   /** Deliveries that the service acknowledged. */
   acks: number;
@@ -24,7 +29,14 @@ interface Line {
  * can cut the line.
  */
 export class WireTap {
-  readonly counts: WireCounts = { publishes: 0, deliveries: 0, acks: 0, refusals: 0 };
+  readonly counts: WireCounts = {
+    publishes: 0,
+    retries: 0,
+    parks: 0,
+    deliveries: 0,
+    acks: 0,
+    refusals: 0,
+  };
   private readonly lines = new Set<Line>();
 
   private constructor(
@@ -97,7 +109,7 @@ export class WireTap {
   private count(line: Line, method: BasicMethod): void {
     const open = line.open.get(method.channel) ?? new Set<bigint>();
     line.open.set(method.channel, open);
-    if (method.name === 'publish') this.counts.publishes += 1;
+    if (method.name === 'publish') this.counts[kindOf(method.routingKey)] += 1;
     else if (method.name === 'deliver') {
       this.counts.deliveries += 1;
       open.add(method.deliveryTag);
@@ -109,4 +121,10 @@ export class WireTap {
       this.counts[method.name === 'ack' ? 'acks' : 'refusals'] += settled.length;
     }
   }
+}
+
+/** What goes to a queue goes under its name. */
+function kindOf(routingKey: string): 'publishes' | 'retries' | 'parks' {
+  if (/\.retry\.\d+$/.test(routingKey)) return 'retries';
+  return routingKey.endsWith('.dlq') ? 'parks' : 'publishes';
 }
