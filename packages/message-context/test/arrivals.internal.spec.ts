@@ -84,6 +84,19 @@ describe('arrivals', () => {
     expect([second.isLost, third.isLost]).toEqual([true, false]);
   });
 
+  it('know whether they were overtaken on their way to the door, on their own channel', () => {
+    const arrivals = new Arrivals('orders');
+    const [channel, next] = [{}, {}];
+    const overtaken = [
+      arrivals.enter(channel, 7),
+      arrivals.enter(channel, 9),
+      arrivals.enter(channel, 8),
+      arrivals.enter(channel, 10),
+      arrivals.enter(next, 1),
+    ].map(({ isOvertaken }) => isOvertaken);
+    expect(overtaken).toEqual([false, false, true, false, false]);
+  });
+
   it('are lost when their door says so', () => {
     const arrivals = new Arrivals(undefined);
     const first = arrivals.enter();

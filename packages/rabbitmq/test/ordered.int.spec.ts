@@ -187,7 +187,8 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
         queueType,
         queueArguments: queueType === 'quorum' ? { 'x-delivery-limit': 20 } : {},
         module: { queueType },
-        closing: () => gate.open(),
+        // Long enough for what comes and goes meanwhile to reach the delivery limit, if it could.
+        closing: () => void sleep(300).then(gate.open),
         handle: (handled) => ledger.handle(ofMessage(handled), () => gate.opened),
       });
       const messages = numbered(3, 20);
@@ -343,6 +344,27 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     expect(attempts).toEqual([1, 1, 1, 1]);
     await closedAndEmpty(consumer);
   });
+});
+
+it('says where an asynchronous deserializer has messages overtake each other', async () => {
+  const [[, openNest] = []] = CONSUMERS;
+  const ground = orderedGround(broker, openNest!, 'deserializer');
+  const plain = new PlainJsonDeserializer();
+  let count = 0;
+  const slow = {
+    deserialize: async (...args: Parameters<typeof plain.deserialize>) => {
+      if ((count += 1) === 1) await sleep(20);
+      return plain.deserialize(...args);
+    },
+  };
+  const consumer = await ground.open({ deserializer: slow, handle: () => {} });
+  await ground.publish(numbered(2, 2));
+  await waitFor(() => consumer.handled.length === 4);
+  const warnings = consumer.log
+    .messages('warn')
+    .filter((text) => text.includes('order of their delivery'));
+  expect(warnings).toHaveLength(1);
+  await ground.closedAndEmpty(consumer);
 });
 
 it('keeps one order for all patterns of a queue, and waits for no pattern that has none', async () => {

@@ -11,6 +11,8 @@ export class Arrivals {
   #count = 0;
   #lost = 0;
   #source: object | undefined;
+  /** The highest of this source. */
+  #tag = 0;
   /** On their way to the body, the oldest first. */
   readonly #underWay = new Set<Arrival>();
 
@@ -25,10 +27,12 @@ export class Arrivals {
   /**
    * @internal By the doors, for each delivery.
    * @param source the channel that has brought it, where the door knows that
+   * @param tag its delivery tag there
    */
-  enter(source?: object): Arrival {
+  enter(source?: object, tag = Number.MAX_SAFE_INTEGER): Arrival {
     if (source !== undefined && source !== this.#source) this.#follow(source);
-    const arrival = new Arrival(this, (this.#count += 1));
+    const arrival = new Arrival(this, (this.#count += 1), tag < this.#tag);
+    this.#tag = Math.max(this.#tag, tag);
     this.#underWay.add(arrival);
     return arrival;
   }
@@ -55,6 +59,7 @@ export class Arrivals {
   #follow(source: object): void {
     this.lose();
     this.#source = source;
+    this.#tag = 0;
     (source as ClosableLike).once?.('close', () => {
       if (this.#source === source) this.lose();
     });
@@ -71,6 +76,8 @@ export class Arrival {
     readonly among: Arrivals,
     /** 1 is the first that the consumer was given. */
     readonly number: number,
+    /** Whether another one that was delivered later has come to the door before it: something asynchronous is in front of that. */
+    readonly isOvertaken: boolean,
   ) {}
 
   /** Whether the broker delivers it again, because the connection it came by is gone. */

@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   handlerName,
   NonRetryableError,
@@ -27,6 +27,8 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   readonly #shutdown = new OrderlyShutdown();
   /** Deliveries that have not begun. */
   readonly #waiting = new WeakSet<object>();
+  readonly #overtaken = new Set<string | undefined>();
+  readonly #log = new Logger('RabbitMqModule');
 
   constructor(@Inject(Blocking) private readonly blocking: Blocking) {}
 
@@ -40,6 +42,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     const { message } = call.context;
     const { arrival } = message;
     if (!arrival) throw unordered(call);
+    if (arrival.isOvertaken) this.#tellOvertaken(arrival.among);
     const key = keyOf(call, call.options.key);
     await arrival.turn();
     const lanes = this.#lanesOf(arrival.among);
@@ -85,6 +88,15 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   /** Whether a delivery waits for its turn, or to go back. */
   isWaiting(delivery: object): boolean {
     return this.#waiting.has(delivery);
+  }
+
+  /** Once: it would be said of every second message. */
+  #tellOvertaken({ queue }: Arrivals): void {
+    if (this.#overtaken.has(queue)) return;
+    this.#overtaken.add(queue);
+    this.#log.warn(
+      `Messages of "${queue}" do not come in the order of their delivery, so it cannot be kept: its deserializer is asynchronous. Make it synchronous, and do what takes long in a pipe.`,
+    );
   }
 
   #lanesOf(arrivals: Arrivals): KeyLanes {

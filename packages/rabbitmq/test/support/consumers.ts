@@ -73,6 +73,8 @@ export interface ConsumerOptions {
   readonly ordered?: RmqOrderedOptions;
   readonly guard?: () => Promise<boolean>;
   readonly pipe?: (payload: unknown) => Promise<unknown>;
+  /** Of Nest's. */
+  readonly deserializer?: object;
   /** Called when it closes, once everybody knows that it does. */
   readonly closing?: () => void;
   /** Throws, decides, or returns. */
@@ -124,6 +126,7 @@ const openNest = async (
   strategy?: (rmq: ReliableRmqOptions) => CustomTransportStrategy,
 ): Promise<Consumer> => {
   const { broker, queue, exchange, prefetch = 10, declares = true } = options;
+  const { deserializer = new PlainJsonDeserializer() } = options;
   const { handled, on } = recorder(options);
   const { method: onMethod = nothing, class: onClass = nothing } = options.decorators ?? {};
   @onClass
@@ -147,7 +150,7 @@ const openNest = async (
     prefetchCount: prefetch,
     socketOptions: { reconnectTimeInSeconds: 0.1 },
   };
-  const stock = { ...rmq, noAck: false, deserializer: new PlainJsonDeserializer() };
+  const stock = { ...rmq, noAck: false, deserializer: deserializer as PlainJsonDeserializer };
   const { app, log, close } = await openMicroservice(
     AppModule,
     strategy ? { strategy: strategy(rmq) } : { transport: Transport.RMQ, options: stock },

@@ -198,7 +198,7 @@ async function settleByOutcome(
   if (isUnreadable(rmq.delivery, message.payload)) {
     result = Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }));
   } else {
-    message.arrival = arrivals?.enter(channel);
+    message.arrival = arrivals?.enter(channel, rmq.delivery.fields.deliveryTag);
     result = inContext(context, callback, [...args.slice(0, -1), guarded]);
   }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
