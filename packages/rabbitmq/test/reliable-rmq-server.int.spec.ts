@@ -1,7 +1,12 @@
 import 'reflect-metadata';
 import { openMicroservice, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
-import { isRabbitMqError, RabbitMqModule } from '@acme/nest-rabbitmq';
+import {
+  isRabbitMqError,
+  RabbitMqModule,
+  RmqOrdered,
+  type RabbitMqModuleOptions,
+} from '@acme/nest-rabbitmq';
 import { ReliableRmqServer, type ReliableRmqOptions } from '@acme/nest-rabbitmq/nest';
 import { Controller, Module } from '@nestjs/common';
 import {
@@ -48,6 +53,13 @@ class Orders {
     return payload.id * 100;
   }
 
+  @RmqOrdered({ key: { payload: 'key' } })
+  @EventPattern('order.changed')
+  async changed(payload: { fails?: boolean }): Promise<void> {
+    await record(payload);
+    if (payload.fails) throw new Error('not now');
+  }
+
   @EventPattern({ topic: 'refund' })
   refunded(payload: unknown): Promise<void> {
     return record(payload);
@@ -60,13 +72,16 @@ afterEach(async () => {
 });
 
 let count = 0;
-async function open(options: Partial<ReliableRmqOptions> = {}) {
+async function open(
+  options: Partial<ReliableRmqOptions> = {},
+  module: Partial<RabbitMqModuleOptions> = {},
+) {
   const queue = broker.name(`reliable-${(count += 1)}.orders`);
   broker.name(`reliable-${count}.orders.dlq`);
   @Module({
     imports: [
       MessageContextModule.forRoot(),
-      RabbitMqModule.forRoot({ connect: () => connect(broker.url) }),
+      RabbitMqModule.forRoot({ connect: () => connect(broker.url), ...module }),
     ],
     controllers: [Orders],
   })
@@ -252,6 +267,30 @@ describe('several queues of ReliableRmqServer', () => {
   });
 });
 
+describe('an order in one of several queues of ReliableRmqServer', () => {
+  it('is kept with the policy of that queue', async () => {
+    const [first, second] = [broker.name('ordered-1'), broker.name('ordered-2')];
+    for (const suffix of ['.dlq', '.retry.10']) broker.name(`ordered-2${suffix}`);
+    const retry = { attempts: 2, backoff: [10], jitter: false };
+    const queues = [{ queue: first }, { queue: second }];
+    await open({ queueOptions: { durable: true }, queues }, { queues: { [second]: { retry } } });
+    await send(second, { key: 'k', fails: true }, { type: 'order.changed' });
+    await send(second, { key: 'k', n: 2 }, { type: 'order.changed' });
+    await waitFor(() => handled.length === 3);
+    expect(handled.map(({ payload }) => payload)).toEqual([
+      { key: 'k', fails: true },
+      { key: 'k', fails: true },
+      { key: 'k', n: 2 },
+    ]);
+    const message = await parked(second);
+    expect(message.properties.headers).toMatchObject({
+      'x-error-code': 'RETRIES_EXHAUSTED',
+      'x-attempt': 2,
+      'x-original-queue': second,
+    });
+  });
+});
+
 describe('ReliableRmqServer at boot', () => {
   it('does not start where the broker refuses its queue, and says why', async () => {
     const queue = broker.name('mismatch');
@@ -282,7 +321,7 @@ describe('ReliableRmqServer at boot', () => {
   });
 
   it('needs RabbitMqModule', async () => {
-    @Module({ controllers: [Orders], imports: [MessageContextModule.forRoot()] })
+    @Module({ imports: [MessageContextModule.forRoot()] })
     class Bare {}
     const strategy = new ReliableRmqServer({ urls: [broker.url], queue: 'q' });
     await expect(openMicroservice(Bare, { strategy })).rejects.toThrow(

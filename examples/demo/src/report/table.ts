@@ -47,11 +47,7 @@ const traffic = (report: Report): Row[] => [
     report.publishes,
     'every event twice at least: a "buggy producer" repeats them all',
   ],
-  [
-    'retried',
-    report.retried,
-    'deliveries that failed, and came again after a pause at the broker',
-  ],
+  ['retried', report.retried, 'deliveries that failed, and came again after a pause at the broker'],
   ['parked', report.parked, 'given up with the reason: the mail provider refused a customer'],
   ['redriven', report.redriven, 'brought back from there once that was mended'],
   ['deliveries', report.deliveries, 'to billing and notifications, redeliveries included'],

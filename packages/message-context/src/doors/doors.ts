@@ -15,7 +15,8 @@ import {
   GolevelupDriver,
   type GolevelupErrorHandler,
 } from '../transports/golevelup/golevelup-driver.js';
-import { NestRmqDriver } from '../transports/rpc/nest-rmq-driver.js';
+import type { AmqpDeliveryLike } from '../transports/amqp/amqp-facts.js';
+import { NestRmqDriver, queueOf } from '../transports/rpc/nest-rmq-driver.js';
 import { GuardedSettlement } from '../delivery/guarded-settlement.js';
 import { LocalSettlement } from '../delivery/local-settlement.js';
 import { Settlement } from '../delivery/settlement.js';
@@ -134,7 +135,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       );
     }
     // One for all patterns: they share a queue, and what is said about one key may come by several of them.
-    const arrivals = new Arrivals(server.queue || undefined);
+    const arrivals = arrivalsOf(server);
     const ordered = orderedPatterns(this.discovery);
     installRpcDoor(server, {
       contexts: this.contexts,
@@ -180,6 +181,17 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
 }
 
 const HTTP_ADAPTERS: readonly string[] = ['express', 'fastify'];
+
+/** Of each queue of a server: what comes from different ones has no order. */
+function arrivalsOf(server: RpcServerLike): (delivery: object) => Arrivals {
+  const byQueue = new Map<string | undefined, Arrivals>();
+  return (delivery) => {
+    const queue = queueOf(server, delivery as AmqpDeliveryLike);
+    let arrivals = byQueue.get(queue);
+    if (!arrivals) byQueue.set(queue, (arrivals = new Arrivals(queue)));
+    return arrivals;
+  };
+}
 
 const controllersOf = (discovery: DiscoveryService): object[] =>
   discovery.getControllers().map(({ instance }) => instance as object);

@@ -23,6 +23,10 @@ export interface QueuedServerLike {
   queueOf?(delivery: AmqpDeliveryLike): string | undefined;
 }
 
+/** The queue that a delivery came from; undefined where the server has named it. */
+export const queueOf = (server: QueuedServerLike, delivery: AmqpDeliveryLike): string | undefined =>
+  (server.queueOf ? server.queueOf(delivery) : server.queue) || undefined;
+
 type Decided = Pick<Settling, 'decision' | 'message' | 'error'>;
 
 /** Settles the deliveries of Nest's stock RabbitMQ server by outcome, on the channel that delivered them. */
@@ -62,16 +66,11 @@ export class NestRmqDriver {
       ...decided,
       handler: decided.message.deliveredTo,
       deliveries: [delivery],
-      queue: this.queueOf(delivery),
+      queue: queueOf(this.parts.server, delivery),
       needsRoutingKey: false,
     });
     if (typeof answer === 'string') return this.tell(answer, delivery, channel);
     void answer.then((late) => this.tell(late, delivery, channel));
-  }
-
-  private queueOf(delivery: AmqpDeliveryLike): string | undefined {
-    const { server } = this.parts;
-    return (server.queueOf ? server.queueOf(delivery) : server.queue) || undefined;
   }
 
   private tell(answer: BrokerAnswer, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {

@@ -39,6 +39,9 @@ export interface RpcServerLike extends QueuedServerLike {
   readonly queueOptions?: QueueDeclarationLike;
 }
 
+/** @internal Those of the queue that a delivery came from. */
+type ArrivalsOf = (delivery: object) => Arrivals;
+
 /** @internal */
 export interface RpcDoorParts {
   readonly contexts: Contexts;
@@ -47,7 +50,7 @@ export interface RpcDoorParts {
   /** Asked when the first handler is registered: then all controllers are there. */
   readonly methods: () => RpcMethods;
   /** What comes for a pattern, where its order matters to a handler of it. */
-  readonly arrivalsFor: (pattern: unknown) => Arrivals | undefined;
+  readonly arrivalsFor: (pattern: unknown) => ArrivalsOf | undefined;
   /** What keeps this server from being used, asked when it is given a handler. */
   readonly problems: () => readonly string[];
 }
@@ -85,7 +88,7 @@ interface Entrance extends RpcDoorParts {
   readonly method: HandlerMethod | undefined;
   readonly isEventHandler: boolean;
   readonly settles: boolean;
-  readonly arrivals: Arrivals | undefined;
+  readonly arrivals: ArrivalsOf | undefined;
 }
 
 function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
@@ -97,7 +100,7 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
     if (current?.key === call.key) {
       const sibling = contexts.sibling(current, call.facts());
       sibling.message.deliveredTo = method;
-      sibling.message.arrival = current.message.arrival && arrivals?.enter();
+      sibling.message.arrival = current.message.arrival && arrivals?.(call.key).enter();
       return besides(current, sibling, callback, args);
     }
     const handle = gate.isOpen ? callback : behind(gate, callback);
@@ -198,7 +201,7 @@ async function settleByOutcome(
   if (isUnreadable(rmq.delivery, message.payload)) {
     result = Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }));
   } else {
-    message.arrival = arrivals?.enter(channel, rmq.delivery.fields.deliveryTag);
+    message.arrival = arrivals?.(rmq.delivery).enter(channel, rmq.delivery.fields.deliveryTag);
     result = inContext(context, callback, [...args.slice(0, -1), guarded]);
   }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
