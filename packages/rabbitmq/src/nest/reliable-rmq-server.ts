@@ -47,7 +47,8 @@ export class ReliableRmqServer extends ServerRMQ {
   readonly #hasOwnDeserializer: boolean;
   /** Why deliveries have no handler. */
   readonly #reasons = new WeakMap<object, NonRetryableError>();
-  #isListening = false;
+  /** Of whoever has called `listen()`; undefined once told. */
+  #listening: Listening | undefined;
 
   /** @throws {RabbitMqConfigurationError} listing everything that is wrong */
   constructor(options: ReliableRmqOptions) {
@@ -80,12 +81,9 @@ export class ReliableRmqServer extends ServerRMQ {
     };
     this.addHandler(UNHANDLED_EVENT, fail as unknown as MessageHandler, true);
     this.addHandler(UNHANDLED_REQUEST, fail as unknown as MessageHandler);
-    await super.listen((error) => {
-      if (this.#isListening) return;
-      this.#isListening = true;
-      callback(error);
-    });
-    this.#countAttempts(callback);
+    this.#listening = callback;
+    await super.listen((error) => this.#tell(error));
+    this.#countAttempts();
   }
 
   /** Called for each channel that is opened, after a reconnect again. */
@@ -104,7 +102,7 @@ export class ReliableRmqServer extends ServerRMQ {
     } catch (error) {
       // Lost again meanwhile: it is set up with the next connection.
       if (codeOf(error) === undefined) throw error;
-      return this.#refused(error as Error, callback);
+      return this.#refused(error as Error);
     }
     callback();
   }
@@ -176,24 +174,29 @@ export class ReliableRmqServer extends ServerRMQ {
   }
 
   /** At first nobody depends on it yet, and it is better not to start. Later what works goes on, and this is tried again. */
-  async #refused(error: Error, callback: (error?: unknown) => void): Promise<void> {
+  async #refused(error: Error): Promise<void> {
     this.logger.error(`The broker has refused to set up what is consumed: ${error.message}`);
-    if (this.#isListening) return;
+    if (!this.#listening) return;
     await this.close();
-    callback(error);
+    this.#tell(error);
   }
 
   /** Nest counts one attempt and no further. */
-  #countAttempts(callback: Listening): void {
+  #countAttempts(): void {
     if (this.#attempts < 1) return;
     let failed = 0;
     this.server?.on('connectFailed', async ({ err }: { err?: Error } = {}) => {
       failed += 1;
-      if (this.#isListening || failed !== this.#attempts) return;
-      this.#isListening = true;
+      if (!this.#listening || failed !== this.#attempts) return;
       await this.close();
-      callback(err ?? new Error(`No connection to RabbitMQ after ${failed} attempts.`));
+      this.#tell(err ?? new Error(`No connection to RabbitMQ after ${failed} attempts.`));
     });
+  }
+
+  #tell(error?: unknown): void {
+    const listening = this.#listening;
+    this.#listening = undefined;
+    listening?.(error);
   }
 }
 
