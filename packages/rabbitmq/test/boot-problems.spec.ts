@@ -19,6 +19,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
+import { Payments } from './support/policy-example.js';
 
 const connect = () => Promise.reject(new Error('no broker here'));
 Logger.overrideLogger(false);
@@ -78,7 +79,7 @@ const connection = (configuration: object = {}): Provider => ({
 
 describe('what is refused at boot', () => {
   it('is nothing where all is well', async () => {
-    await expect(problemsOf({ controllers: [Orders], rmq: {} })).resolves.toEqual([]);
+    await expect(problemsOf({ controllers: [Orders, Payments], rmq: {} })).resolves.toEqual([]);
   });
 
   it.each<[string, object, RegExp]>([

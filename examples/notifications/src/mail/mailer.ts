@@ -12,6 +12,7 @@ import { config } from '../config';
 export class Mailer {
   constructor(private readonly pool: Pool) {}
 
+  // #region send
   async sendReceipt({ orderId, customerId }: PaymentCapturedV1): Promise<void> {
     // A later attempt gets through: whatever is thrown is tried again.
     if (isBusyAt(orderId) && MessageContext.require().message.attempt === 1)
@@ -26,6 +27,7 @@ export class Mailer {
       customerId,
     ]);
   }
+  // #endregion
 
   private async refuses(customerId: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
