@@ -101,7 +101,14 @@ describe('what is refused at boot', () => {
   });
 
   it('is nothing of a server that has no handlers', async () => {
+    @Controller()
+    class ElsewhereOnly {
+      @EventPattern('placed', Transport.REDIS)
+      placed(): void {}
+    }
     await expect(problemsOf({ rmq: { noAck: true } })).resolves.toEqual([]);
+    const controllers = [ElsewhereOnly];
+    await expect(problemsOf({ controllers, rmq: { noAck: true } })).resolves.toEqual([]);
   });
 
   it('is every wrong option of a decorator, with where it stands', async () => {

@@ -4,6 +4,7 @@ import type { HandlerKind } from './slots.js';
 // not imported here: a service without it must not need it.
 const PATTERN_HANDLER = 'microservices:handler_type';
 const PATTERN = 'microservices:pattern';
+const TRANSPORT = 'microservices:transport';
 const HTTP_PATH = 'path';
 const HTTP_METHOD = 'method';
 const SSE = '__sse__';
@@ -60,9 +61,12 @@ function requestKindOf(pattern: unknown): HandlerKind {
   return streaming === undefined || streaming === 'no_stream' ? 'grpc' : 'grpc-stream';
 }
 
-/** The patterns of a method that Nest's transports deliver to. */
-export const patternsOf = (method: object): readonly unknown[] =>
-  [(Reflect.getMetadata(PATTERN, method) ?? []) as unknown].flat();
+/** The patterns of a method that Nest's transports deliver to: all of them, or that one. */
+export function patternsOf(method: object, transportId?: unknown): readonly unknown[] {
+  const transport: unknown = Reflect.getMetadata(TRANSPORT, method);
+  if (transport !== undefined && transportId !== undefined && transport !== transportId) return [];
+  return [(Reflect.getMetadata(PATTERN, method) ?? []) as unknown].flat();
+}
 
 /** Of a method that golevelup delivers to. */
 export function golevelupConfigOf(method: object): GolevelupHandlerConfig | undefined {

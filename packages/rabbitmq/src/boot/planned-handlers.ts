@@ -60,7 +60,9 @@ function plannedByNest(found: HandlerMethod, server: NestRmqServerLike): Planned
   const kinds = handlerKindsOf(found.method);
   const kind = (['event', 'request'] as const).find((one) => kinds.has(one));
   if (!kind) return [];
-  const name = patternsOf(found.method)
+  const patterns = patternsOf(found.method, server.transportId);
+  if (patterns.length === 0) return [];
+  const name = patterns
     .map((pattern) => (typeof pattern === 'string' ? pattern : JSON.stringify(pattern)))
     .join(', ');
   return queuesOf(server).map(({ queue, prefetch }) => ({

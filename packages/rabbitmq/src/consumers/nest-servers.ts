@@ -5,6 +5,7 @@ import type { ManagedConnectionLike } from './managed-connection-like.js';
 
 /** Nest's RabbitMQ server and what extends it. */
 export interface NestRmqServerLike {
+  readonly transportId?: unknown;
   readonly queue?: string | undefined;
   readonly noAck?: boolean | undefined;
   readonly options?:

@@ -1,4 +1,9 @@
-import { handlerName, type HandlerKind, type StageHandler } from '@acme/nest-message-context';
+import {
+  golevelupConfigOf,
+  handlerName,
+  type HandlerKind,
+  type StageHandler,
+} from '@acme/nest-message-context';
 import { OptionsCheck, show } from '@acme/nest-message-context/kit';
 import type { RmqOrderedOptions } from './ordered.options.js';
 
@@ -52,18 +57,10 @@ function isSource(key: unknown): boolean {
   );
 }
 
-/** golevelup's decorators leave their options under this name. */
-const RABBIT_HANDLER = 'RABBIT_HANDLER';
-
 /** Whoever judges failures himself does so after the lane has tried again for minutes. */
 function problemsOfPolicy({ method, options }: StageHandler<RmqOrderedOptions>): string[] {
   if ((options?.onFailure ?? 'block') !== 'block') return [];
-  const keys: unknown[] = Reflect.getMetadataKeys(method);
-  const key = keys.find(
-    (one) => one === RABBIT_HANDLER || (one as symbol).description === RABBIT_HANDLER,
-  );
-  const config: unknown = key === undefined ? {} : Reflect.getMetadata(key, method);
-  const { errorHandler, errorBehavior } = (config ?? {}) as Record<string, unknown>;
+  const { errorHandler, errorBehavior } = golevelupConfigOf(method) ?? {};
   return errorHandler === undefined && errorBehavior === undefined
     ? []
     : [

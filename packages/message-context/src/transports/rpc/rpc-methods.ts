@@ -1,9 +1,8 @@
 import { handlerMethodsOf, type HandlerMethod } from '../../doors/handler-method.js';
 import { patternsOf } from '../../doors/handler-kinds.js';
 
-// Metadata keys of Nest, stable since their first versions.
+// Metadata key of Nest, stable since its first versions.
 const HANDLER_TYPE = 'microservices:handler_type';
-const TRANSPORT = 'microservices:transport';
 const EVENT = 2;
 
 /**
@@ -26,9 +25,7 @@ export class RpcMethods {
   #add(found: HandlerMethod, transportId: unknown): void {
     const type: unknown = Reflect.getMetadata(HANDLER_TYPE, found.method);
     if (type === undefined) return;
-    const transport: unknown = Reflect.getMetadata(TRANSPORT, found.method);
-    if (transport !== undefined && transportId !== undefined && transport !== transportId) return;
-    for (const pattern of patternsOf(found.method)) {
+    for (const pattern of patternsOf(found.method, transportId)) {
       const key = keyOf(pattern, type === EVENT);
       const present = this.#byPattern.get(key);
       if (present) present.push(found);
