@@ -30,8 +30,12 @@ describe('what a package imports', () => {
     peerDependencies: { '@nestjs/common': '^11', '@golevelup/nestjs-rabbitmq': '^9' },
     peerDependenciesMeta: { '@golevelup/nestjs-rabbitmq': { optional: true } },
   };
-  const problemsOf = (file: string, text: string) =>
-    importProblems({ unpacked: folderWith({ [`dist/${file}`]: text }), packed });
+  /** In a file that the main entry imports. */
+  const problemsOf = (file: string, text: string) => {
+    const index = dirname(file) + (file.endsWith('.d.ts') ? '/index.d.ts' : '/index.js');
+    const files = { [`dist/${index}`]: `export * from './a.js';`, [`dist/${file}`]: text };
+    return importProblems({ unpacked: folderWith(files), packed });
+  };
 
   it.each([
     ['esm/a.js', `import { Injectable } from '@nestjs/common';`],
@@ -66,6 +70,18 @@ describe('what a package imports', () => {
     ['esm/a.d.ts', `export * from '@acme/internal-testing';`, 'neither a dependency nor a peer'],
   ])('may not be, in %s: %s', (file, text, problem) => {
     expect(problemsOf(file, text)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it('may be an optional peer where only a sub-path leads to it, and nothing else may', () => {
+    const files = {
+      'dist/esm/index.js': `export * from './core.js';`,
+      'dist/esm/core.js': '',
+      'dist/esm/nest/index.js': `export * from './server.js'; import pg from 'pg';`,
+      'dist/esm/nest/server.js': `import { Nack } from '@golevelup/nestjs-rabbitmq';`,
+    };
+    expect(importProblems({ unpacked: folderWith(files), packed })).toEqual([
+      expect.stringContaining('nest/index.js imports pg, which is neither'),
+    ]);
   });
 });
 
