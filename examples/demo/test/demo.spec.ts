@@ -23,8 +23,9 @@ it('loses nothing and does nothing twice, while everything is sent too often and
   expect(report.publishes).toBeGreaterThanOrEqual(4 * ORDERS);
   expect(report.deliveries).toBeGreaterThan(4 * ORDERS);
   expect(report.retried).toBeGreaterThan(0);
-  // The event of the refused customer, and the copy that the buggy producer makes of it.
-  expect([report.parked, report.redriven]).toEqual([2, 2]);
+  // The event of the refused customer, and the copy that the buggy producer makes of it; more where a connection was cut meanwhile.
+  expect(report.parked).toBeGreaterThanOrEqual(2);
+  expect(report.redriven).toBe(report.parked);
   // Every event came twice, at least.
   expect(report.duplicatesAbsorbed.billing).toBeGreaterThanOrEqual(ORDERS);
   expect(report.duplicatesAbsorbed.notifications).toBeGreaterThanOrEqual(ORDERS);
