@@ -121,6 +121,23 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     },
   );
 
+  it('spends one delivery at most on what waits while the application closes, however long that takes', async () => {
+    const { open: start, publish, queue } = ground();
+    const gate = gateOf();
+    const consumer = await start({
+      queueArguments: { 'x-delivery-limit': 2 },
+      closing: () => void setTimeout(() => gate.open(), 1_000),
+      handle: () => gate.opened,
+    });
+    await publish(numbered(1, 6));
+    await waitFor(() => consumer.handled.length === 1);
+    await consumer.close();
+    const left = await takeAll(broker, queue);
+    expect(left).toHaveLength(5);
+    for (const { properties } of left)
+      expect(properties.headers?.['x-delivery-count'] ?? 0).toBeLessThanOrEqual(1);
+  });
+
   it('goes on in order with what comes again after a lost connection', async () => {
     const { open: start, publish, depth } = ground();
     const proxy = await tcpProxy(broker.url);

@@ -46,6 +46,11 @@ class Orders {
     return record(payload);
   }
 
+  @MessagePattern('order.huge')
+  huge(): bigint {
+    return 10n;
+  }
+
   @MessagePattern('order.total')
   async total(payload: { id: number }): Promise<number> {
     await record(payload);
@@ -211,6 +216,25 @@ describe('what ReliableRmqServer parks with its reason', () => {
   });
 });
 
+describe('a deserializer of the user that gives nothing', () => {
+  it('has the message parked, and holds nothing up', async () => {
+    const { queue } = await open({ deserializer: { deserialize: () => undefined as never } });
+    await send(queue, {}, { type: 'order.placed' });
+    const message = await parked(queue);
+    expect(message.properties.headers).toMatchObject({ 'x-error-code': 'MESSAGE_UNREADABLE' });
+  });
+});
+
+describe('a queue of several that is bound to all patterns', () => {
+  it('finds its handlers', async () => {
+    const [queue, exchange] = [broker.name('wild'), broker.name('wild.events')];
+    const queueOptions = { durable: true };
+    await open({ queues: [{ queue, queueOptions, exchange, wildcards: true }] });
+    await send(queue, {}, { type: 'order.placed' });
+    await waitFor(() => handled.length === 1);
+  });
+});
+
 describe('requests to ReliableRmqServer', () => {
   const clientOf = (queue: string): ClientProxy => {
     const client = ClientProxyFactory.create({
@@ -237,6 +261,37 @@ describe('requests to ReliableRmqServer', () => {
     await close();
     expect((await broker.queue(queue))?.messages).toBe(0);
     expect(await broker.queue(`${queue}.dlq`)).toBeUndefined();
+  });
+
+  it('whose reply cannot be sent are answered with an error', async () => {
+    const { queue } = await open();
+    await expect(ask(clientOf(queue), 'order.huge', {})).rejects.toMatchObject({ status: 'error' });
+  });
+
+  it('are answered although the application closes right then', async () => {
+    let release!: () => void;
+    held = new Promise<void>((done) => (release = done));
+    const { queue, close } = await open();
+    const answer = ask(clientOf(queue), 'order.total', { id: 7 });
+    await waitFor(() => handled.length === 1);
+    const closed = close();
+    release();
+    await expect(answer).resolves.toBe(700);
+    await closed;
+  });
+
+  it('that cannot be read are answered with that', async () => {
+    const { queue } = await open();
+    const replies = broker.name('replies');
+    const channel = await broker.channel();
+    await channel.assertQueue(replies, { durable: true });
+    await send(queue, '<xml/>', { replyTo: replies, correlationId: 'c-1' });
+    await waitFor(async () => (await broker.queue(replies))?.messages !== 0);
+    const [reply] = await broker.take(replies);
+    expect(JSON.parse(reply!.content.toString())).toMatchObject({
+      id: 'c-1',
+      err: { status: 'error', code: 'MESSAGE_UNREADABLE' },
+    });
   });
 });
 

@@ -38,7 +38,7 @@ export class Boot {
       await this.#declare();
     } catch (error) {
       // That there is no broker now, or none any more, is no error: what is missing is declared when a message fails.
-      if (!isRabbitMqError(error)) return;
+      if (!isRabbitMqError(error) && !(error instanceof TypeError)) return;
       // Nobody closes an application that did not start.
       await this.sender.close();
       throw error;

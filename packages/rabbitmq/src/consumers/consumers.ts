@@ -19,6 +19,8 @@ export interface ConsumedQueue {
   readonly queue: string;
   /** By `performance.now()`; undefined while a consumer of it is attached. */
   detachedSince: number | undefined;
+  /** When its client was last told to reconnect for it. */
+  retriedAt?: number;
 }
 
 /** Everything that this application consumes with acknowledgements. */
@@ -29,9 +31,12 @@ export class Consumers implements Iterable<Consumer> {
   /** The broker has ended a consumer. */
   onCancelled: (consumer: Consumer, client: Client) => void = () => {};
   readonly #log = new Logger('RabbitMqModule');
+  readonly #clients = new Set<Client>();
+  readonly #ending = new WeakSet<Client>();
 
   /** From now on its consumers are known here; a channel is taken once. */
   tap(channel: ConsumingChannelLike, client: Client): void {
+    this.#clients.add(client);
     if (TAPPED in channel) return;
     Object.defineProperty(channel, TAPPED, { value: true });
     const tapped = new TappedChannel(channel, {
@@ -43,6 +48,13 @@ export class Consumers implements Iterable<Consumer> {
       onClosed: (closed) => this.#channels.delete(closed),
     });
     this.#channels.set(tapped, client);
+    // Connected again while it shuts down.
+    if (this.#ending.has(client)) void tapped.endConsumers(() => true);
+  }
+
+  /** Of this client, or of all, no consumer starts any more. */
+  end(client?: Client): void {
+    for (const one of client ? [client] : this.#clients) this.#ending.add(one);
   }
 
   *[Symbol.iterator](): Iterator<Consumer> {
@@ -73,7 +85,9 @@ export class Consumers implements Iterable<Consumer> {
     const isAttached = this.channelsOf(client).some(({ consumers }) =>
       [...consumers].some((one) => one.queue === queue && one.status === 'attached'),
     );
-    if (status === 'ended' && !isAttached) queues.delete(queue);
+    // One that the server has named is gone with its connection: the next has another name.
+    const isForgotten = status === 'ended' || (status === 'lost' && queue.startsWith('amq.'));
+    if (isForgotten && !isAttached) queues.delete(queue);
     else {
       const consumed = queues.get(queue) ?? { client, queue, detachedSince: undefined };
       consumed.detachedSince = isAttached

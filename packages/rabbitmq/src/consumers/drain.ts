@@ -1,7 +1,7 @@
 import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client, Consumers } from './consumers.js';
-import type { TappedChannel, Unsettled } from './tapped-channel.js';
+import type { Unsettled } from './tapped-channel.js';
 
 interface DrainParts {
   readonly consumers: Consumers;
@@ -37,22 +37,31 @@ export class Drain {
     return drained;
   }
 
-  async #drain(client: Client | undefined): Promise<boolean> {
-    const { consumers, timeoutMs, log } = this.parts;
-    const channels = consumers.channelsOf(client);
+  /** `undefined` where it takes longer than a shutdown may. */
+  async inTime<T>(work: Promise<T>): Promise<T | undefined> {
     const patience = new Pauses();
-    const work = this.#end(client, channels).then(() => true);
-    const isDone = await Promise.race([work, patience.wait(timeoutMs).then(() => false)]);
-    patience.release();
-    if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
-    return isDone;
+    const isOver = patience.wait(this.parts.timeoutMs).then(() => undefined);
+    try {
+      return await Promise.race([work, isOver]);
+    } finally {
+      patience.release();
+    }
   }
 
-  async #end(client: Client | undefined, channels: readonly TappedChannel[]): Promise<void> {
+  async #drain(client: Client | undefined): Promise<boolean> {
+    const { consumers, timeoutMs, log } = this.parts;
+    const isDone = await this.inTime(this.#end(client).then(() => true));
+    if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
+    return isDone ?? false;
+  }
+
+  async #end(client: Client | undefined): Promise<void> {
     const { consumers, ordered, release, log } = this.parts;
+    const channels = consumers.channelsOf(client);
     // Of these nothing begins any more. Their consumers end only with their channel, which takes back what waits at the same moment:
     // ended before, the next consumer would overtake it.
     const nothingRuns = ordered.release();
+    consumers.end(client);
     await Promise.all(
       channels.map((channel) => channel.endConsumers(({ queue }) => !ordered.isOf(queue))),
     );
@@ -62,18 +71,23 @@ export class Drain {
     if (count > 0)
       log.log(`Shutting down: ${count} message(s) are being handled; waiting for them.`);
     await nothingRuns;
-    await Promise.all(
-      channels.map((channel) =>
-        channel.whenSettled(({ delivery }) => !ordered.isWaiting(delivery)),
-      ),
-    );
+    const pauses = new Pauses();
+    while (consumers.unsettled(client).some(({ delivery }) => !ordered.isWaiting(delivery)))
+      await pauses.wait(LOOK_EVERY_MS);
+    // Nest sends a reply when whoever handled the request has returned.
+    await new Promise((done) => setImmediate(done));
+    await Promise.all(channels.map((channel) => channel.whenConfirmed()));
   }
 }
+
+const LOOK_EVERY_MS = 10;
 
 /** More names than this say nothing more. */
 const NAMED = 10;
 
 function abandoned(unsettled: readonly Unsettled[], timeoutMs: number): string {
+  if (unsettled.length === 0)
+    return `Shutting down: the broker has not confirmed within ${timeoutMs / 1000} s what was published. It may not have arrived.`;
   const names = unsettled.slice(0, NAMED).map(({ delivery: { properties, fields }, since }) => {
     const age = Math.round((performance.now() - since) / 1000);
     return `"${properties.type ?? fields.routingKey}" ${properties.messageId ?? '(no message id)'} (since ${age} s)`;

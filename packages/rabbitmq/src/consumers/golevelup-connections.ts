@@ -1,7 +1,7 @@
 import type { Client, Consumers } from './consumers.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import type { Drain } from './drain.js';
-import type { ManagedConnectionLike } from './managed-connection-like.js';
+import { reconnect, type ManagedConnectionLike } from './managed-connection-like.js';
 
 /** golevelup's `AmqpConnection`, as far as its consumers are concerned. */
 export interface GolevelupConsumingConnectionLike {
@@ -48,15 +48,17 @@ export async function adoptGolevelupConnection(
   const client: Client = {
     name: 'golevelup',
     isConnected: () => managedConnection.isConnected(),
-    reconnect: () => managedConnection.reconnect(),
+    reconnect: () => reconnect(managedConnection),
   };
   const tap = async (channel: ConsumingChannelLike): Promise<void> =>
     consumers.tap(channel, client);
   for (const channel of Object.values(connection.managedChannels)) await channel.addSetup(tap);
   const close = connection.close.bind(connection);
   connection.close = async () => {
-    // golevelup waits for its handlers, however long they take.
-    if (await drain.run(client)) await close();
-    else await managedConnection.close();
+    const isDone = await drain.run(client);
+    // golevelup waits for its handlers, however long they take: also where their connection has gone, and for what waits for its turn.
+    const isEmpty = isDone && consumers.unsettled(client).length === 0;
+    const closed = isEmpty && (await drain.inTime(close().then(() => true)));
+    if (!closed) await managedConnection.close();
   };
 }

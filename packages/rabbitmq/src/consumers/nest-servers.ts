@@ -1,7 +1,7 @@
 import type { Client, Consumers } from './consumers.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import type { Drain } from './drain.js';
-import type { ManagedConnectionLike } from './managed-connection-like.js';
+import { reconnect, type ManagedConnectionLike } from './managed-connection-like.js';
 
 /** Nest's RabbitMQ server and what extends it. */
 export interface NestRmqServerLike {
@@ -44,7 +44,7 @@ export function adoptNestServer(
   const client: Client = {
     name: 'Nest',
     isConnected: () => server.unwrap().isConnected(),
-    reconnect: () => server.unwrap().reconnect(),
+    reconnect: () => reconnect(server.unwrap()),
   };
   const setupChannel = server.setupChannel.bind(server);
   const close = server.close.bind(server);

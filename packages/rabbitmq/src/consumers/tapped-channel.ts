@@ -53,7 +53,6 @@ export class TappedChannel {
   readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
   #prefetch: number | undefined;
   #isDraining = false;
-  #waiting: { readonly which: (one: Unsettled) => boolean; readonly done: () => void }[] = [];
 
   constructor(
     private readonly channel: ConsumingChannelLike,
@@ -105,10 +104,8 @@ export class TappedChannel {
     );
   }
 
-  /** Resolves when of what was delivered those are settled, and everything published on this channel is confirmed. */
-  async whenSettled(which: (one: Unsettled) => boolean): Promise<void> {
-    if ([...this.#unsettled.values()].some(which))
-      await new Promise<void>((done) => this.#waiting.push({ which, done }));
+  /** Resolves when everything published on this channel is confirmed. */
+  async whenConfirmed(): Promise<void> {
     // It rejects where the broker refused one: whoever has published that was told.
     await this.channel.waitForConfirms?.().catch(() => undefined);
   }
@@ -179,8 +176,11 @@ export class TappedChannel {
       consumer.status = 'cancelled';
       return this.events.onChange(consumer);
     }
-    if (this.#isDraining && consumer.status === 'ended')
-      return this.#original.nack(delivery, false, true);
+    if (this.#isDraining) {
+      if (consumer.status === 'ended') this.#original.nack(delivery, false, true);
+      // One that ends only with its channel: what is not touched goes back to its place then, and nobody overtakes it.
+      return;
+    }
     const known = delivery as AmqpDeliveryLike;
     this.#unsettled.set(known.fields.deliveryTag, {
       delivery: known,
@@ -214,11 +214,11 @@ export class TappedChannel {
     };
     channel.ackAll = () => {
       original.ackAll();
-      this.#clear();
+      this.#unsettled.clear();
     };
     channel.nackAll = (requeue) => {
       original.nackAll(requeue);
-      this.#clear();
+      this.#unsettled.clear();
     };
   }
 
@@ -227,26 +227,11 @@ export class TappedChannel {
     if (allUpTo) {
       for (const tag of this.#unsettled.keys()) if (tag <= deliveryTag) this.#unsettled.delete(tag);
     } else this.#unsettled.delete(deliveryTag);
-    this.#tell();
-  }
-
-  #clear(): void {
-    this.#unsettled.clear();
-    this.#tell();
-  }
-
-  #tell(): void {
-    if (this.#waiting.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ which, done }) => {
-      const isNotYet = [...this.#unsettled.values()].some(which);
-      if (!isNotYet) done();
-      return isNotYet;
-    });
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */
   #closed(): void {
-    this.#clear();
+    this.#unsettled.clear();
     this.events.onClosed(this);
     for (const consumer of this.consumers) this.#end(consumer, 'lost');
   }

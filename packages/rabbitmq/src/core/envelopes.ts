@@ -31,7 +31,7 @@ export function readMessage(delivery: AmqpDeliveryLike): ReadMessage {
   const eventType = CLOUD_EVENT_TYPE.map((name) => properties.headers?.[name]).find(isName);
   if (eventType) return { pattern: eventType, data, ...id };
   if (type) return { pattern: type, data, ...id };
-  if (isPacket(data)) return data;
+  if (isPacket(data)) return { ...id, ...data };
   return { pattern: routingKeyOf(delivery), data, ...id };
 }
 

@@ -29,6 +29,8 @@ type RequestHandling = Partial<
 >;
 
 const QUEUE = Symbol('queue');
+/** As amqplib says it of what a lost connection leaves unanswered. */
+const LOST = /channel (ended|clos)|connection clos/i;
 type Delivery = AmqpDeliveryLike & { [QUEUE]?: string };
 
 /**
@@ -41,6 +43,8 @@ type Delivery = AmqpDeliveryLike & { [QUEUE]?: string };
 export class ReliableRmqServer extends ServerRMQ {
   /** Read at boot, for what is written down there. */
   readonly consumedQueues: readonly { readonly queue: string; readonly prefetch: number }[];
+  /** What is no JSON has its own answer here. */
+  readonly readsBodies = true;
   readonly #queues: readonly ResolvedQueue[];
   readonly #attempts: number;
   /** Whether bodies are read as the user says. */
@@ -101,7 +105,7 @@ export class ReliableRmqServer extends ServerRMQ {
       this.initializeWildcardHandlersIfExist();
     } catch (error) {
       // Lost again meanwhile: it is set up with the next connection.
-      if (codeOf(error) === undefined) throw error;
+      if (codeOf(error) === undefined && LOST.test(String(error))) return;
       return this.#refused(error as Error);
     }
     callback();
@@ -114,23 +118,50 @@ export class ReliableRmqServer extends ServerRMQ {
   ): Promise<void> {
     if (message === null) return;
     const delivery = message as unknown as AmqpDeliveryLike;
-    const packet = await this.#read(delivery);
-    const pattern =
-      packet.pattern === undefined
-        ? routingKeyOf(delivery)
-        : this.getPatternAsString(packet.pattern as string);
+    const { replyTo, correlationId } = delivery.properties;
+    let packet = await this.#read(delivery);
+    let pattern = '';
+    try {
+      pattern = this.#patternOf(packet, delivery);
+    } catch (error) {
+      this.#reasons.set(delivery, unreadable(error as Error));
+      packet = { pattern: undefined, data: undefined };
+    }
     const context = new RmqContext([message as never, channel as never, pattern]);
-    const isRequest = packet.id !== undefined;
     const handler = this.#reasons.has(message) ? null : this.getHandlerByPattern(pattern);
     if (!handler && !this.#reasons.has(message)) this.#reasons.set(message, noHandler(pattern));
-    if (!isRequest)
+    // Whoever has said where to reply gets one, whatever becomes of his message.
+    const id = packet.id ?? (replyTo && correlationId ? correlationId : undefined);
+    if (id === undefined)
       return this.handleEvent(handler ? pattern : UNHANDLED_EVENT, packet as never, context);
-    return this.#request(
-      handler ?? this.getHandlerByPattern(UNHANDLED_REQUEST)!,
-      packet,
-      context,
-      delivery,
-    );
+    const request = handler ?? this.getHandlerByPattern(UNHANDLED_REQUEST)!;
+    return this.#request(request, { ...packet, id }, context, delivery);
+  }
+
+  /** Nest itself leaves the request for ever where this throws, and ends the process for what cannot be serialised. */
+  override sendMessage<T>(
+    message: T,
+    replyTo: unknown,
+    correlationId: string,
+    context: RmqContext,
+  ): void {
+    try {
+      super.sendMessage(message, replyTo, correlationId, context);
+    } catch (error) {
+      this.logger.error(`A reply could not be sent: ${String(error)}`);
+      const { id } = message as { readonly id?: string };
+      const failed = {
+        id,
+        err: { status: 'error', message: 'Internal server error' },
+        isDisposed: true,
+      };
+      super.sendMessage(failed, replyTo, correlationId, context);
+    }
+  }
+
+  #patternOf(packet: ReadMessage, delivery: AmqpDeliveryLike): string {
+    if (packet.pattern === undefined) return routingKeyOf(delivery);
+    return this.getPatternAsString(packet.pattern as string);
   }
 
   #consumed(message: Delivery | null, channel: unknown, { queue }: ResolvedQueue): void {
@@ -146,7 +177,10 @@ export class ReliableRmqServer extends ServerRMQ {
       if (!this.#hasOwnDeserializer) return readMessage(delivery);
       const { content, properties } = delivery;
       const raw = parsed(content);
-      return (await this.deserializer.deserialize(raw, properties as never)) as ReadMessage;
+      const read: unknown = await this.deserializer.deserialize(raw, properties as never);
+      if (typeof read !== 'object' || read === null)
+        throw new TypeError('the deserializer has returned no { pattern, data }.');
+      return read as ReadMessage;
     } catch (error) {
       this.#reasons.set(delivery, unreadable(error as Error));
       return { pattern: undefined, data: undefined };

@@ -43,9 +43,11 @@ const HEARTBEAT_SECONDS = 30;
 
 /** Nest's options: acks by outcome, and a heartbeat that a busy process survives. */
 export function nestOptionsOf(options: ReliableRmqOptions): NestOptions {
-  const { queues: _, socketOptions, maxConnectionAttempts: __, ...rest } = options;
+  const { queues, socketOptions, maxConnectionAttempts: _, ...rest } = options;
   return {
     ...rest,
+    // Nest looks here where it looks for handlers.
+    wildcards: options.wildcards ?? queues?.some(({ wildcards }) => wildcards) ?? false,
     noAck: false,
     prefetchCount: options.prefetchCount ?? PREFETCH,
     socketOptions: {
@@ -59,7 +61,7 @@ export function nestOptionsOf(options: ReliableRmqOptions): NestOptions {
 export function queuesOf(options: ReliableRmqOptions): readonly ResolvedQueue[] {
   const check = new OptionsCheck();
   const { queue, queues } = options;
-  if ((queue === undefined) === (queues === undefined))
+  if ((queue === undefined) === (queues === undefined || queues.length === 0))
     check.problems.push('queue: give either queue or queues.');
   for (const misplaced of ['noAck', 'isGlobalPrefetchCount'])
     if (misplaced in options)

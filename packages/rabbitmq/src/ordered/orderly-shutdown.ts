@@ -1,16 +1,12 @@
-/** How often messages come and go whose consumer has not been closed yet. */
-const PAUSE_MS = 200;
-
 /**
- * When messages go back that have not begun, in an application that shuts down: once nothing runs any more, since another consumer
- * would overtake what runs here. All of them at one time, in their order: as long as their consumer is not closed they come here
- * again, and a quorum queue keeps the order in which messages went back.
+ * When messages go back that have not begun, in an application that shuts down: with their channel, which the broker takes them back
+ * from all at once and to their places. Given back one by one they would come again at once, and be counted each time; before nothing
+ * runs any more, another consumer would overtake what does.
  */
 export class OrderlyShutdown {
   #hasBegun = false;
   #running = 0;
   #ended: (() => void)[] = [];
-  #departure: Promise<void> | undefined;
 
   get hasBegun(): boolean {
     return this.#hasBegun;
@@ -22,9 +18,9 @@ export class OrderlyShutdown {
     await this.#quiet();
   }
 
-  /** Waits with what has not begun. */
+  /** Waits with what has not begun, for the end of its channel: never resolves once the application shuts down. */
   async giveBack(): Promise<void> {
-    if (this.#hasBegun) await (this.#departure ??= this.#depart());
+    if (this.#hasBegun) await new Promise<never>(() => {});
   }
 
   /** Of what has begun. */
@@ -36,13 +32,6 @@ export class OrderlyShutdown {
       this.#running -= 1;
       if (this.#running === 0) for (const ended of this.#ended.splice(0)) ended();
     }
-  }
-
-  async #depart(): Promise<void> {
-    await this.#quiet();
-    // A process that has nothing else to do may end: the broker then takes back what it had.
-    await new Promise<void>((done) => void setTimeout(done, PAUSE_MS).unref());
-    this.#departure = undefined;
   }
 
   async #quiet(): Promise<void> {

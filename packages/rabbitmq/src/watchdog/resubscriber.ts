@@ -33,6 +33,8 @@ export class Resubscriber {
     for (let tries = 1; consumer.status === 'cancelled' && !this.#pauses.areOver; tries += 1) {
       try {
         const cure = await this.#prepare(consumer);
+        // Meanwhile its connection may have gone, or the application begun to close.
+        if (consumer.status !== 'cancelled' || this.#pauses.areOver) return;
         if (cure === 'reconnect') {
           this.log.warn(`Reconnecting, so that "${queue}" is consumed again.`);
           return client.reconnect();

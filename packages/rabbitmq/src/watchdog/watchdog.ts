@@ -64,13 +64,14 @@ export class Watchdog {
 
   /** A library that has failed to set a channel up stays connected, and never tries again. */
   #attach(consumed: ConsumedQueue, now: number): void {
-    const { client, queue, detachedSince } = consumed;
-    if (detachedSince === undefined || now - detachedSince < PATIENCE_MS) return;
+    const { client, queue, detachedSince, retriedAt = detachedSince } = consumed;
+    if (detachedSince === undefined || now - Math.max(detachedSince, retriedAt ?? 0) < PATIENCE_MS)
+      return;
     // The resubscriber is at it.
     if ([...this.parts.consumers].some((one) => one.queue === queue && one.status === 'cancelled'))
       return;
-    consumed.detachedSince = now;
     if (!isConnected(client)) return;
+    consumed.retriedAt = now;
     this.parts.log.error(
       `"${queue}" is not consumed although ${client.name} is connected: reconnecting. Look above for why its consumer did not start.`,
     );
@@ -83,7 +84,7 @@ export class Watchdog {
     if (lagMs > MAX_LAG_MS)
       this.parts.log.warn(
         `The event loop stood still for ${seconds(lagMs)}. Brokers close a connection that gives no sign of life for two heartbeats ` +
-          '(twice 5 s, unless heartbeatIntervalInSeconds says otherwise), and what is being handled then comes again. Move such work to a worker thread.',
+          '(twice 5 s with stock Nest and golevelup, unless heartbeatIntervalInSeconds says otherwise), and what is being handled then comes again. Move such work to a worker thread.',
       );
   }
 }

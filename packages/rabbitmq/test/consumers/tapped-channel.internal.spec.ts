@@ -104,6 +104,22 @@ describe('a channel whose consumers were ended', () => {
     expect([...fake.consumers.keys()]).toEqual(['tag-1']);
   });
 
+  it('leaves to the end of the channel what comes to a consumer that ends with it', async () => {
+    const { fake, consumers, deliver, handled, open } = await setUp();
+    await Promise.all(consumers.channelsOf().map((one) => one.endConsumers(() => false)));
+    deliver(1);
+    expect([handled, open(), fake.said]).toEqual([[], [], []]);
+  });
+
+  it('is so from the beginning where its client shuts down already', async () => {
+    const { client, consumers } = await setUp();
+    consumers.end(client);
+    const late = new FakeChannel();
+    consumers.tap(late as never, client);
+    await (late as unknown as ConsumingChannelLike).consume('orders', () => {});
+    expect([...late.consumers.keys()]).toEqual([]);
+  });
+
   it('ends one that is about to start, too', async () => {
     const { fake, channel, consumers } = await setUp();
     const starting = channel.consume('others', () => {});
@@ -113,25 +129,6 @@ describe('a channel whose consumers were ended', () => {
       ['cancel', 'tag-1'],
       ['cancel', 'tag-2'],
     ]);
-  });
-});
-
-describe('waiting for what is settled', () => {
-  it('waits for those that are asked for, and for none of the others', async () => {
-    const { channel, consumers, deliver } = await setUp();
-    deliver(1, 2, 3);
-    let isOver = false;
-    const [tapped] = consumers.channelsOf();
-    const waiting = tapped!
-      .whenSettled((one) => one.delivery.fields.deliveryTag < 3)
-      .then(() => (isOver = true));
-    channel.ack(delivery(1));
-    await new Promise((done) => setImmediate(done));
-    expect(isOver).toBe(false);
-    channel.ack(delivery(2));
-    await waiting;
-    await tapped!.whenSettled((one) => one.delivery.fields.deliveryTag < 3);
-    expect(consumers.unsettled()).toHaveLength(1);
   });
 });
 
@@ -162,6 +159,13 @@ describe('a queue that is to be consumed', () => {
     expect([...consumers]).toEqual([]);
     expect(consumers.queues).toMatchObject([{ queue: 'orders' }]);
     expect(consumers.queues[0]!.detachedSince).toBeGreaterThan(0);
+  });
+
+  it('is forgotten with its connection where the server has named it', async () => {
+    const { fake, channel, consumers } = await setUp();
+    await channel.consume('amq.gen-1', () => {});
+    fake.emit('close');
+    expect(consumers.queues.map(({ queue }) => queue)).toEqual(['orders']);
   });
 
   it('is forgotten when the application has ended its consumer', async () => {

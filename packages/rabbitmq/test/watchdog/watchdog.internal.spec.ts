@@ -60,6 +60,8 @@ describe('the watchdog', () => {
     expect(error.mock.calls.flat().join()).toContain('"orders" is not consumed although golevelup');
     watchdog.runOnce(60 * SECOND);
     expect(reconnect).toHaveBeenCalledTimes(2);
+    // For health it has been detached all the time.
+    expect(queues[0]!.detachedSince).toBe(0);
   });
 
   it.each<[string, boolean | Error]>([

@@ -34,6 +34,8 @@ export interface RpcServerLike extends QueuedServerLike {
     extras?: Record<string, unknown>,
   ): void;
   readonly transportId?: unknown;
+  /** It says itself what cannot be read, and may hand over text on purpose. */
+  readonly readsBodies?: boolean;
   readonly noAck?: boolean;
   readonly options?: { readonly noAssert?: boolean };
   readonly queueOptions?: QueueDeclarationLike;
@@ -75,7 +77,9 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
     const method = methods.take(pattern, isEventHandler);
     const settles = !server.noAck;
     const arrivals = parts.arrivalsFor(pattern);
-    const entered = enter(callback, { ...parts, name, method, isEventHandler, settles, arrivals });
+    const { readsBodies = false } = server;
+    const entrance = { ...parts, name, method, isEventHandler, settles, arrivals, readsBodies };
+    const entered = enter(callback, entrance);
     addHandler(pattern, entered, isEventHandler, extras);
   };
 }
@@ -88,6 +92,7 @@ interface Entrance extends RpcDoorParts {
   readonly method: HandlerMethod | undefined;
   readonly isEventHandler: boolean;
   readonly settles: boolean;
+  readonly readsBodies: boolean;
   readonly arrivals: ArrivalsOf | undefined;
 }
 
@@ -192,13 +197,13 @@ async function settleByOutcome(
   context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
-  { rmq, driver, arrivals }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+  { rmq, driver, arrivals, readsBodies }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
 ): Promise<unknown> {
   const { message } = context;
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
   const guarded = withChannel(rmq.context, guardedChannel(channel, rmq.delivery, message.delivery));
   let result: Promise<unknown>;
-  if (isUnreadable(rmq.delivery, message.payload)) {
+  if (!readsBodies && isUnreadable(rmq.delivery, message.payload)) {
     result = Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }));
   } else {
     message.arrival = arrivals?.(rmq.delivery).enter(channel, rmq.delivery.fields.deliveryTag);
