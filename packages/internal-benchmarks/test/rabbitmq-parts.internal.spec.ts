@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { inWindow } from '../src/amqp/in-window.js';
 import { meetingOf } from '../src/benchmarks/rabbitmq/behaviour/observe.js';
-import { medianRatio } from '../src/benchmarks/rabbitmq/rates/measure-rates.js';
+import { KeyedWork } from '../src/benchmarks/rabbitmq/rates/keyed-work.js';
 import { Turn } from '../src/benchmarks/rabbitmq/rates/turn.js';
+import { medianRatio } from '../src/measure/statistics.js';
 
 describe('a window', () => {
   it('has so many messages on their way, one more for every confirm, and each once', async () => {
@@ -46,6 +47,30 @@ describe('a turn', () => {
     expect(passed).toEqual(['a', 'b', 'c']);
     await Promise.all([turn.run(1), next]);
     expect(passed).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
+describe('work with keys', () => {
+  const at = (key: string, n: number) => ({ key, n, ms: 0 });
+
+  it('ends a turn with the last that is done, and finds nothing in an order that was kept', async () => {
+    const work = new KeyedWork();
+    for (let turn = 0; turn < 2; turn += 1) {
+      const handled = [at('a', 0), at('b', 0)].map((one) => work.handle(one));
+      const running = work.run(3);
+      await Promise.all(handled);
+      await Promise.all([work.handle(at('a', 1)), running]);
+    }
+    expect(work.violations).toBe(0);
+  });
+
+  it('counts what begins before the one before it is done', async () => {
+    const work = new KeyedWork();
+    const handled = [{ ...at('a', 0), ms: 1 }, at('a', 1), at('b', 0)].map((one) =>
+      work.handle(one),
+    );
+    await Promise.all([work.run(3), ...handled]);
+    expect(work.violations).toBe(1);
   });
 });
 

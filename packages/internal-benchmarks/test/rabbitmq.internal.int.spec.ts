@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { rabbitmqWith } from '../src/benchmarks/rabbitmq.js';
 import { contestants } from '../src/benchmarks/rabbitmq/behaviour/contestants.js';
 import { scenarios } from '../src/benchmarks/rabbitmq/behaviour/scenarios.js';
+import { NO_NAMES } from '../src/benchmarks/rabbitmq/behaviour/scenarios/failing.js';
 import { TINY } from '../src/benchmarks/rabbitmq/loads.js';
 
 const SHORT = scenarios.filter(({ isShort }) => isShort);
@@ -23,8 +24,9 @@ describe('bench rabbitmq, in its smallest form', () => {
 
   // How fast we are with two hundred messages, on a machine that runs other tests meanwhile, says nothing.
   it('measures every figure', () => {
-    const values = Object.values(result.figures);
-    expect(values.filter((value) => value === null || value <= 0)).toEqual([]);
+    const { drainLost, ...rates } = result.figures;
+    expect(Object.values(rates).filter((value) => value === null || value <= 0)).toEqual([]);
+    expect(drainLost).toBe(0);
   });
 
   it('plays its short scenarios with everybody', () => {
@@ -36,6 +38,7 @@ describe('bench rabbitmq, in its smallest form', () => {
       ({ scenario, subject }) => scenario === title && String(subject).startsWith('ours'),
     );
     expect(ours).toHaveLength(2);
-    expect(ours.filter(({ ok }) => ok !== true)).toEqual([]);
+    const takesPart = ({ note }: (typeof ours)[number]): boolean => note !== NO_NAMES;
+    expect(ours.filter((one) => takesPart(one) && one.ok !== true)).toEqual([]);
   });
 });

@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { openMicroservice, testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
+import {
+  openMicroservice,
+  tcpProxy,
+  testBroker,
+  waitFor,
+  type TestBroker,
+} from '@acme/internal-testing';
 import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
 import {
   isRabbitMqError,
@@ -68,6 +74,21 @@ class Orders {
   @EventPattern({ topic: 'refund' })
   refunded(payload: unknown): Promise<void> {
     return record(payload);
+  }
+
+  @EventPattern({ topic: 'stock', kind: 'moved' })
+  moved(payload: unknown): Promise<void> {
+    return record({ moved: payload });
+  }
+
+  @EventPattern('invoice.*')
+  invoiced(payload: unknown): Promise<void> {
+    return record({ any: payload });
+  }
+
+  @EventPattern('invoice.paid')
+  paid(payload: unknown): Promise<void> {
+    return record({ paid: payload });
   }
 }
 
@@ -163,6 +184,29 @@ describe('what ReliableRmqServer understands', () => {
     await waitFor(() => handled.length === 1);
     expect(handled[0]).toMatchObject({ name: 'order.placed', payload: { id: 7 } });
     expect((await broker.queue(queue))?.messages).toBe(0);
+  });
+
+  it.each<[string, unknown, Options.Publish]>([
+    ['in the order of its handler', { pattern: { topic: 'stock', kind: 'moved' }, data: 7 }, {}],
+    ['in another order', { pattern: { kind: 'moved', topic: 'stock' }, data: 7 }, {}],
+    ['as JSON in the type', 7, { type: '{ "topic": "stock", "kind": "moved" }' }],
+  ])('a pattern of several parts, %s', async (_, body, properties) => {
+    const { queue } = await open();
+    await send(queue, body, properties);
+    await waitFor(() => handled.length === 1);
+    expect(handled[0]).toMatchObject({ payload: { moved: 7 } });
+  });
+
+  it('names that a wildcard is for, and before it those that have a handler of their own', async () => {
+    const exchange = broker.name('wild');
+    const { queue } = await open({ exchange, exchangeType: 'topic', wildcards: true });
+    await send(queue, 7, { type: 'invoice.sent' });
+    await send(queue, 8, { type: 'invoice.paid' });
+    await waitFor(() => handled.length === 2);
+    expect(handled).toMatchObject([
+      { name: 'invoice.sent', payload: { any: 7 } },
+      { name: 'invoice.paid', payload: { paid: 8 } },
+    ]);
   });
 
   it('what a deserializer of the user makes of it', async () => {
@@ -292,6 +336,18 @@ describe('requests to ReliableRmqServer', () => {
       id: 'c-1',
       err: { status: 'error', code: 'MESSAGE_UNREADABLE' },
     });
+  });
+});
+
+describe('ReliableRmqServer after its connection was lost', () => {
+  // The heartbeat is 30 s, and without a word its client would wait as long.
+  it('is back within seconds', async () => {
+    const proxy = await tcpProxy(broker.url);
+    cleanup.push(() => proxy.close());
+    const { queue } = await open({ urls: [proxy.url] });
+    proxy.cut();
+    await send(queue, {}, { type: 'order.placed' });
+    await waitFor(() => handled.length === 1);
   });
 });
 

@@ -10,11 +10,15 @@ export interface Confirming {
   close(): Promise<void>;
 }
 
-/** The properties are those that our publisher sets: every subject's messages have the same size on the wire. */
+/**
+ * The properties are those that our publisher sets: every subject's messages have the same size on the wire.
+ *
+ * @param type undefined: the body says it
+ */
 export async function confirming(
   amqpUrl: string,
   queue: string,
-  type: string,
+  type: string | undefined,
 ): Promise<Confirming> {
   const connection = await connect(amqpUrl);
   const channel: ConfirmChannel = await connection.createConfirmChannel();
@@ -32,11 +36,11 @@ export async function confirming(
   };
 }
 
-const propertiesOf = (type: string, messageId: string): Options.Publish => ({
+const propertiesOf = (type: string | undefined, messageId: string): Options.Publish => ({
   persistent: true,
   mandatory: true,
   messageId,
-  type,
+  ...(type === undefined ? {} : { type }),
   contentType: 'application/json',
   timestamp: Math.floor(Date.now() / 1_000),
   headers: { 'idempotency-key': messageId },

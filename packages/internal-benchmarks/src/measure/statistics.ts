@@ -18,3 +18,7 @@ function ascending(samples: readonly number[]): number[] {
   // A plain sort compares as text.
   return [...samples].sort((a, b) => a - b);
 }
+
+/** The median of the rounds' ratios: what slows the machine down for a while slows down both sides of one round. */
+export const medianRatio = (ones: readonly number[], others: readonly number[]): number =>
+  median(ones.map((one, round) => one / (others[round] as number)));

@@ -111,6 +111,14 @@ export class ReliableRmqServer extends ServerRMQ {
     callback();
   }
 
+  /**
+   * Nest looks for JSON in every pattern, several times for each message, and finds out by an exception that a plain name is none. What
+   * is registered under the pattern as it is needs no such search.
+   */
+  override getHandlerByPattern(pattern: string): MessageHandler | null {
+    return this.messageHandlers.get(pattern) ?? super.getHandlerByPattern(pattern);
+  }
+
   /** Settling, replies included, is for the transport door, which has wrapped the handlers. */
   override async handleMessage(
     message: Record<string, unknown> | null,
@@ -119,13 +127,15 @@ export class ReliableRmqServer extends ServerRMQ {
     if (message === null) return;
     const delivery = message as unknown as AmqpDeliveryLike;
     const { replyTo, correlationId } = delivery.properties;
-    let packet = await this.#read(delivery);
+    // Awaited, what is there already would cost every message.
+    let packet = this.#hasOwnDeserializer
+      ? await this.#deserialized(delivery)
+      : this.#read(delivery);
     let pattern = '';
     try {
       pattern = this.#patternOf(packet, delivery);
     } catch (error) {
-      this.#reasons.set(delivery, unreadable(error as Error));
-      packet = { pattern: undefined, data: undefined };
+      packet = this.#unreadable(delivery, error);
     }
     const context = new RmqContext([message as never, channel as never, pattern]);
     const handler = this.#reasons.has(message) ? null : this.getHandlerByPattern(pattern);
@@ -171,20 +181,31 @@ export class ReliableRmqServer extends ServerRMQ {
     );
   }
 
-  /** What cannot be read goes on as an event that no handler is for, with what is wrong as the reason. */
-  async #read(delivery: AmqpDeliveryLike): Promise<ReadMessage> {
+  #read(delivery: AmqpDeliveryLike): ReadMessage {
     try {
-      if (!this.#hasOwnDeserializer) return readMessage(delivery);
-      const { content, properties } = delivery;
+      return readMessage(delivery);
+    } catch (error) {
+      return this.#unreadable(delivery, error);
+    }
+  }
+
+  async #deserialized(delivery: AmqpDeliveryLike): Promise<ReadMessage> {
+    const { content, properties } = delivery;
+    try {
       const raw = parsed(content);
       const read: unknown = await this.deserializer.deserialize(raw, properties as never);
       if (typeof read !== 'object' || read === null)
         throw new TypeError('the deserializer has returned no { pattern, data }.');
       return read as ReadMessage;
     } catch (error) {
-      this.#reasons.set(delivery, unreadable(error as Error));
-      return { pattern: undefined, data: undefined };
+      return this.#unreadable(delivery, error);
     }
+  }
+
+  /** It goes on as an event that no handler is for, with what is wrong as the reason. */
+  #unreadable(delivery: AmqpDeliveryLike, error: unknown): ReadMessage {
+    this.#reasons.set(delivery, unreadable(error as Error));
+    return { pattern: undefined, data: undefined };
   }
 
   #request(

@@ -40,8 +40,10 @@ export interface ResolvedQueue extends ReliableRmqQueue {
 const PREFETCH = 20;
 /** Of the manager of the connection 5 seconds, within which a handler must never block the event loop for twice as long. */
 const HEARTBEAT_SECONDS = 30;
+/** Of the manager the heartbeat: as long as it is, nothing would be consumed for half a minute after each lost connection. */
+const RECONNECT_SECONDS = 1;
 
-/** Nest's options: acks by outcome, and a heartbeat that a busy process survives. */
+/** Nest's options: acks by outcome, a heartbeat that a busy process survives, and soon connected again. */
 export function nestOptionsOf(options: ReliableRmqOptions): NestOptions {
   const { queues, socketOptions, maxConnectionAttempts: _, ...rest } = options;
   return {
@@ -53,6 +55,7 @@ export function nestOptionsOf(options: ReliableRmqOptions): NestOptions {
     socketOptions: {
       ...socketOptions,
       heartbeatIntervalInSeconds: socketOptions?.heartbeatIntervalInSeconds ?? HEARTBEAT_SECONDS,
+      reconnectTimeInSeconds: socketOptions?.reconnectTimeInSeconds ?? RECONNECT_SECONDS,
     },
   };
 }

@@ -2,8 +2,11 @@ import { PublishError } from '@acme/nest-message-context';
 import type { AmqpFrame } from './amqp-frame.js';
 import { sizeOfHeaders } from '../core/headers-size.js';
 
+/** What is kept of a message that was written: its content, which may be large, is the client's then. */
+export type SentFrame = Omit<AmqpFrame, 'content'>;
+
 /** What is wrong with a message that was under way when the channel or the connection ended; undefined where nothing is. */
-export type Blame = (frame: AmqpFrame) => PublishError | undefined;
+export type Blame = (frame: SentFrame) => PublishError | undefined;
 
 /**
  * The broker closes the channel because of one message: only those are to blame that can be.
@@ -48,7 +51,7 @@ function isFrameRefused(error: unknown): boolean {
 }
 
 /** Every broker takes frames of 4 KiB; all properties beside the headers have less than half of that. */
-function mayExceedFrame({ options }: AmqpFrame): boolean {
+function mayExceedFrame({ options }: SentFrame): boolean {
   return sizeOfHeaders(options.headers) > 2_048;
 }
 

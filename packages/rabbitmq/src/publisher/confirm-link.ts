@@ -6,23 +6,30 @@ import type {
   AmqpConnectionLike,
   AmqpReturnLike,
 } from './amqp-like.js';
-import { blameOfChannel, blameOfConnection, text, type Blame } from './blame.js';
+import { blameOfChannel, blameOfConnection, text, type Blame, type SentFrame } from './blame.js';
 import { closeAndSever } from './close-and-sever.js';
 import { ExchangeCheck } from './exchange-check.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
-class InFlight {
+class InFlight implements SentFrame {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly options: AmqpFrame['options'];
   /** The broker has given it back; the confirm that follows confirms nothing. */
   returned = false;
   /** Its time was up before the broker answered. */
   isOverdue = false;
 
   constructor(
-    readonly frame: AmqpFrame,
+    { exchange, routingKey, options }: SentFrame,
     readonly deadline: number,
     readonly index: number,
     readonly told: Told,
-  ) {}
+  ) {
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+    this.options = options;
+  }
 }
 
 /** Told the outcome of a message, and which one it is. */
@@ -156,7 +163,7 @@ export class ConfirmLink {
     const entry = new InFlight(frame, performance.now() + timeoutMs, index, told);
     this.#inFlight.add(entry);
     this.#timer ??= setTimeout(() => this.#expire(), timeoutMs);
-    this.#write(entry);
+    this.#write(entry, frame.content);
   }
 
   /** Waits for what is under way, then closes channel and connection. */
@@ -186,8 +193,8 @@ export class ConfirmLink {
     entry.told(entry.index, outcome);
   }
 
-  #write(entry: InFlight): void {
-    const { exchange, routingKey, content, options } = entry.frame;
+  #write(entry: InFlight, content: AmqpFrame['content']): void {
+    const { exchange, routingKey, options } = entry;
     const confirm = (error: Error | null): void => {
       if (entry.isOverdue) this.#overdue -= 1;
       else this.#settle(entry, this.#outcomeOf(entry, error));
@@ -205,8 +212,7 @@ export class ConfirmLink {
     }
   }
 
-  #outcomeOf({ frame, returned }: InFlight, error: Error | null): PublishOutcome {
-    const { exchange, routingKey } = frame;
+  #outcomeOf({ exchange, routingKey, returned }: InFlight, error: Error | null): PublishOutcome {
     if (!error) return returned ? { status: 'unroutable', exchange, routingKey } : confirmed;
     if (this.#failure) return unknown(this.#failure);
     if (!/nack/i.test(error.message)) return unknown(lost('The channel was closed.', error));
@@ -222,7 +228,7 @@ export class ConfirmLink {
   /** Comes before the confirm of the same message. */
   #onReturn({ fields, properties }: AmqpReturnLike): void {
     for (const entry of this.#inFlight) {
-      const { exchange, routingKey, options } = entry.frame;
+      const { exchange, routingKey, options } = entry;
       if (
         !entry.returned &&
         options.messageId === properties.messageId &&
@@ -259,7 +265,7 @@ export class ConfirmLink {
     this.settings.onDead();
     void this.#sever();
     for (const entry of this.#inFlight) {
-      const problem = blamed(entry.frame);
+      const problem = blamed(entry);
       this.#settle(entry, problem ? rejected(problem) : unknown(failure));
     }
     for (const waiter of this.#waiters) waiter.go();

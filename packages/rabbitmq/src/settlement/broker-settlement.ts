@@ -58,7 +58,12 @@ export class BrokerSettlement extends Settlement {
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
     if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
-    return this.#publishAll(plans as HopPlan[], { ...settling, queue }, policy);
+    const known = { ...settling, queue };
+    const [delivery, ...more] = settling.deliveries;
+    // Nearly always. Promises of promises would cost every message that fails.
+    if (delivery && more.length === 0)
+      return this.#publish(delivery, first as HopPlan, known, policy);
+    return this.#publishAll(plans as HopPlan[], known, policy);
   }
 
   release(): void {
@@ -111,7 +116,7 @@ export class BrokerSettlement extends Settlement {
     plan: HopPlan,
     settling: Settling & { readonly queue: string },
     policy: QueuePolicy,
-  ): Promise<void> {
+  ): Promise<BrokerAnswer> {
     const source = settling.queue;
     const properties = hopProperties(delivery);
     const headers = this.#headersOf(delivery, properties.headers, plan, settling, policy);
@@ -130,6 +135,7 @@ export class BrokerSettlement extends Settlement {
       this.log.warn(
         `Parked "${settling.message.name}" ${properties.messageId ?? '(no message id)'} in "${target.name}": ${plan.code}. ${plan.reason}`,
       );
+    return 'ack';
   }
 
   /** Undefined where there is no room for those of a retry; there is always for those of what is parked. */

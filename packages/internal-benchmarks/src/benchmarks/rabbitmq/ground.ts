@@ -3,7 +3,7 @@ import { connect } from 'amqplib';
 import { confirming } from '../../amqp/confirming.js';
 import { inWindow } from '../../amqp/in-window.js';
 import { startChild, type Child } from '../../measure/child.js';
-import { contentOf, TYPE, type Form } from './message.js';
+import { TYPE, type Form } from './message.js';
 import { QUORUM } from './quorum.js';
 import { waitQueueOf } from './rates/wait-queue.js';
 import type { Command, Place } from './rates/subject.js';
@@ -19,12 +19,18 @@ export interface Rated {
   readonly child: Child<Command>;
 }
 
+/** What is published. */
+export interface Load {
+  readonly form: Form;
+  contentAt(index: number): Buffer;
+}
+
 /** What the rates stand on: queues of this run's own. */
 export interface Ground {
   /** Makes the queues of a subject and starts it. It is closed with the ground. */
-  subject(name: SubjectName): Promise<Rated>;
+  subject(name: SubjectName, prefetch?: number): Promise<Rated>;
   /** Publishes so many messages. */
-  fill(queue: string, count: number, form: Form): Promise<void>;
+  fill(queue: string, count: number, load: Load): Promise<void>;
   /** Messages that are ready in the queue. */
   depth(queue: string): Promise<number>;
   purge(queue: string): Promise<void>;
@@ -40,17 +46,17 @@ export async function onGround<T>(
   const channel = await broker.createChannel();
   const children: Child<Command>[] = [];
   const queues: string[] = [];
-  const place = async (name: string): Promise<Place> => {
+  const place = async (name: string, prefetch: number): Promise<Place> => {
     const queue = `${mark}.${name}`;
     const waitQueue = waitQueueOf(queue);
     queues.push(queue, waitQueue, `${queue}.dlq`);
     await channel.assertQueue(queue, QUORUM);
-    return { amqpUrl, queue, waitQueue, prefetch: PREFETCH, window: WINDOW };
+    return { amqpUrl, queue, waitQueue, prefetch, window: WINDOW };
   };
   try {
     return await work({
-      subject: async (name) => {
-        const at = await place(name);
+      subject: async (name, prefetch = PREFETCH) => {
+        const at = await place(name, prefetch);
         const child = await startChild<Command>(name, 'rabbitmq/program.js', [
           name,
           JSON.stringify(at),
@@ -58,10 +64,12 @@ export async function onGround<T>(
         children.push(child);
         return { place: at, child };
       },
-      fill: async (queue, count, form) => {
-        const publisher = await confirming(amqpUrl, queue, TYPE);
+      fill: async (queue, count, { form, contentAt }) => {
+        // As stock Nest sends it: a packet says by itself what it is.
+        const type = form === 'plain' ? TYPE : undefined;
+        const publisher = await confirming(amqpUrl, queue, type);
         await inWindow({ count, window: WINDOW }, (index, done) =>
-          publisher.send(contentOf(index, form), randomUUID(), done),
+          publisher.send(contentAt(index), randomUUID(), done),
         );
         await publisher.close();
       },

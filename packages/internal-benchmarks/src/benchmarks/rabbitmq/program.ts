@@ -15,5 +15,6 @@ answerParent<Command>({
     const { user, system } = process.cpuUsage();
     return user + system;
   },
+  violations: async () => subject.violations?.() ?? 0,
   close: async () => void (await subject.close()),
 });

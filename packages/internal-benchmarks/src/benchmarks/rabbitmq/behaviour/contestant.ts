@@ -14,6 +14,8 @@ export interface Place {
   readonly prefetch: number;
   /** Whether requests are handled, which ask for a reply, instead of events. */
   readonly isRpc: boolean;
+  /** Whether messages have keys whose order matters: whoever can keep that does. */
+  readonly isOrdered: boolean;
 }
 
 /** What every handler does. `ack` acks this message by hand; who cannot do that leaves it out. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connect, type Channel, type ChannelModel, type Options } from 'amqplib';
 import type { Place } from './contestant.js';
 import { RETRY } from './retry.js';
-import { PATTERN, type Task } from './task.js';
+import { ASK, PATTERN, type Task } from './task.js';
 
 /** What a caller got. */
 export interface Answer {
@@ -53,11 +53,15 @@ export class Desk {
     return this.#onChannel(async (channel) => (await channel.checkQueue(queue)).messageCount);
   }
 
-  async publish(tasks: readonly Task[]): Promise<void> {
+  async publish(tasks: readonly Task[], pattern = PATTERN): Promise<void> {
     await this.#onConnection(async (connection) => {
       const channel = await connection.createConfirmChannel();
       for (const task of tasks)
-        channel.sendToQueue(this.place.queue, this.#content(PATTERN, task), this.#options(task.id));
+        channel.sendToQueue(
+          this.place.queue,
+          this.#content(pattern, task),
+          this.#options(task.id, pattern),
+        );
       await channel.waitForConfirms();
     });
   }
@@ -74,14 +78,12 @@ export class Desk {
   ask(task: Task, withinMs: number): Promise<Answer> {
     return this.#onChannel(async (channel) => {
       const start = performance.now();
-      const pattern = `${PATTERN}.ask`;
       const reply = new Promise<string>((resolve) => {
         const take = (message: { content: Buffer } | null): void =>
           resolve(message?.content.toString() ?? '');
         void channel.consume(REPLY_TO, take, { noAck: true }).then(() =>
-          channel.sendToQueue(this.place.queue, this.#content(pattern, task), {
-            ...this.#options(task.id),
-            ...(this.form === 'plain' ? { type: pattern } : {}),
+          channel.sendToQueue(this.place.queue, this.#content(ASK, task), {
+            ...this.#options(task.id, ASK),
             replyTo: REPLY_TO,
             correlationId: task.id,
           }),
@@ -104,6 +106,17 @@ export class Desk {
     }));
   }
 
+  /** The codes that dead letters have for a reason, where they have one. They stay where they are. */
+  reasons(): Promise<(string | undefined)[]> {
+    return this.#onChannel(async (channel) => {
+      const codes: (string | undefined)[] = [];
+      // What is not acked is given back when the channel ends.
+      for (let message; (message = await channel.get(this.deadLetters));)
+        codes.push(message.properties.headers?.['x-error-code'] as string | undefined);
+      return codes;
+    });
+  }
+
   remove(): Promise<void> {
     return this.delete(this.place.queue, ...this.forFailures);
   }
@@ -118,13 +131,13 @@ export class Desk {
 
   #content(pattern: string, task: Task): Buffer {
     // Nest tells requests by the id in its packets.
-    const packet = { pattern, data: task, ...(pattern === PATTERN ? {} : { id: task.id }) };
+    const packet = { pattern, data: task, ...(pattern === ASK ? { id: task.id } : {}) };
     return Buffer.from(JSON.stringify(this.form === 'plain' ? task : packet));
   }
 
-  #options(messageId: string): Options.Publish {
+  #options(messageId: string, pattern = PATTERN): Options.Publish {
     const options = { persistent: true, messageId, contentType: 'application/json' };
-    return this.form === 'plain' ? { ...options, type: PATTERN } : options;
+    return this.form === 'plain' ? { ...options, type: pattern } : options;
   }
 
   #onChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {

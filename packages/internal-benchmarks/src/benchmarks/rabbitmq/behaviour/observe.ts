@@ -3,6 +3,7 @@ import type { Run } from '../report.js';
 import { contestants, type ContestantName } from './contestants.js';
 import type { Broker, Company, Outcome, Scenario } from './scenario.js';
 import { scenarios } from './scenarios.js';
+import { terminated } from './scenarios/outages.js';
 import { Stage } from './stage.js';
 
 /** All of it, on a broker of its own, because it is restarted. */
@@ -44,6 +45,12 @@ async function observe(run: Run, scenario: Scenario, broker: Broker): Promise<vo
       ok: outcome && expected ? expected(outcome, name) : null,
     });
   }
+  if (scenario !== terminated) return;
+  const ours = [...outcomes].filter(([name]) => contestants[name].isOurs);
+  run.figure(
+    'drainLost',
+    ours.reduce((sum, [, { lost, left, begunAgain = 0 }]) => sum + lost + left + begunAgain, 0),
+  );
 }
 
 async function played(

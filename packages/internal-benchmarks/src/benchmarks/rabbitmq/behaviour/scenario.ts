@@ -7,6 +7,8 @@ interface Seen {
   /** From the end of what went wrong to the next message that is handled; null: it never was. */
   readonly recoveryMs?: number | null;
   readonly reordered?: number;
+  /** Messages that a second process began, too. */
+  readonly begunAgain?: number;
   /** What else there is to tell. */
   readonly note?: string;
 }

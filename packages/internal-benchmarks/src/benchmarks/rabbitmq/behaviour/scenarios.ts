@@ -1,5 +1,11 @@
 import type { Scenario } from './scenario.js';
-import { handlerThrows, nowhereToGo, poison, requestFails } from './scenarios/failing.js';
+import {
+  handlerThrows,
+  nowhereToGo,
+  poison,
+  requestFails,
+  unknownPattern,
+} from './scenarios/failing.js';
 import { order } from './scenarios/order.js';
 import {
   brokerRestarts,
@@ -14,6 +20,7 @@ import {
 export const scenarios: readonly Scenario[] = [
   handlerThrows,
   poison,
+  unknownPattern,
   nowhereToGo,
   requestFails,
   connectionCut,

@@ -11,13 +11,13 @@ import { Desk } from './desk.js';
 import { accountOf, entriesOf, type Account, type Entry } from './ledger.js';
 import type { Broker } from './scenario.js';
 import { Supervisor } from './supervisor.js';
-import type { Task } from './task.js';
+import { PATTERN, type Task } from './task.js';
 
 /** Redeliveries that a queue allows: what is given back over and over comes to its dead-letter queue. */
 const DELIVERY_LIMIT = 5;
 const PREFETCH = 10;
 
-export type StageSettings = Partial<Pick<Place, 'prefetch' | 'isRpc'>>;
+export type StageSettings = Partial<Pick<Place, 'prefetch' | 'isRpc' | 'isOrdered'>>;
 
 /** One contestant in one scenario: its queues, its way to the broker, what it is sent and what it does. */
 export class Stage {
@@ -33,7 +33,7 @@ export class Stage {
     readonly name: ContestantName,
     brokerUrl: string,
     readonly proxy: TcpProxy,
-    { prefetch = PREFETCH, isRpc = false }: StageSettings,
+    { prefetch = PREFETCH, isRpc = false, isOrdered = false }: StageSettings,
   ) {
     const queue = `${name}-${randomBytes(4).toString('hex')}`;
     this.place = {
@@ -51,6 +51,7 @@ export class Stage {
       },
       prefetch,
       isRpc,
+      isOrdered,
     };
     this.supervisor = new Supervisor(name, this.place, this.#ledger);
     this.desk = new Desk(this.place, contestants[name].form);
@@ -86,6 +87,12 @@ export class Stage {
   async sendPoison(id: string): Promise<void> {
     this.#sent.push({ id });
     await this.desk.publishRaw(id, Buffer.from('{"id":'));
+  }
+
+  /** An event that nobody has a handler for. */
+  async sendUnknown(task: Task): Promise<void> {
+    this.#sent.push(task);
+    await this.desk.publish([task], `${PATTERN}.unknown`);
   }
 
   /** What the handlers have written so far. */

@@ -18,3 +18,5 @@ export const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
 /** As the event is called. */
 export const PATTERN = 'task.v1';
+/** As the request is called. */
+export const ASK = `${PATTERN}.ask`;

@@ -1,11 +1,17 @@
 import { interleave, type Subject } from '../../../measure/interleave.js';
-import { median } from '../../../measure/statistics.js';
+import { median, medianRatio } from '../../../measure/statistics.js';
 import { waitFor } from '../../../measure/wait-for.js';
-import { WINDOW, type Ground, type Rated } from '../ground.js';
+import { WINDOW, type Ground, type Load, type Rated } from '../ground.js';
 import type { Loads } from '../loads.js';
-import type { Form } from '../message.js';
+import { contentOf, type Form } from '../message.js';
 import type { Run } from '../report.js';
+import type { KeyedName } from './measure-keyed.js';
 import type { SubjectName } from './subjects.js';
+
+/** Those that handle, fail or publish as many as they can. */
+type RatedName = Exclude<SubjectName, KeyedName>;
+
+const loadOf = (form: Form): Load => ({ form, contentAt: (index) => contentOf(index, form) });
 
 type Prepare = (ground: Ground, rated: Rated, loads: Loads) => Subject;
 
@@ -14,7 +20,7 @@ const consuming =
   (form: Form): Prepare =>
   ({ fill }, { place, child }, { messages }) =>
   async () => {
-    await fill(place.queue, messages, form);
+    await fill(place.queue, messages, loadOf(form));
     return child.ask('run', messages);
   };
 
@@ -23,7 +29,7 @@ const failing =
   (form: Form): Prepare =>
   ({ fill, depth, purge }, { place, child }, { failures }) =>
   async () => {
-    await fill(place.queue, failures, form);
+    await fill(place.queue, failures, loadOf(form));
     const start = performance.now();
     await child.ask('run', failures);
     await waitFor(
@@ -56,10 +62,10 @@ const CONSUMER = 'prefetch 100, a handler that does nothing';
 const FAILING = 'prefetch 100, every message fails';
 const PUBLISHER = `window ${WINDOW}, mandatory, a call for each message`;
 
-const ENTRANTS: Readonly<Record<SubjectName, Entrant>> = {
+const ENTRANTS: Readonly<Record<RatedName, Entrant>> = {
   'nest-bare': { subject: 'Nest RMQ', settings: CONSUMER, prepare: consuming('packet') },
   'nest-ours': {
-    subject: 'Nest RMQ with our modules',
+    subject: 'Nest with ReliableRmqServer',
     settings: CONSUMER,
     prepare: consuming('packet'),
   },
@@ -74,7 +80,11 @@ const ENTRANTS: Readonly<Record<SubjectName, Entrant>> = {
     settings: FAILING,
     prepare: failing('plain'),
   },
-  'hop-nest': { subject: 'retry hop, Nest RMQ', settings: FAILING, prepare: failing('packet') },
+  'hop-nest': {
+    subject: 'retry hop, ReliableRmqServer',
+    settings: FAILING,
+    prepare: failing('packet'),
+  },
   'hop-golevelup': {
     subject: 'retry hop, golevelup',
     settings: FAILING,
@@ -88,16 +98,16 @@ const ENTRANTS: Readonly<Record<SubjectName, Entrant>> = {
   'publisher-ours': { subject: 'RabbitMqPublisher', settings: PUBLISHER, prepare: publishing },
 };
 
-const messagesOf = (name: SubjectName, { messages, failures }: Loads): number =>
+const messagesOf = (name: RatedName, { messages, failures }: Loads): number =>
   name.startsWith('hop') ? failures : messages;
 
-type Rates = Readonly<Record<SubjectName, readonly number[]>>;
+type Rates = Readonly<Record<RatedName, readonly number[]>>;
 
 /** How fast messages are handled, failed and published, each subject in a process of its own. */
 export async function measureRates(run: Run, ground: Ground, loads: Loads): Promise<void> {
-  const subjects = {} as Record<SubjectName, Subject>;
-  const micros = {} as Record<SubjectName, number[]>;
-  const entrants = Object.entries(ENTRANTS) as [SubjectName, Entrant][];
+  const subjects = {} as Record<RatedName, Subject>;
+  const micros = {} as Record<RatedName, number[]>;
+  const entrants = Object.entries(ENTRANTS) as [RatedName, Entrant][];
   for (const [name, { prepare }] of entrants) {
     const rated = await ground.subject(name);
     const turn = prepare(ground, rated, loads);
@@ -120,8 +130,7 @@ export async function measureRates(run: Run, ground: Ground, loads: Loads): Prom
 }
 
 function report({ figure }: Run, rates: Rates): void {
-  const ratio = (one: SubjectName, other: SubjectName): number =>
-    medianRatio(rates[one], rates[other]);
+  const ratio = (one: RatedName, other: RatedName): number => medianRatio(rates[one], rates[other]);
   figure('nestThroughputRatio', ratio('nest-ours', 'nest-bare'));
   figure('golevelupThroughputRatio', ratio('golevelup-ours', 'golevelup-bare'));
   figure(
@@ -130,7 +139,3 @@ function report({ figure }: Run, rates: Rates): void {
   );
   figure('publisherVsRaw', ratio('publisher-ours', 'publisher-raw'));
 }
-
-/** The median of the rounds' ratios: what slows the machine down for a while slows down both sides of one round. */
-export const medianRatio = (ones: readonly number[], others: readonly number[]): number =>
-  median(ones.map((one, round) => one / (others[round] as number)));

@@ -1,26 +1,17 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { QUORUM } from '../quorum.js';
-import type { Place } from './subject.js';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 
-/** A Nest microservice on the queue, with these modules. */
-export async function listenNest(
-  { amqpUrl, queue, prefetch }: Place,
+/** A Nest microservice with these modules. */
+export async function runNest(
   controller: Type,
   imports: DynamicModule[],
+  transport: MicroserviceOptions,
 ): Promise<() => Promise<void>> {
   @Module({ imports, controllers: [controller] })
   class AppModule {}
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
-    transport: Transport.RMQ,
-    options: {
-      urls: [amqpUrl],
-      queue,
-      queueOptions: QUORUM,
-      noAck: false,
-      prefetchCount: prefetch,
-    },
+    ...transport,
     // What a log costs is the logger's affair.
     logger: false,
   });

@@ -2,6 +2,7 @@ import { MessageContextModule } from '@acme/nest-message-context';
 import { RabbitMqModule } from '@acme/nest-rabbitmq';
 import type { DynamicModule } from '@nestjs/common';
 import { connect } from 'amqplib';
+import type { Additions } from './golevelup-app.js';
 import type { Place } from './subject.js';
 import { LATER_MS } from './wait-queue.js';
 
@@ -13,3 +14,9 @@ export const ourModules = ({ amqpUrl, queue }: Place): DynamicModule[] => [
     queues: { [queue]: { retry: { backoff: 'fixed', initial: LATER_MS, jitter: false } } },
   }),
 ];
+
+/** The same with golevelup, and with the heartbeat that our guide advises. */
+export const ourGolevelup = (place: Place): Additions => ({
+  imports: ourModules(place),
+  connectionManagerOptions: { heartbeatIntervalInSeconds: 30, reconnectTimeInSeconds: 1 },
+});

@@ -15,10 +15,12 @@ export interface Place {
 interface Subject {
   /** Handles or publishes so many messages, and gives how many per second. */
   run(count: number): Promise<number>;
+  /** Messages that were begun before one of their key that comes earlier was done. */
+  violations?(): number;
   close(): Promise<unknown>;
 }
 
 /** `cpu`: the µs that its process has used so far. */
-export type Command = 'run' | 'cpu';
+export type Command = 'run' | 'cpu' | 'violations';
 
 export type OpenSubject = (place: Place) => Promise<Subject>;

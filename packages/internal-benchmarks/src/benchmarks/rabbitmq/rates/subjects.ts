@@ -7,6 +7,10 @@ export const subjects = {
   'hop-raw': () => import('./subjects/hop-raw.js'),
   'hop-nest': () => import('./subjects/hop-nest.js'),
   'hop-golevelup': () => import('./subjects/hop-golevelup.js'),
+  'lanes-nest': () => import('./subjects/lanes-nest.js'),
+  'single-nest': () => import('./subjects/single-nest.js'),
+  'lanes-golevelup': () => import('./subjects/lanes-golevelup.js'),
+  'single-golevelup': () => import('./subjects/single-golevelup.js'),
   'publisher-raw': () => import('./subjects/publisher-raw.js'),
   'publisher-ours': () => import('./subjects/publisher-ours.js'),
 };

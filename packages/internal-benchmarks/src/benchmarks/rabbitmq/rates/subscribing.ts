@@ -1,13 +1,13 @@
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, type DynamicModule } from '@nestjs/common';
-import { runGolevelup } from './golevelup-app.js';
+import { Injectable } from '@nestjs/common';
+import { runGolevelup, type Additions } from './golevelup-app.js';
 import type { OpenSubject, Place } from './subject.js';
 import { Turn } from './turn.js';
 
-/** A handler of golevelup's on the queue, in an application with these modules. */
+/** A handler of golevelup's on the queue, in an application with these additions. */
 export async function subscribing(
   place: Place,
-  imports: DynamicModule[],
+  additions: Additions = {},
   work: () => void = () => {},
 ): ReturnType<OpenSubject> {
   const turn = new Turn();
@@ -19,6 +19,6 @@ export async function subscribing(
       work();
     }
   }
-  const close = await runGolevelup(place, Orders, imports);
+  const close = await runGolevelup(place, Orders, additions);
   return { run: (count) => turn.run(count), close };
 }

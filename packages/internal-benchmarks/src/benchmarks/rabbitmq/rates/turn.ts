@@ -13,9 +13,21 @@ export class Turn {
 
   /** Called with each message, at the beginning of its handler; it goes on when what is returned has resolved. */
   take(): Promise<void> | undefined {
-    if (this.#held) return this.#held.then(() => this.#count());
-    this.#count();
+    if (this.#held) return this.#held.then(() => this.done());
+    this.done();
     return undefined;
+  }
+
+  /** Instead of `take()` where a handler takes its time: when it may begin. `done()` is to follow. */
+  begun(): Promise<void> | undefined {
+    return this.#held;
+  }
+
+  done(): void {
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    this.#hold();
+    this.#end();
   }
 
   /** Lets `count` messages through, and gives how many there were per second. */
@@ -27,13 +39,6 @@ export class Turn {
       this.#begin();
       return ended;
     });
-  }
-
-  #count(): void {
-    this.#left -= 1;
-    if (this.#left > 0) return;
-    this.#hold();
-    this.#end();
   }
 
   #hold(): void {

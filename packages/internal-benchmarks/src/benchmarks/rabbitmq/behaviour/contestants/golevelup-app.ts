@@ -10,11 +10,22 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Place, Work } from '../contestant.js';
 import type { Task } from '../task.js';
 
+/** What ours has besides. */
+interface Additions {
+  readonly imports?: readonly DynamicModule[];
+  /** Of the handler. */
+  readonly order?: MethodDecorator;
+  readonly connectionManagerOptions?: {
+    readonly heartbeatIntervalInSeconds?: number;
+    readonly reconnectTimeInSeconds?: number;
+  };
+}
+
 /** An application with golevelup's module and these, which closes when its process is told to end. */
 export async function runGolevelup(
   { amqpUrl, queue, queueOptions, prefetch, isRpc }: Place,
   work: Work,
-  imports: DynamicModule[],
+  { imports = [], order = () => {}, connectionManagerOptions = {} }: Additions = {},
 ): Promise<{ close(): Promise<void> }> {
   const handler = isRpc
     ? RabbitRPC({ queue, queueOptions, routingKey: queue })
@@ -23,6 +34,7 @@ export async function runGolevelup(
   class Tasks {
     constructor(private readonly connection: AmqpConnection) {}
 
+    @order
     @handler
     onTask(task: Task, message: ConsumeMessage): Promise<unknown> {
       return work(task, () => this.connection.channel.ack(message));
@@ -34,6 +46,7 @@ export async function runGolevelup(
       RabbitMQModule.forRoot({
         uri: amqpUrl,
         connectionInitOptions: { wait: true },
+        connectionManagerOptions,
         prefetchCount: prefetch,
       }),
     ],

@@ -1,27 +1,17 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Transport, type MicroserviceOptions, type RmqOptions } from '@nestjs/microservices';
-import type { Place } from '../contestant.js';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 
 /** A Nest microservice with these modules, which closes when its process is told to end. */
-export async function listenNest(
-  { amqpUrl, queue, queueOptions, prefetch }: Place,
+export async function runNest(
   controller: Type,
   imports: DynamicModule[],
-  options: RmqOptions['options'] = {},
+  transport: MicroserviceOptions,
 ): Promise<{ close(): Promise<void> }> {
   @Module({ imports, controllers: [controller] })
   class AppModule {}
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
-    transport: Transport.RMQ,
-    options: {
-      urls: [amqpUrl],
-      queue,
-      queueOptions,
-      noAck: false,
-      prefetchCount: prefetch,
-      ...options,
-    },
+    ...transport,
     logger: ['fatal'],
   });
   await app.listen();

@@ -1,9 +1,16 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, EventPattern, MessagePattern, Payload, type RmqContext } from '@nestjs/microservices';
+import {
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  Transport,
+  type RmqContext,
+} from '@nestjs/microservices';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { OpenContestant } from '../contestant.js';
-import { PATTERN, type Task } from '../task.js';
-import { listenNest } from './nest-app.js';
+import { ASK, PATTERN, type Task } from '../task.js';
+import { runNest } from './nest-app.js';
 
 /** Acks by hand as the documentation says, and gives back what fails, which it does not say. */
 export const open: OpenContestant = (place, work) => {
@@ -28,10 +35,14 @@ export const open: OpenContestant = (place, work) => {
       await handle(task, context);
     }
 
-    @MessagePattern(`${PATTERN}.ask`)
+    @MessagePattern(ASK)
     ask(@Payload() task: Task, @Ctx() context: RmqContext): Promise<unknown> {
       return handle(task, context);
     }
   }
-  return listenNest(place, Tasks, []);
+  const { amqpUrl, queue, queueOptions, prefetch } = place;
+  return runNest(Tasks, [], {
+    transport: Transport.RMQ,
+    options: { urls: [amqpUrl], queue, queueOptions, noAck: false, prefetchCount: prefetch },
+  });
 };

@@ -1,5 +1,11 @@
 import type { OpenContestant } from '../contestant.js';
 import { runGolevelup } from './golevelup-app.js';
-import { ourModules } from './our-modules.js';
+import { ourModules, ourOrder } from './our-modules.js';
 
-export const open: OpenContestant = (place, work) => runGolevelup(place, work, ourModules(place));
+/** What our guide advises: golevelup's own are 5 seconds. */
+export const open: OpenContestant = (place, work) =>
+  runGolevelup(place, work, {
+    imports: ourModules(place),
+    order: ourOrder(place),
+    connectionManagerOptions: { heartbeatIntervalInSeconds: 30, reconnectTimeInSeconds: 1 },
+  });

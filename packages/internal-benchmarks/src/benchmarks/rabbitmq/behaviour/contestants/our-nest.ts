@@ -1,30 +1,36 @@
-import { PlainJsonDeserializer } from '@acme/nest-message-context';
+import { ReliableRmqServer } from '@acme/nest-rabbitmq/nest';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, type RmqContext } from '@nestjs/microservices';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { OpenContestant } from '../contestant.js';
-import { PATTERN, type Task } from '../task.js';
-import { listenNest } from './nest-app.js';
-import { ourModules } from './our-modules.js';
+import { ASK, PATTERN, type Task } from '../task.js';
+import { runNest } from './nest-app.js';
+import { ourModules, ourOrder } from './our-modules.js';
 
 export const open: OpenContestant = (place, work) => {
+  const { amqpUrl, queue, queueOptions, prefetch } = place;
   const handle = (task: Task, context: RmqContext): Promise<unknown> =>
     work(task, () =>
       (context.getChannelRef() as Channel).ack(context.getMessage() as ConsumeMessage),
     );
   @Controller()
   class Tasks {
+    @ourOrder(place)
     @EventPattern(PATTERN)
     async onTask(@Payload() task: Task, @Ctx() context: RmqContext): Promise<void> {
       await handle(task, context);
     }
 
-    @MessagePattern(`${PATTERN}.ask`)
+    @MessagePattern(ASK)
     ask(@Payload() task: Task, @Ctx() context: RmqContext): Promise<unknown> {
       return handle(task, context);
     }
   }
-  return listenNest(place, Tasks, ourModules(place), {
-    deserializer: new PlainJsonDeserializer(),
+  const strategy = new ReliableRmqServer({
+    urls: [amqpUrl],
+    queue,
+    queueOptions,
+    prefetchCount: prefetch,
   });
+  return runNest(Tasks, ourModules(place), { strategy });
 };

@@ -49,6 +49,31 @@ export const poison: Scenario = {
     handled === 10 && parked === 1 && lost + duplicated + left === 0,
 };
 
+/** Who does not ask for the name of an event. */
+export const NO_NAMES = 'hands over whatever is in its queue';
+
+export const unknownPattern: Scenario = {
+  title: 'an event of a name that no handler is for, among 10 of another',
+  isShort: true,
+  without: {
+    golevelup: NO_NAMES,
+    rascal: NO_NAMES,
+    'rabbitmq-client': NO_NAMES,
+    'our-golevelup': NO_NAMES,
+  },
+  play: async (stage) => {
+    await stage.send(...tasks('before', 5));
+    await stage.sendUnknown({ id: 'unknown' });
+    await stage.send(...tasks('after', 5));
+    await stage.untilDone(10_000, 10);
+    await pause(1_000);
+    const [reason] = await stage.desk.reasons();
+    return { note: reason === undefined ? 'no reason' : reason };
+  },
+  expected: ({ handled, parked, lost, duplicated, left, note }) =>
+    handled === 10 && parked === 1 && lost + duplicated + left === 0 && note === 'NO_HANDLER',
+};
+
 export const nowhereToGo: Scenario = {
   title: 'the queues for what failed are deleted, then 5 fail for good',
   isShort: false,

@@ -1,8 +1,8 @@
-import { ourModules } from '../our-modules.js';
+import { ourGolevelup } from '../our-modules.js';
 import type { OpenSubject } from '../subject.js';
 import { subscribing } from '../subscribing.js';
 
 export const open: OpenSubject = (place) =>
-  subscribing(place, ourModules(place), () => {
+  subscribing(place, ourGolevelup(place), () => {
     throw new Error('The warehouse does not answer.');
   });

@@ -1,8 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { TYPE } from '../../message.js';
-import { listenNest } from '../nest-app.js';
-import { ourModules } from '../our-modules.js';
+import { runOurNest } from '../our-nest.js';
 import type { OpenSubject } from '../subject.js';
 import { Turn } from '../turn.js';
 
@@ -16,6 +15,6 @@ export const open: OpenSubject = async (place) => {
       throw new Error('The warehouse does not answer.');
     }
   }
-  const close = await listenNest(place, Orders, ourModules(place));
+  const close = await runOurNest(place, Orders);
   return { run: (count) => turn.run(count), close };
 };

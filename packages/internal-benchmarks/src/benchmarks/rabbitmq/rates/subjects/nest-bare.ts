@@ -1,8 +1,9 @@
 import { Controller } from '@nestjs/common';
-import { Ctx, EventPattern, Payload, type RmqContext } from '@nestjs/microservices';
+import { Ctx, EventPattern, Payload, Transport, type RmqContext } from '@nestjs/microservices';
 import type { Channel, Message } from 'amqplib';
 import { TYPE } from '../../message.js';
-import { listenNest } from '../nest-app.js';
+import { QUORUM } from '../../quorum.js';
+import { runNest } from '../nest-app.js';
 import type { OpenSubject } from '../subject.js';
 import { Turn } from '../turn.js';
 
@@ -17,6 +18,16 @@ export const open: OpenSubject = async (place) => {
       (context.getChannelRef() as Channel).ack(context.getMessage() as Message);
     }
   }
-  const close = await listenNest(place, Orders, []);
+  const { amqpUrl, queue, prefetch } = place;
+  const close = await runNest(Orders, [], {
+    transport: Transport.RMQ,
+    options: {
+      urls: [amqpUrl],
+      queue,
+      queueOptions: QUORUM,
+      noAck: false,
+      prefetchCount: prefetch,
+    },
+  });
   return { run: (count) => turn.run(count), close };
 };
