@@ -24,7 +24,7 @@ export const FULL: Loads = {
 export const QUICK: Loads = {
   messages: 3_000,
   failures: 1_000,
-  keyedMessages: 600,
+  keyedMessages: 300,
   keyedRounds: 1,
   rounds: 5,
   warmupRounds: 2,
