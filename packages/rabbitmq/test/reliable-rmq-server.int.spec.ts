@@ -224,6 +224,7 @@ describe('what ReliableRmqServer parks with its reason', () => {
   it.each<[string, string | object, Options.Publish, string]>([
     ['an event that nobody handles', {}, { type: 'order.lost' }, 'NO_HANDLER'],
     ['what does not say what it is', { a: 1 }, {}, 'NO_HANDLER'],
+    ['what has a name of ours', {}, { type: '\u0000unhandled-event' }, 'NO_HANDLER'],
     ['what is not JSON', '<xml/>', { type: 'order.placed' }, 'MESSAGE_UNREADABLE'],
     ['what is not JSON and has no name', '<xml/>', {}, 'MESSAGE_UNREADABLE'],
     [

@@ -138,7 +138,9 @@ export class ReliableRmqServer extends ServerRMQ {
       packet = this.#unreadable(delivery, error);
     }
     const context = new RmqContext([message as never, channel as never, pattern]);
-    const handler = this.#reasons.has(message) ? null : this.getHandlerByPattern(pattern);
+    // Ours for what has no handler are for nobody to name.
+    const isNamed = !this.#reasons.has(message) && !pattern.startsWith('\u0000');
+    const handler = isNamed ? this.getHandlerByPattern(pattern) : null;
     if (!handler && !this.#reasons.has(message)) this.#reasons.set(message, noHandler(pattern));
     // Whoever has said where to reply gets one, whatever becomes of his message.
     const id = packet.id ?? (replyTo && correlationId ? correlationId : undefined);

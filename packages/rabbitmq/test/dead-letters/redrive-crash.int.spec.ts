@@ -34,7 +34,8 @@ const POINTS: Point[] = [
   { point: 'after publish', count: 50, least: 1, most: WINDOW },
   { point: 'before ack', count: 50, least: 1, most: WINDOW },
   { point: 'after ack', count: 50, least: 0, most: WINDOW },
-  { point: 'after ack', count: MESSAGES, least: 0, most: 0 },
+  // The last acks may not have come to a quorum queue: a broker forgets what a channel that ends has not passed on.
+  { point: 'after ack', count: MESSAGES, least: 0, most: WINDOW },
 ];
 
 let broker: TestBroker;
