@@ -84,9 +84,14 @@ describe.each(OUTBOX_DATABASES)('a relay whose messages are refused, on %s', (_,
     expect(orderViolations(arrived)).toEqual([]);
     const before = await takeAll(broker, bound);
     expect(orderViolations(before)).toEqual([]);
-    const [parked, ...others] = await reasons();
-    expect(others).toEqual([]);
-    expect(parked).toMatchObject({ reason: 'EXCHANGE_UNAVAILABLE', attempts: 1 });
+    // The broker may take away the bindings a moment before the exchange.
+    const parked = await reasons();
+    const isExpected = ({ reason }: { readonly reason: unknown }): boolean =>
+      reason === 'EXCHANGE_UNAVAILABLE' || reason === 'UNROUTABLE';
+    expect(parked.filter((one) => !isExpected(one))).toEqual([]);
+    expect(parked).toContainEqual(
+      expect.objectContaining({ reason: 'EXCHANGE_UNAVAILABLE', attempts: 1 }),
+    );
     const rows = await database.query<{ message_id: string; exchange: string }>(
       'select message_id, exchange from outbox_parked',
     );
