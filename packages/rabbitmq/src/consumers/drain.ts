@@ -50,12 +50,14 @@ export class Drain {
 
   async #drain(client: Client | undefined): Promise<boolean> {
     const { consumers, timeoutMs, log } = this.parts;
-    const isDone = await this.inTime(this.#end(client).then(() => true));
+    const looks = new Pauses();
+    const isDone = await this.inTime(this.#end(client, looks).then(() => true));
+    looks.release();
     if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
     return isDone ?? false;
   }
 
-  async #end(client: Client | undefined): Promise<void> {
+  async #end(client: Client | undefined, looks: Pauses): Promise<void> {
     const { consumers, ordered, release, log } = this.parts;
     const channels = consumers.channelsOf(client);
     // Of these nothing begins any more. Their consumers end only with their channel, which takes back what waits at the same moment:
@@ -71,9 +73,9 @@ export class Drain {
     if (count > 0)
       log.log(`Shutting down: ${count} message(s) are being handled; waiting for them.`);
     await nothingRuns;
-    const pauses = new Pauses();
-    while (consumers.unsettled(client).some(({ delivery }) => !ordered.isWaiting(delivery)))
-      await pauses.wait(LOOK_EVERY_MS);
+    const isBusy = (): boolean =>
+      consumers.unsettled(client).some(({ delivery }) => !ordered.isWaiting(delivery));
+    while (isBusy() && !looks.areOver) await looks.wait(LOOK_EVERY_MS);
     // Nest sends a reply when whoever handled the request has returned.
     await new Promise((done) => setImmediate(done));
     await Promise.all(channels.map((channel) => channel.whenConfirmed()));

@@ -140,10 +140,10 @@ export class TappedChannel {
     onDelivery: OnDelivery,
     options: ConsumeOptionsLike | undefined,
   ): Promise<{ readonly consumerTag: string }> {
-    // Another one may have been given another prefetch since.
+    // Another one may have been given another prefetch since. Not awaited: then another consumer could come in between.
     const { prefetch } = consumer;
     if (prefetch !== undefined && prefetch !== this.#prefetch)
-      await this.channel.prefetch(prefetch);
+      this.channel.prefetch(prefetch).catch(() => undefined);
     const ok = await this.#original.consume(
       consumer.queue,
       (delivery) => this.#delivered(consumer, delivery, onDelivery),

@@ -17,9 +17,11 @@ class FakeChannel extends EventEmitter {
   readonly consumers = new Map<string, OnDelivery>();
   isOpen = true;
   refuses: Error | undefined;
+  tellsOfConsuming = false;
 
   consume(queue: string, onDelivery: OnDelivery, options: { consumerTag?: string } = {}) {
     if (this.refuses) return Promise.reject(this.refuses);
+    if (this.tellsOfConsuming) this.said.push(['consume', queue]);
     const consumerTag = options.consumerTag ?? `tag-${this.consumers.size + 1}`;
     this.consumers.set(consumerTag, onDelivery);
     return Promise.resolve({ consumerTag });
@@ -174,17 +176,21 @@ describe('a queue that is to be consumed', () => {
     expect(consumers.queues).toEqual([]);
   });
 
-  it('has its prefetch again where another one was given another since', async () => {
+  it('has its prefetch again where another one was given another since, both started again at once', async () => {
     const { fake, channel, consumers } = await setUp();
     await channel.prefetch(5);
     await channel.consume('five', () => {});
     await channel.prefetch(7);
-    const five = [...consumers].find(({ queue }) => queue === 'five')!;
-    await five.again();
+    await channel.consume('seven', () => {});
+    fake.said.length = 0;
+    fake.tellsOfConsuming = true;
+    const [, five, seven] = consumers;
+    await Promise.all([five!.again(), seven!.again()]);
     expect(fake.said).toEqual([
       ['prefetch', 5],
+      ['consume', 'five'],
       ['prefetch', 7],
-      ['prefetch', 5],
+      ['consume', 'seven'],
     ]);
   });
 });
