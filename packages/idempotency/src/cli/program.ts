@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { CliError, EXIT, type Program } from '@acme/nest-message-context/cli';
+import { CliError, EXIT, type Program, versionOf } from '@acme/nest-message-context/cli';
 import { explainOwn } from './cli.errors.js';
 import { COMMANDS } from './commands/index.js';
 import { OPTIONS, type Values } from './options.js';
@@ -11,13 +10,7 @@ export const PROGRAM: Program<Values, OpenStore> = {
   nothing: 'no such record, nothing removed, or a store that is not ready',
   options: OPTIONS,
   commands: COMMANDS,
-  version() {
-    // From dist/esm/cli: a package cannot name itself from below the package.json that says which format that is.
-    const manifest = createRequire(import.meta.url)('../../../package.json') as {
-      version: string;
-    };
-    return manifest.version;
-  },
+  version: () => versionOf(import.meta.url),
   open: openStore,
 
   async assertReady({ store }) {

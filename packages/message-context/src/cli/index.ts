@@ -17,5 +17,6 @@ export { run } from './run.js';
 export type { Surroundings } from './run.js';
 export { dialectAsked, dialectOf, schemeOf, sourceOf } from './schemes.js';
 export type { SchemeLike, Schemes } from './schemes.js';
-export { counted, duration, lines, mapTexts, short, table } from './text.js';
+export { counted, lines, mapTexts, short } from './text.js';
+export { versionOf } from './version-of.js';
 export { countOf, durationOf, timeOf } from './values.js';

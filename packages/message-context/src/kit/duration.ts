@@ -18,8 +18,9 @@ export function parseDuration(value: unknown): number | undefined {
   return amount === undefined ? undefined : Number(amount) * (UNITS[unit as string] as number);
 }
 
-/** A length of time for people: `3.4 d`, `12 min`, `0.4 s`. */
+/** A length of time for people: `3.4 d`, `12 min`, `0.4 s`, `50 ms`. */
 export function durationText(ms: number): string {
+  if (ms > 0 && ms < 100) return `${Math.round(ms)} ms`;
   const unit = ['d', 'h', 'm'].find((one) => ms >= (UNITS[one] as number)) ?? 's';
   const amount = Math.floor((ms / (UNITS[unit] as number)) * 10) / 10;
   return `${amount} ${unit === 'm' ? 'min' : unit}`;

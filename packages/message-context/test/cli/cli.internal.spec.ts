@@ -5,7 +5,6 @@ import {
   counted,
   countOf,
   dialectOf,
-  duration,
   durationOf,
   EXIT,
   explain,
@@ -18,12 +17,12 @@ import {
   schemeOf,
   short,
   sourceOf,
-  table,
   timeOf,
   type CommonValues,
   type OptionTexts,
   type Program,
 } from '@acme/nest-message-context/cli';
+import { durationText, table } from '@acme/nest-message-context/kit';
 import { parse } from '../../src/cli/options.js';
 import { hidingSecretsOf } from '../../src/cli/secrets.js';
 
@@ -293,7 +292,7 @@ describe('secrets', () => {
 
 describe('texts', () => {
   it('are for people', () => {
-    expect([400, 61_000, 5_400_000, 300_000_000].map(duration)).toEqual([
+    expect([400, 61_000, 5_400_000, 300_000_000].map(durationText)).toEqual([
       '0.4 s',
       '1 min',
       '1.5 h',

@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { CliError, EXIT, type Program } from '@acme/nest-message-context/cli';
+import { CliError, EXIT, type Program, versionOf } from '@acme/nest-message-context/cli';
 import { judgeTables } from '../doctor/tables.js';
 import { isOutboxError, type OutboxConfigurationError } from '../outbox.errors.js';
 import { COMMANDS } from './commands/index.js';
@@ -13,13 +12,7 @@ export const PROGRAM: Program<Values, OpenStore> = {
   options: OPTIONS,
   commands: COMMANDS,
 
-  version() {
-    // From dist/esm/cli: a package cannot name itself from below the package.json that says which format that is.
-    const { version } = createRequire(import.meta.url)('../../../package.json') as {
-      version: string;
-    };
-    return version;
-  },
+  version: () => versionOf(import.meta.url),
 
   open: openStore,
 

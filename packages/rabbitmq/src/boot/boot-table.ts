@@ -1,4 +1,6 @@
 import { handlerName } from '@acme/nest-message-context';
+import { durationText, table } from '@acme/nest-message-context/kit';
+import { tiersOf } from '../core/retry-policy.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from '../settlement/dead-letters-of.js';
@@ -18,35 +20,18 @@ export function bootTable(
     `${handlerName(planned.found.handler)} (${planned.name})`,
     fateIn(planned, settings.policyOf(planned.queue, planned.found)),
   ]);
-  return aligned([HEAD, ...rows.toSorted((a, b) => a[0]!.localeCompare(b[0]!))]);
+  return table([HEAD, ...rows.toSorted((a, b) => a[0]!.localeCompare(b[0]!))]);
 }
 
 function fateIn({ kind, queue, hasOwnFailurePolicy }: PlannedHandler, policy: QueuePolicy): string {
   if (hasOwnFailurePolicy) return 'as its errorHandler or errorBehavior says';
   if (kind === 'request') return 'the caller is answered with the error';
   if (queue === '') return 'held here for a while, then back to its queue';
-  const { attempts, delaysMs } = policy.retry;
+  const { attempts } = policy.retry;
   const parked = `"${deadLettersOf(queue, policy).name}"`;
   if (attempts === 1) return `to ${parked}`;
   const times = `${attempts} attempts`;
   return kind === 'golevelup-rpc'
     ? `${times}, held here between them, then ${parked}`
-    : `${times}, after ${delaysMs.map(durationText).join(', ')}, then ${parked}`;
-}
-
-function durationText(ms: number): string {
-  if (ms % 60_000 === 0) return `${ms / 60_000} min`;
-  return ms % 1_000 === 0 ? `${ms / 1_000} s` : `${ms} ms`;
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+    : `${times}, after ${tiersOf(policy.retry).map(durationText).join(', ')}, then ${parked}`;
 }

@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { EXIT, type Program } from '@acme/nest-message-context/cli';
+import { EXIT, type Program, versionOf } from '@acme/nest-message-context/cli';
 import {
   isRabbitMqError,
   type InterruptedError,
@@ -21,13 +20,7 @@ export const PROGRAM: Program<Values, OpenBroker> = {
   options: OPTIONS,
   commands: COMMANDS,
 
-  version() {
-    // From dist/esm/cli: a package cannot name itself from below the package.json that says which format that is.
-    const { version } = createRequire(import.meta.url)('../../../package.json') as {
-      version: string;
-    };
-    return version;
-  },
+  version: () => versionOf(import.meta.url),
 
   open: openBroker,
 

@@ -1,3 +1,4 @@
+import { durationText } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client, ConsumedQueue, Consumers } from '../consumers/consumers.js';
 import type { Consumer, Unsettled } from '../consumers/tapped-channel.js';
@@ -56,8 +57,8 @@ export class Watchdog {
     this.#named.add(delivery);
     const { type, messageId = '(no message id)' } = delivery.properties;
     this.parts.log.warn(
-      `"${type ?? delivery.fields.routingKey}" ${messageId} of "${consumer.queue}" is being handled for ${seconds(now - since)} now. ` +
-        `After ${seconds(this.parts.ackTimeoutMs)} (ackTimeout) the broker ends the consumer and delivers the message again, while this handler still runs. ` +
+      `"${type ?? delivery.fields.routingKey}" ${messageId} of "${consumer.queue}" is being handled for ${durationText(now - since)} now. ` +
+        `After ${durationText(this.parts.ackTimeoutMs)} (ackTimeout) the broker ends the consumer and delivers the message again, while this handler still runs. ` +
         'Have it do less, or give the queue more time (x-consumer-timeout, from RabbitMQ 3.12 on).',
     );
   }
@@ -83,7 +84,7 @@ export class Watchdog {
     this.#expectedAt = performance.now() + TICK_MS;
     if (lagMs > MAX_LAG_MS)
       this.parts.log.warn(
-        `The event loop stood still for ${seconds(lagMs)}. Brokers close a connection that gives no sign of life for two heartbeats ` +
+        `The event loop stood still for ${durationText(lagMs)}. Brokers close a connection that gives no sign of life for two heartbeats ` +
           '(twice 5 s with stock Nest and golevelup, unless heartbeatIntervalInSeconds says otherwise), and what is being handled then comes again. Move such work to a worker thread.',
       );
   }
@@ -96,5 +97,3 @@ function isConnected(client: Client): boolean {
     return false;
   }
 }
-
-const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;

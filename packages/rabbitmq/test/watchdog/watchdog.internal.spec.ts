@@ -44,7 +44,7 @@ describe('the watchdog', () => {
     watchdog.runOnce(50 * SECOND);
     expect(warn.mock.calls.flat()).toEqual([
       expect.stringMatching(
-        /"placed" m-1 of "orders" is being handled for 31 s.*60 s \(ackTimeout\)/,
+        /"placed" m-1 of "orders" is being handled for 31 s.*1 min \(ackTimeout\)/,
       ),
     ]);
   });

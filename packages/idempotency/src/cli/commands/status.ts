@@ -1,4 +1,5 @@
-import { duration, EXIT, lines } from '@acme/nest-message-context/cli';
+import { EXIT, lines } from '@acme/nest-message-context/cli';
+import { durationText } from '@acme/nest-message-context/kit';
 import {
   isSqlStore,
   type IdempotencyStore,
@@ -73,7 +74,7 @@ function statsLines(stats: StoreStats | undefined): Record<string, string | numb
     free,
     expired,
     'oldest expired':
-      oldestExpiredMs === undefined ? undefined : `${duration(oldestExpiredMs)} ago`,
+      oldestExpiredMs === undefined ? undefined : `${durationText(oldestExpiredMs)} ago`,
   };
 }
 

@@ -1,12 +1,12 @@
 import {
   type Answer,
   driversOf,
-  duration,
   durationOf,
   EXIT,
   mapTexts,
   usageError,
 } from '@acme/nest-message-context/cli';
+import { durationText } from '@acme/nest-message-context/kit';
 import type { BrokerProbe } from '@acme/nest-message-context';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { OutboxFinding } from '../../contracts/examination.js';
@@ -78,7 +78,7 @@ function healthy(label: string, status: OutboxStatus, withBroker: boolean): Answ
   const waits =
     pending > 0
       ? [
-          `Pending: ${pending}, the oldest for ${duration(oldestAgeMs)}; --max-age says when that is too long.`,
+          `Pending: ${pending}, the oldest for ${durationText(oldestAgeMs)}; --max-age says when that is too long.`,
         ]
       : [];
   return {

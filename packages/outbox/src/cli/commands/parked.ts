@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { countOf, EXIT, mapTexts, short, table } from '@acme/nest-message-context/cli';
+import { countOf, EXIT, mapTexts, short } from '@acme/nest-message-context/cli';
+import { table } from '@acme/nest-message-context/kit';
 import { OutboxAdmin } from '../../admin/outbox-admin.js';
 import type { ParkedMessage } from '../../contracts/messages.js';
 import type { Command } from '../command.js';

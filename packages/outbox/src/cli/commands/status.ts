@@ -1,4 +1,5 @@
-import { duration, EXIT, lines } from '@acme/nest-message-context/cli';
+import { EXIT, lines } from '@acme/nest-message-context/cli';
+import { durationText } from '@acme/nest-message-context/kit';
 import type { TablesVersion } from '../../contracts/examination.js';
 import { COUNT_LIMIT, type OutboxStatus } from '../../contracts/messages.js';
 import { judgeTables } from '../../doctor/tables.js';
@@ -43,7 +44,7 @@ function statusLines(outbox: OutboxStatus): Record<string, string | number | und
   const { lanes, heldLanes, relays } = outbox;
   return {
     pending: counted(pending),
-    'oldest pending': pending > 0 ? `${duration(oldestAgeMs)} old` : undefined,
+    'oldest pending': pending > 0 ? `${durationText(oldestAgeMs)} old` : undefined,
     delayed: counted(delayed),
     waiting: `${counted(waiting)}, of ${counted(blocked)} keys that have failed`,
     parked: counted(parked),

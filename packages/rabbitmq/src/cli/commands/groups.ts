@@ -1,4 +1,5 @@
-import { EXIT, short, table } from '@acme/nest-message-context/cli';
+import { EXIT, short } from '@acme/nest-message-context/cli';
+import { table } from '@acme/nest-message-context/kit';
 import type { DeadLetterGroup } from '../../core/dead-letter-groups.js';
 import type { Command } from '../command.js';
 import { bounds, messageFilter } from '../message-filter.js';

@@ -1,4 +1,5 @@
-import { EXIT, table } from '@acme/nest-message-context/cli';
+import { EXIT } from '@acme/nest-message-context/cli';
+import { table } from '@acme/nest-message-context/kit';
 import type { Command } from '../command.js';
 import { bounds, messageFilter } from '../message-filter.js';
 import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
