@@ -1,12 +1,15 @@
 import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { RetryLater } from '@acme/nest-message-context';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ConsumerGround } from './support/consumer-ground.js';
+import { CONSUMERS, slug, type Consumer } from './support/consumers.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
   broker = await testBroker();
 });
+
+afterEach(() => ConsumerGround.closeAll());
 
 /** A handler that runs until the test lets it end. */
 function held() {
@@ -20,23 +23,8 @@ const saysThatItWaits = ({ log }: Consumer, count: number): boolean =>
   log.messages('log').some((text) => text.includes(`${count} message(s) are being handled`));
 
 describe.each(CONSUMERS)('the drain of %s', (kind, open) => {
-  let count = 0;
-  const ground = () => {
-    const name = `${kind.replaceAll(' ', '-').toLowerCase()}-drain-${(count += 1)}`;
-    const queue = broker.name(`${name}.orders`);
-    const exchange = broker.name(`${name}.events`);
-    for (const suffix of ['retry.600000', 'dlq']) broker.name(`${name}.orders.${suffix}`);
-    const start = (options: Pick<ConsumerOptions, 'handle'> & Partial<ConsumerOptions>) =>
-      open({ broker, queue, exchange, ...options });
-    const publish = async (...ids: string[]) => {
-      const channel = await broker.confirmChannel();
-      for (const messageId of ids)
-        channel.publish(exchange, 'placed', Buffer.from('{}'), { type: 'placed', messageId });
-      await channel.waitForConfirms();
-      await channel.close();
-    };
-    return { queue, start, publish };
-  };
+  const ground = () =>
+    new ConsumerGround(broker, open, `${slug(kind)}-drain`, ['retry.600000', 'dlq']);
   const ids = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, index) => `m-${from + index}`);
 

@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { NonRetryableError, Requeue, RetryLater } from '@acme/nest-message-context';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS } from './support/consumers.js';
+import { CONSUMERS, slug } from './support/consumers.js';
 import {
   keyedBy,
   Ledger,
   numbered,
   ofMessage,
   orderedGround,
+  retry,
   type Numbered,
 } from './support/ordered-ground.js';
 
@@ -18,13 +19,8 @@ beforeAll(async () => {
   broker = await testBroker();
 });
 
-/** Fast, and the same every time. */
-const retry = { attempts: 3, initial: 50, max: 100, jitter: false } as const;
-
 describe.each(CONSUMERS)('%s', (kind, open) => {
-  let count = 0;
-  const ground = () =>
-    orderedGround(broker, open, `${kind.replaceAll(' ', '-').toLowerCase()}-fails-${(count += 1)}`);
+  const ground = () => orderedGround(broker, open, `${slug(kind)}-fails`);
 
   it.each(['quorum', 'classic'] as const)(
     'tries again in its place what fails, and others do not wait: a %s queue',

@@ -15,7 +15,7 @@ import { Controller, Module, UseGuards } from '@nestjs/common';
 import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { connect } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS } from './support/consumers.js';
+import { CONSUMERS, slug } from './support/consumers.js';
 import {
   gateOf,
   keyedBy,
@@ -23,6 +23,7 @@ import {
   numbered,
   ofMessage,
   orderedGround,
+  retry,
   type Numbered,
 } from './support/ordered-ground.js';
 
@@ -31,17 +32,8 @@ beforeAll(async () => {
   broker = await testBroker();
 });
 
-/** Fast, and the same every time. */
-const retry = { attempts: 3, initial: 50, max: 100, jitter: false } as const;
-
 describe.each(CONSUMERS)('%s', (kind, open) => {
-  let count = 0;
-  const ground = () =>
-    orderedGround(
-      broker,
-      open,
-      `${kind.replaceAll(' ', '-').toLowerCase()}-ordered-${(count += 1)}`,
-    );
+  const ground = () => orderedGround(broker, open, `${slug(kind)}-ordered`);
 
   it.each(['quorum', 'classic'] as const)(
     'keeps the order of each key, and handles different keys at once: a %s queue',

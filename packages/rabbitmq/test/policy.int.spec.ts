@@ -2,17 +2,15 @@ import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { RmqDeadLetter, RmqRetry } from '@acme/nest-rabbitmq';
 import { UseGuards } from '@nestjs/common';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
+import { ConsumerGround } from './support/consumer-ground.js';
+import { CONSUMERS, slug, type ConsumerOptions } from './support/consumers.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
   broker = await testBroker();
 });
 
-const started: Consumer[] = [];
-afterEach(async () => {
-  for (const consumer of started.splice(0)) await consumer.close();
-});
+afterEach(() => ConsumerGround.closeAll());
 
 const fail = (): never => {
   throw new Error('not now');
@@ -20,23 +18,13 @@ const fail = (): never => {
 const times = (attempts: number) => ({ attempts, backoff: [50], jitter: false }) as const;
 
 describe.each(CONSUMERS)('the policy of %s', (kind, open) => {
-  let count = 0;
   const ground = () => {
-    const name = `${kind.replaceAll(' ', '-').toLowerCase()}-policy-${(count += 1)}`;
-    const queue = broker.name(`${name}.orders`);
-    const exchange = broker.name(`${name}.events`);
-    for (const suffix of ['retry.50', 'dlq', 'given-up']) broker.name(`${name}.orders.${suffix}`);
-    const start = async (options: Partial<ConsumerOptions> = {}) => {
-      const consumer = await open({ broker, queue, exchange, handle: fail, ...options });
-      started.push(consumer);
-      return consumer;
-    };
-    const publish = async () => {
-      const channel = await broker.confirmChannel();
-      channel.publish(exchange, 'placed', Buffer.from('{}'), { type: 'placed', messageId: 'm-1' });
-      await channel.waitForConfirms();
-      await channel.close();
-    };
+    const suffixes = ['retry.50', 'dlq', 'given-up'];
+    const own = new ConsumerGround(broker, open, `${slug(kind)}-policy`, suffixes);
+    const { queue } = own;
+    const start = (options: Partial<ConsumerOptions> = {}) =>
+      own.start({ handle: fail, ...options });
+    const publish = () => own.publish('m-1');
     const parked = async (where = `${queue}.dlq`) => {
       await waitFor(async () => (await broker.queue(where))?.messages === 1);
       return (await broker.take(where))[0]!.properties.headers!;

@@ -12,22 +12,14 @@ import {
   type TestChild,
 } from '@acme/internal-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CrashPoint } from './support/crash-point.js';
 
 const child = new URL('./children/consumer.mjs', import.meta.url);
 const MESSAGES = 30;
 /** As the child consumes: what was under way when it died. */
 const PREFETCH = 10;
 
-interface Point {
-  readonly point: string;
-  /** How often it got there when it dies. */
-  readonly count: number;
-  /** Messages that come twice. */
-  readonly least: number;
-  readonly most: number;
-}
-
-const POINTS: Point[] = [
+const POINTS: CrashPoint[] = [
   { point: 'before declare', count: 1, least: 0, most: 0 },
   { point: 'after declare', count: 1, least: 0, most: 0 },
   { point: 'before publish', count: 1, least: 0, most: 0 },
@@ -49,7 +41,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const ids = Array.from({ length: MESSAGES }, (_, index) => `m-${index}`);
 
 /** A queue of messages, and a consumer that has died of them, with the one that takes over. */
-async function scene(name: string, { point, count }: Point, parks: boolean) {
+async function scene(name: string, { point, count }: CrashPoint, parks: boolean) {
   const queue = await declareQueue(broker, name, { arguments: { 'x-queue-type': 'quorum' } });
   const hops = broker.name(`${name}.${parks ? 'dlq' : 'retry.50'}`);
   const ledger = join(folder, name);
@@ -100,7 +92,7 @@ async function leaves(heir: TestChild): Promise<void> {
   await heir.leave();
 }
 
-function expectTwice(count: number, { least, most }: Point): void {
+function expectTwice(count: number, { least, most }: CrashPoint): void {
   expect(count).toBeGreaterThanOrEqual(least);
   expect(count).toBeLessThanOrEqual(most);
 }

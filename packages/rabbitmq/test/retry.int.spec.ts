@@ -10,7 +10,7 @@ import { RabbitMqModule } from '@acme/nest-rabbitmq';
 import { Module } from '@nestjs/common';
 import { connect, type Options } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
+import { CONSUMERS, slug, type Consumer, type ConsumerOptions } from './support/consumers.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
   let count = 0;
   /** Names of the test's own, with what is published there and what is left. */
   const ground = () => {
-    const name = `${kind.replaceAll(' ', '-').toLowerCase()}-${(count += 1)}`;
+    const name = `${slug(kind)}-${(count += 1)}`;
     const queue = broker.name(`${name}.orders`);
     const exchange = broker.name(`${name}.events`);
     // What is declared besides, for the fixture to delete.

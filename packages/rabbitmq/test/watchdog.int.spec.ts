@@ -2,39 +2,21 @@ import { declareQueue, testBroker, waitFor, type TestBroker } from '@acme/intern
 import { RabbitMqHealthIndicator } from '@acme/nest-rabbitmq';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS, type Consumer, type ConsumerOptions } from './support/consumers.js';
+import { ConsumerGround } from './support/consumer-ground.js';
+import { CONSUMERS, slug, type Consumer } from './support/consumers.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
   broker = await testBroker();
 });
 
-// golevelup registers the handlers of one application at a time.
-const started: Consumer[] = [];
-afterEach(async () => {
-  for (const consumer of started.splice(0)) await consumer.close();
-});
+afterEach(() => ConsumerGround.closeAll());
 
 describe.each(CONSUMERS)('the watchdog of %s', (kind, open) => {
-  let count = 0;
   const ground = () => {
-    const name = `${kind.replaceAll(' ', '-').toLowerCase()}-watched-${(count += 1)}`;
-    const queue = broker.name(`${name}.orders`);
-    const exchange = broker.name(`${name}.events`);
-    const start = async (options: Partial<ConsumerOptions> = {}) => {
-      const handle = (): void => {};
-      const consumer = await open({ broker, queue, exchange, handle, ...options });
-      started.push(consumer);
-      return consumer;
-    };
-    const declare = () => declareQueue(broker, `${name}.orders`);
-    const publish = async (...ids: string[]) => {
-      const channel = await broker.confirmChannel();
-      for (const messageId of ids)
-        channel.publish(exchange, 'placed', Buffer.from('{}'), { type: 'placed', messageId });
-      await channel.waitForConfirms();
-      await channel.close();
-    };
+    const own = new ConsumerGround(broker, open, `${slug(kind)}-watched`);
+    const { name, queue, start, publish } = own;
+    const declare = () => declareQueue(broker, name);
     const send = async (messageId: string) => {
       const channel = await broker.confirmChannel();
       channel.sendToQueue(queue, Buffer.from('{}'), { type: 'placed', messageId });
@@ -153,12 +135,8 @@ describe.each(CONSUMERS)('the watchdog of %s', (kind, open) => {
 
 describe('a consumer that the application ends itself', () => {
   it('is missed by nobody', async () => {
-    const queue = broker.name('ended.orders');
-    const exchange = broker.name('ended.events');
     const [, openGolevelup] = CONSUMERS.find(([kind]) => kind === 'golevelup')!;
-    const consumer = await openGolevelup({ broker, queue, exchange, handle: () => undefined });
-    started.push(consumer);
-    const { app } = consumer;
+    const { app } = await new ConsumerGround(broker, openGolevelup, 'ended').start();
     const indicator = app.get(RabbitMqHealthIndicator);
     await waitFor(async () => (await indicator.isHealthy()).rabbitmq.consumers === 1);
     const connection = app.get(AmqpConnection);

@@ -34,7 +34,7 @@ import type { DeskSettings } from './desk-connection.js';
 import { PurgeRun } from './purge-run.js';
 import { MOST_AHEAD, type Ahead } from './queue-hold.js';
 import { RedriveRun } from './redrive-run.js';
-import { Visits } from './visits.js';
+import { Visits, type Visit } from './visits.js';
 import { Walk } from './walk.js';
 
 const MOST_GROUPS = 1_000;
@@ -128,18 +128,7 @@ export class DeadLetters {
     const { connect, timeoutMs } = this.#settings;
     const visit = await this.#visits.begin(queue, paced(settings.rate), settings.signal);
     const sender = new ConfirmedSender({ name: 'DeadLetters', connect, timeoutMs, window: WINDOW });
-    const run = new RedriveRun(visit, sender, settings);
-    try {
-      await run.run();
-      await visit.hold.giveBack();
-      return run.report;
-    } catch (error) {
-      if (error instanceof InterruptedError) error.report = run.report;
-      throw error;
-    } finally {
-      await sender.close();
-      await visit.end();
-    }
+    return reportOf(new RedriveRun(visit, sender, settings), visit, () => sender.close());
   }
 
   /**
@@ -175,17 +164,7 @@ export class DeadLetters {
   async purge(queue: string, options: PurgeOptions): Promise<PurgeReport> {
     const settings = purgeSettings(queue, options);
     const visit = await this.#visits.begin(queue, () => MANY, settings.signal);
-    const run = new PurgeRun(visit, settings);
-    try {
-      await run.run();
-      await visit.hold.giveBack();
-      return run.report;
-    } catch (error) {
-      if (error instanceof InterruptedError) error.report = run.report;
-      throw error;
-    } finally {
-      await visit.end();
-    }
+    return reportOf(new PurgeRun(visit, settings), visit);
   }
 
   /** Ends what is going on: what is under way is finished, the rest given back. The module does so when the application shuts down. */
@@ -220,4 +199,23 @@ function inFull(message: ParkedMessage, taken: AmqpTakenLike): ParkedMessageInFu
   const { content, fields, properties } = taken;
   const { exchange, routingKey } = fields;
   return { ...message, exchange, routingKey, properties: { ...properties }, ...bodyOf(content) };
+}
+
+/** Runs to the end and gives back the rest. An interruption tells what was done until then. */
+async function reportOf<Report extends RedriveReport | PurgeReport>(
+  run: { run(): Promise<void>; readonly report: Report },
+  visit: Visit,
+  closeFirst: () => Promise<void> = async () => {},
+): Promise<Report> {
+  try {
+    await run.run();
+    await visit.hold.giveBack();
+    return run.report;
+  } catch (error) {
+    if (error instanceof InterruptedError) error.report = run.report;
+    throw error;
+  } finally {
+    await closeFirst();
+    await visit.end();
+  }
 }

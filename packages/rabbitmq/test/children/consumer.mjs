@@ -13,15 +13,9 @@ import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, ServerRMQ, Transport } from '@nestjs/microservices';
 import { connect } from 'amqplib';
+import { dieAtPublishing, pass } from './dying.mjs';
 
-const { TEST_BROKER, QUEUE, LEDGER, POINT, COUNT, PARKS } = process.env;
-
-let passed = 0;
-/** The signal is there before the call returns. */
-const pass = (point) => {
-  if (point !== POINT || (passed += 1) < Number(COUNT)) return;
-  process.kill(process.pid, 'SIGKILL');
-};
+const { TEST_BROKER, QUEUE, LEDGER, PARKS } = process.env;
 
 const hopConnection = async () => {
   const connection = await connect(TEST_BROKER);
@@ -37,24 +31,7 @@ const hopConnection = async () => {
     };
     return channel;
   };
-  const createConfirmChannel = connection.createConfirmChannel.bind(connection);
-  connection.createConfirmChannel = async () => {
-    const channel = await createConfirmChannel();
-    const publish = channel.publish.bind(channel);
-    channel.publish = (exchange, key, content, options, confirm) => {
-      pass('before publish');
-      appendFileSync(LEDGER, `hopped ${options.messageId}\n`);
-      const more = publish(exchange, key, content, options, (error) => {
-        // The broker has it, and nobody here knows.
-        pass('after publish');
-        confirm(error);
-      });
-      // It is on its way by then.
-      setImmediate(() => setImmediate(pass, 'during publish'));
-      return more;
-    };
-    return channel;
-  };
+  dieAtPublishing(connection, ({ messageId }) => appendFileSync(LEDGER, `hopped ${messageId}\n`));
   return connection;
 };
 

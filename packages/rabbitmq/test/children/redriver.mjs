@@ -1,15 +1,9 @@
 // Redrives QUEUE. With POINT ("before publish", "after publish" …) and COUNT it kills itself when it gets there so often.
 import { DeadLetters } from '@acme/nest-rabbitmq';
 import { connect } from 'amqplib';
+import { dieAtPublishing, pass } from './dying.mjs';
 
-const { TEST_BROKER, QUEUE, POINT, COUNT, RUN } = process.env;
-
-let passed = 0;
-/** The signal is there before the call returns. */
-const pass = (point) => {
-  if (point !== POINT || (passed += 1) < Number(COUNT)) return;
-  process.kill(process.pid, 'SIGKILL');
-};
+const { TEST_BROKER, QUEUE, RUN } = process.env;
 
 const open = async () => {
   const connection = await connect(TEST_BROKER);
@@ -39,23 +33,7 @@ const open = async () => {
     };
     return channel;
   };
-  const createConfirmChannel = connection.createConfirmChannel.bind(connection);
-  connection.createConfirmChannel = async () => {
-    const channel = await createConfirmChannel();
-    const publish = channel.publish.bind(channel);
-    channel.publish = (exchange, key, content, options, confirm) => {
-      pass('before publish');
-      const more = publish(exchange, key, content, options, (error) => {
-        // The broker has it, and nobody here knows.
-        pass('after publish');
-        confirm(error);
-      });
-      // It is on its way by then.
-      setImmediate(() => setImmediate(pass, 'during publish'));
-      return more;
-    };
-    return channel;
-  };
+  dieAtPublishing(connection);
   return connection;
 };
 

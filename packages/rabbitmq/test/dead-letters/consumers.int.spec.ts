@@ -1,6 +1,6 @@
 import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CONSUMERS } from '../support/consumers.js';
+import { CONSUMERS, slug } from '../support/consumers.js';
 import { depth, holds } from '../support/parked.js';
 
 let broker: TestBroker;
@@ -14,7 +14,7 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
   it.each(['quorum', 'classic'] as const)(
     'what its handler has failed for good is handled afresh once it is mended: a %s queue',
     async (queueType) => {
-      const name = `mended.${kind.replaceAll(' ', '-').toLowerCase()}.${queueType}`;
+      const name = `mended.${slug(kind)}.${queueType}`;
       const queue = broker.name(name);
       const dlq = broker.name(`${name}.dlq`);
       broker.name(`${name}.retry.50`);

@@ -9,6 +9,7 @@ import {
 import { DeadLetters } from '@acme/nest-rabbitmq';
 import { connect } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { CrashPoint } from '../support/crash-point.js';
 import { failedIn, holds, parkedQueue, QUEUE_KINDS } from '../support/parked.js';
 
 const child = new URL('../children/redriver.mjs', import.meta.url);
@@ -16,16 +17,7 @@ const MESSAGES = 200;
 /** What a run has on its way at most. */
 const WINDOW = 100;
 
-interface Point {
-  readonly point: string;
-  /** How often it got there when it dies. */
-  readonly count: number;
-  /** Messages that come twice. */
-  readonly least: number;
-  readonly most: number;
-}
-
-const POINTS: Point[] = [
+const POINTS: CrashPoint[] = [
   { point: 'after delivery', count: 1, least: 0, most: 0 },
   { point: 'before publish', count: 1, least: 0, most: 0 },
   { point: 'before publish', count: 50, least: 0, most: WINDOW },

@@ -197,6 +197,9 @@ const openGolevelup: Open = async (options) => {
   return { app, handled, log, close: closing(close, options), deadLetters: app.get(DeadLetters) };
 };
 
+/** For names. */
+export const slug = (kind: string): string => kind.replaceAll(' ', '-').toLowerCase();
+
 /** The same consumer behind either client library. */
 export const CONSUMERS: [kind: string, open: Open][] = [
   ['Nest RMQ', (options) => openNest(options)],

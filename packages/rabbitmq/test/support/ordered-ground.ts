@@ -66,8 +66,14 @@ export class Ledger {
   }
 }
 
+/** Fast, and the same every time. */
+export const retry = { attempts: 3, initial: 50, max: 100, jitter: false } as const;
+
+let grounds = 0;
+
 /** A consumer's queue and exchange, named for one test. */
-export function orderedGround(broker: TestBroker, open: Open, name: string) {
+export function orderedGround(broker: TestBroker, open: Open, what: string) {
+  const name = `${what}-${(grounds += 1)}`;
   const queue = broker.name(`${name}.orders`);
   const exchange = broker.name(`${name}.events`);
   // What is declared besides, for the fixture to delete.
