@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import {
   dialectAsked,
   driversOf,
@@ -8,6 +9,7 @@ import {
   openConfig,
   textOf,
   usageError,
+  versionOf,
   type ConfigReading,
 } from '@acme/nest-message-context/cli';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +17,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'program-cli-'))));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+it('tells the version of the package a program is in, not of the format below it', () => {
+  const built = join(folder, 'program/dist/esm');
+  mkdirSync(join(built, 'cli'), { recursive: true });
+  writeFileSync(join(folder, 'program/package.json'), '{ "version": "1.2.3" }');
+  writeFileSync(join(built, 'package.json'), '{ "type": "module" }');
+  expect(versionOf(pathToFileURL(join(built, 'cli/program.js')).href)).toBe('1.2.3');
+});
 
 describe('drivers', () => {
   it('are those of the folder, the first that is there', () => {
