@@ -65,6 +65,12 @@ export { Settlement, type BrokerAnswer, type Settling } from './delivery/settlem
 export type { AmqpDeliveryLike } from './transports/amqp/amqp-facts.js';
 export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';
+export {
+  isRpcErrorBody,
+  rpcErrorBody,
+  statusOfRpcError,
+  type RpcErrorBody,
+} from './wire/rpc-error.js';
 export { RPC_ANSWER, STATUS, statusOf, type ErrorStatus } from './wire/status.js';
 export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';
 export type { BrokerAnswers, BrokerProbe } from './wire/broker-probe.js';

@@ -234,6 +234,7 @@ function givenTo(
     given.push({ handler: wrapped, options: all } as Given);
   const connection: GolevelupConnectionLike = {
     createSubscriber: create,
+    publish: async () => true,
     createRpc: create,
     createBatchSubscriber: create,
     configuration,

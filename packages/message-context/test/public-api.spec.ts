@@ -112,9 +112,12 @@ describe('the public API', () => {
         "handlerMethodsOf",
         "handlerName",
         "isMessageContextError",
+        "isRpcErrorBody",
         "patternsOf",
+        "rpcErrorBody",
         "signalOf",
         "statusOf",
+        "statusOfRpcError",
       ]
     `);
   });

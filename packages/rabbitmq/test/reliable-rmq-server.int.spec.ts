@@ -334,8 +334,9 @@ describe('requests to ReliableRmqServer', () => {
     await waitFor(async () => (await broker.queue(replies))?.messages !== 0);
     const [reply] = await broker.take(replies);
     expect(JSON.parse(reply!.content.toString())).toMatchObject({
-      id: 'c-1',
-      err: { status: 'error', code: 'MESSAGE_UNREADABLE' },
+      status: 'error',
+      code: 'MESSAGE_UNREADABLE',
+      statusCode: 400,
     });
   });
 });

@@ -39,8 +39,8 @@ function blamesTheMessage(http: number | undefined, grpc: number | undefined): b
   return grpc !== undefined && FINAL_GRPC.has(grpc);
 }
 
-/** Nest's `HttpException` and its like, by shape: two copies of Nest in one process are common. */
-function httpStatusOf(error: unknown): number | undefined {
+/** @internal Nest's `HttpException` and its like, by shape: two copies of Nest in one process are common. */
+export function httpStatusOf(error: unknown): number | undefined {
   const status = callSafely(error, 'getStatus');
   return typeof status === 'number' ? status : undefined;
 }
@@ -53,16 +53,17 @@ function grpcStatusOf(error: unknown): number | undefined {
 }
 
 /**
- * What Nest's `RpcException` and its like carry. Somebody chose these words as the answer to the sender (Nest itself does,
+ * @internal What Nest's `RpcException` and its like carry. Somebody chose these words as the answer to the sender (Nest itself does,
  * for a guard that says no), so the message is to blame unless a status in them says otherwise.
  */
-function rpcPayloadOf(error: unknown): unknown {
+export function rpcPayloadOf(error: unknown): unknown {
   return typeof readSafely(error, 'getError') === 'function'
     ? (callSafely(error, 'getError') ?? {})
     : undefined;
 }
 
-function numberIn(
+/** @internal */
+export function numberIn(
   source: unknown,
   names: readonly string[],
   least: number,
@@ -73,7 +74,8 @@ function numberIn(
     .find((value): value is number => typeof value === 'number' && value >= least && value <= most);
 }
 
-function codeOf(error: unknown, http: number | undefined, grpc: number | undefined): string {
+/** @internal A stable code for an error, by what it says or by its status. */
+export function codeOf(error: unknown, http: number | undefined, grpc: number | undefined): string {
   const code = readSafely(error, 'code') ?? readSafely(rpcPayloadOf(error), 'code');
   if (typeof code === 'string' && code !== '') return code;
   if (http === undefined && grpc === undefined) return 'RPC_EXCEPTION';

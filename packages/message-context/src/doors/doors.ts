@@ -149,6 +149,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       arrivalsFor: (pattern) => (ordered.has(pattern) ? arrivals : undefined),
       // At boot all servers are checked together; this is for those that come later.
       problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
+      warn: (text) => this.#logger.warn(text),
     });
   }
 

@@ -7,6 +7,10 @@ import {
   isGolevelupConsumingConnection,
   type GolevelupConsumingConnectionLike,
 } from './golevelup-connections.js';
+import {
+  adoptGolevelupRequests,
+  isGolevelupRequestingConnection,
+} from '../rpc/golevelup-requests.js';
 import { adoptNestServer, isNestRmqServer, type NestRmqServerLike } from './nest-servers.js';
 
 /** Finds the client libraries of this application, and sees to their consumers. */
@@ -36,6 +40,7 @@ export class ClientAdoption {
       const connection: unknown = instance;
       if (!isGolevelupConsumingConnection(connection) || this.connections.has(connection)) continue;
       this.connections.add(connection);
+      if (isGolevelupRequestingConnection(connection)) adoptGolevelupRequests(connection);
       await adoptGolevelupConnection(connection, parts);
     }
   }

@@ -5,6 +5,8 @@ import { HeaderNames } from '@acme/nest-message-context';
 export interface ReadMessage extends IncomingPacket {
   /** Which event or request it is; undefined where it does not say. */
   readonly pattern: unknown;
+  /** Of a request: it is no packet of Nest's, and its sender will understand none. */
+  readonly isPlain?: boolean;
 }
 
 /** Thrown for a body that is not what it says it is. */
@@ -25,13 +27,13 @@ const CLOUD_EVENT_TYPE = ['cloudEvents:type', 'cloudEvents_type', 'ce-type'];
 export function readMessage(delivery: AmqpDeliveryLike): ReadMessage {
   const { properties, content } = delivery;
   const { contentType = '', type, replyTo, correlationId } = properties;
-  const id = replyTo && correlationId ? { id: correlationId } : {};
+  const id = replyTo && correlationId ? { id: correlationId, isPlain: true } : {};
   if (STRUCTURED.test(contentType)) return { ...cloudEvent(json(content)), ...id };
   const data = bodyOf(contentType, content);
   const eventType = CLOUD_EVENT_TYPE.map((name) => properties.headers?.[name]).find(isName);
   if (eventType) return { pattern: eventType, data, ...id };
   if (type) return { pattern: type, data, ...id };
-  if (isPacket(data)) return { ...id, ...data };
+  if (isPacket(data)) return { ...id, ...data, isPlain: false };
   return { pattern: routingKeyOf(delivery), data, ...id };
 }
 

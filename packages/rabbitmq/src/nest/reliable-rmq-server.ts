@@ -3,6 +3,7 @@ import { RmqContext, ServerRMQ, type MessageHandler } from '@nestjs/microservice
 import type { Observable } from 'rxjs';
 import { isAdopted } from '../consumers/nest-servers.js';
 import { readMessage, routingKeyOf, type ReadMessage } from '../core/envelopes.js';
+import { PlainReply, replyBytes, type ReplyPacket } from '../core/rpc-answer.js';
 import { RabbitMqConfigurationError } from '../rabbitmq.errors.js';
 import {
   nestOptionsOf,
@@ -31,7 +32,8 @@ type RequestHandling = Partial<
 const QUEUE = Symbol('queue');
 /** As amqplib says it of what a lost connection leaves unanswered. */
 const LOST = /channel (ended|clos)|connection clos/i;
-type Delivery = AmqpDeliveryLike & { [QUEUE]?: string };
+const PLAIN = Symbol('plain');
+type Delivery = AmqpDeliveryLike & { [QUEUE]?: string; [PLAIN]?: PlainReply };
 
 /**
  * Nest's RabbitMQ transport, for `@EventPattern` and `@MessagePattern` as they are. Beyond what `RabbitMqModule` does for the stock one:
@@ -146,29 +148,26 @@ export class ReliableRmqServer extends ServerRMQ {
     const id = packet.id ?? (replyTo && correlationId ? correlationId : undefined);
     if (id === undefined)
       return this.handleEvent(handler ? pattern : UNHANDLED_EVENT, packet as never, context);
+    if (packet.isPlain) (delivery as Delivery)[PLAIN] = new PlainReply();
     const request = handler ?? this.getHandlerByPattern(UNHANDLED_REQUEST)!;
     return this.#request(request, { ...packet, id }, context, delivery);
   }
 
-  /** Nest itself leaves the request for ever where this throws, and ends the process for what cannot be serialised. */
+  /** Called by Nest for each part of a reply. Whoever has sent no packet of Nest's gets none. */
   override sendMessage<T>(
     message: T,
     replyTo: unknown,
     correlationId: string,
     context: RmqContext,
   ): void {
-    try {
-      super.sendMessage(message, replyTo, correlationId, context);
-    } catch (error) {
-      this.logger.error(`A reply could not be sent: ${String(error)}`);
-      const { id } = message as { readonly id?: string };
-      const failed = {
-        id,
-        err: { status: 'error', message: 'Internal server error' },
-        isDisposed: true,
-      };
-      super.sendMessage(failed, replyTo, correlationId, context);
-    }
+    const plain = (context.getMessage() as unknown as Delivery)[PLAIN];
+    if (!plain) return super.sendMessage(message, replyTo, correlationId, context);
+    const reply = plain.take(message as ReplyPacket);
+    if (!reply) return;
+    // Nest 12 calls it elsewhere.
+    if (!('handleRequest' in this)) this.onProcessingEndHook?.(this.transportId, context);
+    const { content, contentType } = replyBytes(reply.body);
+    this.channel!.sendToQueue(replyTo, content, { correlationId, contentType });
   }
 
   #patternOf(packet: ReadMessage, delivery: AmqpDeliveryLike): string {
@@ -207,7 +206,7 @@ export class ReliableRmqServer extends ServerRMQ {
   /** It goes on as an event that no handler is for, with what is wrong as the reason. */
   #unreadable(delivery: AmqpDeliveryLike, error: unknown): ReadMessage {
     this.#reasons.set(delivery, unreadable(error as Error));
-    return { pattern: undefined, data: undefined };
+    return { pattern: undefined, data: undefined, isPlain: !this.#hasOwnDeserializer };
   }
 
   #request(

@@ -8,6 +8,7 @@ import type { Settling } from '../../delivery/settlement.js';
 import type { HandlerMethod } from '../../doors/handler-method.js';
 import { golevelupFacts, golevelupFactsOf, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { Arrivals } from '../../delivery/arrivals.js';
+import { isOverdue, overdue } from '../../delivery/overdue.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
 type Handler = (payload: unknown, raw: unknown, headers: unknown) => unknown;
@@ -28,6 +29,12 @@ export interface GolevelupConnectionLike {
   createSubscriber: Create;
   createRpc: Create;
   createBatchSubscriber: Create;
+  publish(
+    exchange: string,
+    routingKey: string,
+    message: unknown,
+    options: object,
+  ): PromiseLike<unknown>;
   readonly managedConnection?:
     { on?(event: 'disconnect', listener: () => void): unknown } | undefined;
   readonly configuration?:
@@ -83,7 +90,7 @@ export function installGolevelupDoor(
       const arrivals = new Arrivals(queueOf(options));
       consumers.add(arrivals);
       return create(
-        enter(handler, options, creator, { ...parts, arrivals }),
+        enter(handler, options, creator, { ...parts, arrivals, connection }),
         withSafeErrorHandlers(
           options,
           creator,
@@ -131,8 +138,12 @@ function enter(
   handler: Handler,
   options: HandlerOptions,
   creator: (typeof CREATORS)[number],
-  { contexts, driver, methodOf, arrivals }: GolevelupDoorParts & { readonly arrivals: Arrivals },
+  parts: GolevelupDoorParts & {
+    readonly arrivals: Arrivals;
+    readonly connection: GolevelupConnectionLike;
+  },
 ): Handler {
+  const { contexts, driver, methodOf, arrivals } = parts;
   const method = methodOf(handler);
   const consumer = {
     ownFailurePolicy: Boolean(
@@ -140,6 +151,7 @@ function enter(
     ),
     queue: arrivals.queue,
     needsRoutingKey: needsRoutingKey(creator),
+    reply: creator === 'createRpc' ? replyingBy(parts.connection) : undefined,
   };
   return async (payload, raw, headers) => {
     const facts = golevelupFactsOf(raw, payload);
@@ -149,6 +161,7 @@ function enter(
     const arrival = (context.message.arrival = arrivals.enter());
     const run = async (): Promise<unknown> => {
       try {
+        if (isOverdue(context.message)) throw overdue();
         return await handler(context.message.payload, raw, headers);
       } finally {
         // Settling may take minutes, and what comes behind does not have to wait for that.
@@ -162,6 +175,12 @@ function enter(
     }
   };
 }
+
+/** golevelup itself replies with what a handler returns, and to one that fails not at all. */
+const replyingBy =
+  (connection: GolevelupConnectionLike) =>
+  ({ properties: { replyTo, correlationId } }: AmqpDeliveryLike, body: unknown) =>
+    connection.publish('', replyTo!, body, { correlationId, persistent: false });
 
 /**
  * golevelup calls an error handler for what the driver throws, for what it could not parse and for what it could not settle.

@@ -1,6 +1,8 @@
+import type { InboundMessage } from '../../context/inbound-message.js';
 import type { MessageContext } from '../../context/message-context.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
+import { rpcErrorOf } from '../../delivery/rpc-error-of.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
 import { tellBroker } from '../amqp/tell-broker.js';
@@ -21,6 +23,8 @@ interface DriverParts {
 }
 
 interface Consumer extends Pick<Settling, 'queue' | 'needsRoutingKey'> {
+  /** Answers a request; resolves when the broker has confirmed it. Undefined where none come. */
+  readonly reply?: ((request: AmqpDeliveryLike, body: unknown) => PromiseLike<unknown>) | undefined;
   /** The handler came with golevelup's `errorHandler` or `errorBehavior`: errors that are no decision are left to it. */
   readonly ownFailurePolicy: boolean;
 }
@@ -32,6 +36,15 @@ export interface GolevelupErrorPolicy {
   /** The behaviour that the user chose, as golevelup carries it out: it is given everything. */
   readonly behavior?: GolevelupErrorHandler | undefined;
 }
+
+const ACK: SettleDecision = { action: 'ack' };
+
+/**
+ * Whether the sender of a request knows an error when he gets one: whoever sends a deadline does. To all others, golevelup's own
+ * callers among them, an error would look like the reply.
+ */
+const waits = ({ expectsReply, deadline }: InboundMessage): boolean =>
+  expectsReply && deadline !== undefined;
 
 interface Outcome {
   readonly decision?: SettleDecision | undefined;
@@ -69,14 +82,16 @@ export class GolevelupDriver {
   async settle(
     context: MessageContext,
     handle: () => unknown,
-    { ownFailurePolicy, queue, needsRoutingKey }: Consumer,
+    consumer: Consumer,
   ): Promise<unknown> {
+    const { queue, needsRoutingKey } = consumer;
     const { message } = context;
-    const { decision, response, error } = await this.run(context, handle, ownFailurePolicy);
+    const { decision, response, error } = await this.run(context, handle, consumer);
     const deliveries = [message.raw].flat() as AmqpDeliveryLike[];
     if (!decision || decision.action === 'ack') {
       this.note('ack', deliveries);
-      return decision ? undefined : response;
+      if (error !== undefined) return this.returnValueFor('ack', message.expectsReply);
+      return decision && !message.expectsReply ? undefined : response;
     }
     const handler = message.deliveredTo;
     const settling = { decision, message, handler, deliveries, queue, needsRoutingKey, error };
@@ -88,9 +103,10 @@ export class GolevelupDriver {
   private async run(
     context: MessageContext,
     handler: () => unknown,
-    ownFailurePolicy: boolean,
+    { ownFailurePolicy, reply }: Consumer,
   ): Promise<Outcome> {
-    const { delivery } = context.message;
+    const { message } = context;
+    const { delivery } = message;
     try {
       const response = await handler();
       if (signalOf(response)) throw response as Error;
@@ -100,9 +116,27 @@ export class GolevelupDriver {
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
       if (!explicit && ownFailurePolicy) throw error;
-      const decision = explicit ?? decisionFor(error);
-      reportFailure(this.parts.log, context.message, error, decision);
+      const isAnswered = reply && waits(message) && (await this.answered(message, error, reply));
+      const decision = isAnswered ? (decided ?? ACK) : (explicit ?? decisionFor(error));
+      reportFailure(this.parts.log, message, error, decision);
       return { decision, error };
+    }
+  }
+
+  /** Whether the caller has his answer: another attempt would answer twice. */
+  private async answered(
+    { raw, name }: InboundMessage,
+    error: unknown,
+    reply: NonNullable<Consumer['reply']>,
+  ): Promise<boolean> {
+    try {
+      await reply(raw as AmqpDeliveryLike, rpcErrorOf(error));
+      return true;
+    } catch (failure) {
+      this.parts.log.warn(
+        `The caller of "${name}" could not be told that it failed: ${writeSafely(failure)}.`,
+      );
+      return false;
     }
   }
 

@@ -3,6 +3,8 @@ import type { MessageContext } from '../../context/message-context.js';
 import type { GrpcCallLike } from '../grpc/grpc-facts.js';
 import { STATUS_DETAILS, statusDetails } from '../grpc/status-details.js';
 import { HeaderNames } from '../../wire/header-names.js';
+import { httpStatusOf } from '../../delivery/decide.js';
+import { rpcErrorOf } from '../../delivery/rpc-error-of.js';
 import { RPC_ANSWER, statusOf, type ErrorStatus } from '../../wire/status.js';
 import { readSafely } from '../../read-safely.js';
 
@@ -20,22 +22,18 @@ function answerFor(error: unknown, { message }: MessageContext): unknown {
   const answer = readSafely(thrown.error, RPC_ANSWER);
   if (answer !== undefined) return answer;
   const status = statusOf(thrown.error);
+  if (message.transport !== 'grpc')
+    // Nest calls a refused validation an internal error as well.
+    return status || httpStatusOf(thrown.error) !== undefined ? rpcErrorOf(thrown.error) : error;
   if (!status) return error;
   const text = thrown.error instanceof Error ? thrown.error.message : status.reason;
-  return message.transport === 'grpc'
-    ? grpcAnswer(status, text, message.raw as GrpcCallLike)
-    : rpcAnswer(status, text);
+  return grpcAnswer(status, text, message.raw as GrpcCallLike);
 }
 
 function isNestsFallback(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { status, message } = error as { status?: unknown; message?: unknown };
   return status === 'error' && message === 'Internal server error';
-}
-
-function rpcAnswer({ reason, http, retryAfterMs }: ErrorStatus, message: string): object {
-  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
-  return { status: 'error', code: reason, statusCode: http, message, ...hint };
 }
 
 /** What grpc-js sends as status; the trailers carry the reason and, for retrying clients, when to come back. */

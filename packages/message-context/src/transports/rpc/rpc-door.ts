@@ -9,7 +9,9 @@ import { NonRetryableError, signalOf } from '../../delivery/outcome-signals.js';
 import type { Arrivals } from '../../delivery/arrivals.js';
 import type { RecordedDelivery } from '../../delivery/delivery.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
-import { rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
+import { isOverdue, overdue } from '../../delivery/overdue.js';
+import { isRmqContext, rpcCallOf, type RmqContextLike, type RpcCall } from './rpc-facts.js';
+import { Replies, type ReplyingServerLike } from './replies.js';
 import { MessageContextConfigurationError } from '../../message-context.errors.js';
 import type { QueueDeclarationLike } from '../amqp/queue-check.js';
 import type { Gate } from './gate.js';
@@ -26,13 +28,15 @@ interface RpcCallback {
 }
 
 /** What a Nest microservice server is, as far as this door needs it. Every transport and custom strategy has it. */
-export interface RpcServerLike extends QueuedServerLike {
+export interface RpcServerLike extends QueuedServerLike, ReplyingServerLike {
   addHandler(
     pattern: unknown,
     callback: RpcCallback,
     isEventHandler?: boolean,
     extras?: Record<string, unknown>,
   ): void;
+  /** Nest calls it for what has no packet id. */
+  handleEvent?(pattern: string, packet: unknown, context: object): unknown;
   readonly transportId?: unknown;
   /** It says itself what cannot be read, and may hand over text on purpose. */
   readonly readsBodies?: boolean;
@@ -55,6 +59,7 @@ export interface RpcDoorParts {
   readonly arrivalsFor: (pattern: unknown) => ArrivalsOf | undefined;
   /** What keeps this server from being used, asked when it is given a handler. */
   readonly problems: () => readonly string[];
+  readonly warn: (text: string) => void;
 }
 
 const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
@@ -68,6 +73,9 @@ const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
 export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void {
   Object.defineProperty(server, DOOR, { value: true });
   const addHandler = server.addHandler.bind(server);
+  const settles = !server.noAck;
+  const replies = settles ? Replies.of(server, parts.warn) : undefined;
+  const isEvent = eventsOf(server);
   let methods: RpcMethods | undefined;
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
     const problems = parts.problems();
@@ -75,11 +83,10 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
     const name = typeof pattern === 'string' ? pattern : JSON.stringify(pattern);
     methods ??= parts.methods();
     const method = methods.take(pattern, isEventHandler);
-    const settles = !server.noAck;
     const arrivals = parts.arrivalsFor(pattern);
     const { readsBodies = false } = server;
-    const entrance = { ...parts, name, method, isEventHandler, settles, arrivals, readsBodies };
-    const entered = enter(callback, entrance);
+    const own = { name, method, isEventHandler, arrivals };
+    const entered = enter(callback, { ...parts, ...own, settles, replies, isEvent, readsBodies });
     addHandler(pattern, entered, isEventHandler, extras);
   };
 }
@@ -94,11 +101,30 @@ interface Entrance extends RpcDoorParts {
   readonly settles: boolean;
   readonly readsBodies: boolean;
   readonly arrivals: ArrivalsOf | undefined;
+  readonly replies: Replies | undefined;
+  readonly isEvent: (delivery: object) => boolean;
+}
+
+/**
+ * Which deliveries of a server Nest handles as events: those that are no packet with an id. Nobody is answered then, wherever the sender
+ * wants a reply to go.
+ */
+function eventsOf(server: RpcServerLike): (delivery: object) => boolean {
+  const { handleEvent } = server;
+  if (!handleEvent) return () => false;
+  const events = new WeakSet();
+  server.handleEvent = (pattern, packet, context) => {
+    const delivery = isRmqContext(context) && (context.getMessage() as Partial<AmqpDeliveryLike>);
+    // Only these could be taken for requests, and entries cost.
+    if (delivery && delivery.properties?.replyTo) events.add(delivery);
+    return handleEvent.call(server, pattern, packet, context);
+  };
+  return (delivery) => events.has(delivery);
 }
 
 function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
-    const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler);
+    const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler, entrance.isEvent);
     if (!call) return callback(...args);
     const { contexts, gate, method, arrivals, settles: isSettled } = entrance;
     const current = MessageContext.current();
@@ -108,10 +134,10 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
       sibling.message.arrival = current.message.arrival && arrivals?.(call.key).enter();
       return besides(current, sibling, callback, args);
     }
-    const handle = gate.isOpen ? callback : behind(gate, callback);
     const settles = call.rmq !== undefined && isSettled;
     const context = contexts.open(call.facts(), settles, call.key);
     context.message.deliveredTo = method;
+    const handle = handlerFor(context, gate, callback);
     if (call.hasRequestStream) {
       args[call.payloadIndex] = reenterRequestStream(
         args[call.payloadIndex] as Observable<unknown>,
@@ -131,6 +157,11 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   return entered;
 }
 
+function handlerFor(context: MessageContext, gate: Gate, callback: RpcCallback): RpcCallback {
+  if (isOverdue(context.message)) return refusing(context);
+  return gate.isOpen ? callback : behind(gate, callback);
+}
+
 /** The handler waits until the application is ready; its message is known and can be settled meanwhile. */
 const behind =
   (gate: Gate, handle: RpcCallback): RpcCallback =>
@@ -148,6 +179,13 @@ const behind =
  * transports let it end the process.
  */
 const failing = (error: unknown): Observable<never> => throwError(() => error);
+
+/** In place of a handler, where nobody waits for what it would do. */
+const refusing = ({ message }: MessageContext): RpcCallback => {
+  const error = overdue();
+  message.thrown = { error };
+  return async () => failing(error);
+};
 
 /**
  * A further handler of an event under way: the first one settles for all, when all have ended. Nest joins their streams, and
@@ -197,7 +235,13 @@ async function settleByOutcome(
   context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
-  { rmq, driver, arrivals, readsBodies }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+  {
+    rmq,
+    driver,
+    arrivals,
+    readsBodies,
+    replies,
+  }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
 ): Promise<unknown> {
   const { message } = context;
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
@@ -210,7 +254,10 @@ async function settleByOutcome(
     result = inContext(context, callback, [...args.slice(0, -1), guarded]);
   }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
-  if (message.expectsReply) return settleRequest(result, context, succeeded);
+  if (message.expectsReply) {
+    replies?.expect(rmq.delivery, succeeded);
+    return settleRequest(result, context, replies ? () => {} : succeeded);
+  }
   const delivery = message.delivery as RecordedDelivery;
   try {
     await toItsEnd(result, callback);
@@ -241,8 +288,9 @@ function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknow
 }
 
 /**
- * Settles a request once its reply is on its way. A caller who was answered with an error is served, too: another attempt
- * would answer twice.
+ * A request is settled when it is answered. A caller who was answered with an error is served, too: another attempt would answer twice.
+ *
+ * @param succeeded where nobody else knows that it is answered, called once the reply is on its way
  */
 async function settleRequest(
   running: Promise<unknown>,

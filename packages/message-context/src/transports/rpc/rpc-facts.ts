@@ -26,11 +26,14 @@ export interface RpcCall {
 /**
  * Reads the arguments that Nest gives to an RPC handler: `(data, context)`, for gRPC `(data, metadata, call)` or
  * `(call, callback?)`. A handler of several for one event gets Nest's request host in front of them.
+ *
+ * @param isEvent whether Nest handles a delivery as an event, wherever its sender wants a reply to go
  */
 export function rpcCallOf(
   args: readonly unknown[],
   pattern: string,
   expectsReply: boolean,
+  isEvent: (delivery: AmqpDeliveryLike) => boolean = () => false,
 ): RpcCall | undefined {
   const last = args[args.length - 1];
   const call = isGrpcCall(last) ? last : isGrpcCall(args[0]) && args[0];
@@ -55,7 +58,7 @@ export function rpcCallOf(
       const name = context.getPattern();
       // Of the message, not of the handler: an event may reach a @MessagePattern handler, and nobody waits for its reply.
       const { replyTo, correlationId } = delivery.properties;
-      const isRequest = Boolean(replyTo && correlationId);
+      const isRequest = Boolean(replyTo && correlationId) && !isEvent(delivery);
       return {
         payloadIndex,
         hasRequestStream: false,
@@ -79,7 +82,7 @@ export function rpcCallOf(
   };
 }
 
-function isRmqContext(value: object): value is RmqContextLike {
+export function isRmqContext(value: object): value is RmqContextLike {
   const context = value as Partial<RmqContextLike>;
   return typeof context.getMessage === 'function' && typeof context.getChannelRef === 'function';
 }
