@@ -47,6 +47,45 @@ describe('the abort signal of a message', () => {
     expect(message(inMs(-5)).signal.aborted).toBe(true);
   });
 
+  it('fires when the time is up that a stage allows, unless it has fired before', () => {
+    const [before, after, sooner, ended] = [
+      message(),
+      message(inMs(50)),
+      message(inMs(5)),
+      message(),
+    ];
+    before.allow(10);
+    const signals = [before, after, sooner].map(({ signal }) => signal);
+    after.allow(10);
+    sooner.allow(10);
+    const deadlines = [before, after, sooner].map(({ deadline }) => deadline);
+    expect(deadlines).toEqual([inMs(10), inMs(10), inMs(5)]);
+    expect(vi.getTimerCount()).toBe(3);
+    ended.end();
+    ended.allow(1);
+    vi.advanceTimersByTime(9);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+    vi.advanceTimersByTime(1);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true]);
+    expect(ended.signal.aborted).toBe(false);
+  });
+
+  it('begins anew with an attempt that follows here, and keeps the deadline of the sender', () => {
+    const [one, due] = [message(), message(inMs(15))];
+    for (const each of [one, due]) each.allow(10);
+    const first = [one.signal, due.signal];
+    vi.advanceTimersByTime(10);
+    expect(first.every(({ aborted }) => aborted)).toBe(true);
+    for (const each of [one, due]) each.repeatAs(2);
+    expect([one.signal.aborted, due.signal.aborted]).toEqual([false, false]);
+    vi.advanceTimersByTime(5);
+    expect([one.signal.aborted, due.signal.aborted]).toEqual([false, true]);
+    vi.advanceTimersByTime(5);
+    expect(one.signal.aborted).toBe(true);
+    for (const each of [one, due]) each.end();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('does not fire at once for a deadline further away than timers go', () => {
     const { signal } = message(inMs(2 ** 31 + 1000));
     vi.advanceTimersByTime(60_000);

@@ -9,7 +9,17 @@ import {
   statusOfRpcError,
 } from '@acme/nest-message-context';
 import { describe, expect, it } from 'vitest';
+import { Contexts } from '../src/context/contexts.js';
+import type { InboundMessage } from '../src/context/inbound-message.js';
 import { rpcErrorOf } from '../src/delivery/rpc-error-of.js';
+
+const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
+
+const messageWith = (deadline: number | undefined): InboundMessage =>
+  contexts.open(
+    { transport: 'rmq', name: 'x', payload: 1, expectsReply: true, raw: {}, deadline },
+    true,
+  ).message;
 
 const INTERNAL = {
   status: 'error',
@@ -78,7 +88,17 @@ describe('how a caller is answered', () => {
       { status: 'error', code: 'GONE', statusCode: 410, message: 'sold' },
     ],
   ])('%s', (_, error, answer) => {
-    expect(rpcErrorOf(error)).toEqual(answer);
+    expect(rpcErrorOf(error, messageWith(undefined))).toEqual(answer);
+  });
+
+  it('what has ended because its time had', () => {
+    const late = messageWith(Date.now() - 1);
+    expect(rpcErrorOf(new DOMException('too late', 'TimeoutError'), late)).toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      statusCode: 504,
+    });
+    expect(rpcErrorOf(new NonRetryableError('TOO_OLD'), late)).toMatchObject({ code: 'TOO_OLD' });
+    expect(rpcErrorOf(new Error('x'), messageWith(Date.now() + 9_999))).toEqual(INTERNAL);
   });
 });
 

@@ -8,6 +8,7 @@ export type {
 export { RmqDeadLetter, RmqRetry } from './policy/decorators.js';
 export type { QueueType } from './core/hop-queues.js';
 export * from './rabbitmq.errors.js';
+export { RmqConsumer, type RmqConsumerOptions } from './timeout/rmq-consumer.decorator.js';
 export { RmqOrdered } from './ordered/rmq-ordered.decorator.js';
 export {
   orderedTopology,

@@ -30,6 +30,7 @@ import { BrokerSettlement } from './settlement/broker-settlement.js';
 import { HopPublisher } from './settlement/hop-publisher.js';
 import { PatientHops } from './settlement/patient-hops.js';
 import { Repeats } from './settlement/repeats.js';
+import { TimeoutStage } from './timeout/timeout.stage.js';
 import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
 import { Resubscriber } from './watchdog/resubscriber.js';
 import { Watchdog } from './watchdog/watchdog.js';
@@ -83,6 +84,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         new Blocking(settings, repeats, new Logger('RabbitMqModule')),
     },
     OrderedStage,
+    TimeoutStage,
     Consumers,
     ClientAdoption,
     Boot,
@@ -124,7 +126,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         new DeadLetters({ connect, timeout: publishTimeoutMs }),
     },
   ],
-  exports: [Settlement, OrderedStage, RabbitMqHealthIndicator, DeadLetters],
+  exports: [Settlement, OrderedStage, TimeoutStage, RabbitMqHealthIndicator, DeadLetters],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass

@@ -85,6 +85,7 @@ describe('RabbitMqModule', () => {
         "RabbitMqHealthIndicator",
         "RabbitMqModule",
         "RabbitMqPublisher",
+        "RmqConsumer",
         "RmqDeadLetter",
         "RmqOrdered",
         "RmqRetry",

@@ -15,7 +15,7 @@ export class Cancellation {
   #ended = false;
 
   constructor(
-    private readonly deadline: number | undefined,
+    private deadline: number | undefined,
     private readonly source: CancellationSource | undefined,
   ) {}
 
@@ -33,6 +33,14 @@ export class Cancellation {
     if (this.#ended) return;
     this.#abandoned = reason;
     this.#controller?.abort(reason);
+  }
+
+  /** Whoever has asked for the signal already has one that fires by then. */
+  limitTo(deadline: number): void {
+    this.deadline = deadline;
+    if (!this.#controller || !this.#release) return;
+    this.#release();
+    this.#release = this.listen(this.#controller);
   }
 
   /** After this the signal never fires: transports report "closed" for calls that ended well, too. */

@@ -43,8 +43,6 @@ export class InboundMessage {
   readonly messageId: string | undefined;
   readonly headers: InboundHeaders;
   readonly redelivered: boolean;
-  /** Unix milliseconds after which nobody waits for the result. */
-  readonly deadline: number | undefined;
   readonly expectsReply: boolean;
   readonly raw: unknown;
   /** What HTTP is answered with: Express's response, Fastify's reply. Undefined on other transports. */
@@ -53,6 +51,10 @@ export class InboundMessage {
   /** When it came, among those of its consumer; undefined on transports that have no order, and for handlers that need none. */
   arrival: Arrival | undefined;
   #attempt: number;
+  #deadline: number | undefined;
+  /** The deadline that it came with. */
+  readonly #sent: number | undefined;
+  #allowedMs: number | undefined;
   readonly #facts: InboundFacts;
   #received: { readonly value: unknown } | undefined;
   #payload: { readonly value: unknown } | undefined;
@@ -77,7 +79,7 @@ export class InboundMessage {
     this.#facts = facts;
     this.redelivered = facts.redelivered ?? false;
     this.#attempt = attemptOf(this.headers, facts);
-    this.deadline = facts.deadline ?? deadlineOf(this.headers);
+    this.#deadline = this.#sent = facts.deadline ?? deadlineOf(this.headers);
     this.expectsReply = facts.expectsReply;
     this.raw = facts.raw;
     this.response = facts.response;
@@ -94,6 +96,26 @@ export class InboundMessage {
   /** For a stage that repeats the handler without a further delivery: the number of the attempt that comes now. */
   repeatAs(attempt: number): void {
     this.#attempt = Math.max(this.#attempt, attempt);
+    if (this.#allowedMs === undefined) return;
+    // The attempt before may have taken all of its time, and this one has as much.
+    this.#cancellation?.end();
+    this.#cancellation = undefined;
+    this.#deadline = this.#sent;
+    this.allow(this.#allowedMs);
+  }
+
+  /** Unix milliseconds after which nobody waits for the result, or its handler has had the time that it has. */
+  get deadline(): number | undefined {
+    return this.#deadline;
+  }
+
+  /** For a stage that gives its handler no more time than this, from now on; a deadline that comes before that stays. */
+  allow(ms: number): void {
+    this.#allowedMs = ms;
+    const deadline = Date.now() + ms;
+    if (this.#deadline !== undefined && this.#deadline <= deadline) return;
+    this.#deadline = deadline;
+    this.#cancellation?.limitTo(deadline);
   }
 
   /** Which method handles it; undefined until a door that knows the method was passed. */

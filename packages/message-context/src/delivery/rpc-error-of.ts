@@ -1,13 +1,15 @@
+import type { InboundMessage } from '../context/inbound-message.js';
 import { callSafely, readSafely, textOf } from '../read-safely.js';
 import { rpcErrorBody, type RpcErrorBody } from '../wire/rpc-error.js';
 import { RPC_ANSWER, statusOf } from '../wire/status.js';
 import { codeOf, httpStatusOf, numberIn, rpcPayloadOf } from './decide.js';
+import { isOverdue, LATE } from './overdue.js';
 
 /**
- * How a caller is answered whose request failed with `error`, where Nest itself has no word for it. What carries no status was not meant
+ * How the caller of `message` is answered, which failed with `error`, where Nest itself has no word for it. What carries no status was not meant
  * for callers, and may tell them what they are not to know: they get "Internal server error". Never throws.
  */
-export function rpcErrorOf(error: unknown): unknown {
+export function rpcErrorOf(error: unknown, message: InboundMessage): unknown {
   const answer = readSafely(error, RPC_ANSWER);
   if (answer !== undefined) return answer;
   const status = statusOf(error);
@@ -15,7 +17,8 @@ export function rpcErrorOf(error: unknown): unknown {
   const http = httpStatusOf(error);
   if (http !== undefined) return { ...INTERNAL, ...said(error, http), message: wordsOf(error) };
   const payload = rpcPayloadOf(error);
-  if (payload === undefined) return INTERNAL;
+  // What its signal has ended has no status of its own.
+  if (payload === undefined) return isOverdue(message) ? TOO_LATE : INTERNAL;
   const statusCode = numberIn(payload, ['statusCode', 'status'], 400, 599);
   return { ...INTERNAL, ...said(error, statusCode), message: textOf(payload) };
 }
@@ -26,6 +29,8 @@ const INTERNAL: RpcErrorBody = {
   statusCode: 500,
   message: 'Internal server error',
 };
+
+const TOO_LATE = rpcErrorBody(LATE, 'The request was not handled in its time.');
 
 const said = (error: unknown, statusCode = 500) => ({
   code: codeOf(error, statusCode, undefined),

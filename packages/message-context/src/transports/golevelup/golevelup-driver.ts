@@ -125,16 +125,16 @@ export class GolevelupDriver {
 
   /** Whether the caller has his answer: another attempt would answer twice. */
   private async answered(
-    { raw, name }: InboundMessage,
+    message: InboundMessage,
     error: unknown,
     reply: NonNullable<Consumer['reply']>,
   ): Promise<boolean> {
     try {
-      await reply(raw as AmqpDeliveryLike, rpcErrorOf(error));
+      await reply(message.raw as AmqpDeliveryLike, rpcErrorOf(error, message));
       return true;
     } catch (failure) {
       this.parts.log.warn(
-        `The caller of "${name}" could not be told that it failed: ${writeSafely(failure)}.`,
+        `The caller of "${message.name}" could not be told that it failed: ${writeSafely(failure)}.`,
       );
       return false;
     }

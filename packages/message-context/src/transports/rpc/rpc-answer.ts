@@ -4,6 +4,7 @@ import type { GrpcCallLike } from '../grpc/grpc-facts.js';
 import { STATUS_DETAILS, statusDetails } from '../grpc/status-details.js';
 import { HeaderNames } from '../../wire/header-names.js';
 import { httpStatusOf } from '../../delivery/decide.js';
+import { isOverdue } from '../../delivery/overdue.js';
 import { rpcErrorOf } from '../../delivery/rpc-error-of.js';
 import { RPC_ANSWER, statusOf, type ErrorStatus } from '../../wire/status.js';
 import { readSafely } from '../../read-safely.js';
@@ -24,7 +25,9 @@ function answerFor(error: unknown, { message }: MessageContext): unknown {
   const status = statusOf(thrown.error);
   if (message.transport !== 'grpc')
     // Nest calls a refused validation an internal error as well.
-    return status || httpStatusOf(thrown.error) !== undefined ? rpcErrorOf(thrown.error) : error;
+    return status || httpStatusOf(thrown.error) !== undefined || isOverdue(message)
+      ? rpcErrorOf(thrown.error, message)
+      : error;
   if (!status) return error;
   const text = thrown.error instanceof Error ? thrown.error.message : status.reason;
   return grpcAnswer(status, text, message.raw as GrpcCallLike);
