@@ -125,6 +125,9 @@ describe('docs/reference/rabbitmq-options.md', () => {
       new api.SettlingFailedError('x'),
       new api.QueueUnavailableError('x'),
       new api.InterruptedError('x'),
+      new api.RpcError({ status: 'error', code: 'X', statusCode: 500, message: 'x' }),
+      new api.RpcTimeoutError('x', 1),
+      new api.RpcUnroutableError('x'),
     ];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(

@@ -110,14 +110,14 @@ interface Entrance extends RpcDoorParts {
  * wants a reply to go.
  */
 function eventsOf(server: RpcServerLike): (delivery: object) => boolean {
-  const { handleEvent } = server;
-  if (!handleEvent) return () => false;
+  if (!server.handleEvent) return () => false;
+  const handleEvent = server.handleEvent.bind(server);
   const events = new WeakSet();
   server.handleEvent = (pattern, packet, context) => {
     const delivery = isRmqContext(context) && (context.getMessage() as Partial<AmqpDeliveryLike>);
     // Only these could be taken for requests, and entries cost.
     if (delivery && delivery.properties?.replyTo) events.add(delivery);
-    return handleEvent.call(server, pattern, packet, context);
+    return handleEvent(pattern, packet, context);
   };
   return (delivery) => events.has(delivery);
 }
