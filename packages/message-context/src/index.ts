@@ -61,7 +61,12 @@ export {
 } from './doors/handler-kinds.js';
 export { handlerMethodsOf, type HandlerMethod } from './doors/handler-method.js';
 export { LocalSettlement } from './delivery/local-settlement.js';
-export { Settlement, type BrokerAnswer, type Settling } from './delivery/settlement.js';
+export {
+  Settlement,
+  type BrokerAnswer,
+  type FailedHandling,
+  type Settling,
+} from './delivery/settlement.js';
 export type { AmqpDeliveryLike } from './transports/amqp/amqp-facts.js';
 export { SIGNAL, signalOf } from './delivery/outcome-signals.js';
 export { HeaderNames } from './wire/header-names.js';

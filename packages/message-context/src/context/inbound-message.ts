@@ -96,6 +96,7 @@ export class InboundMessage {
   /** For a stage that repeats the handler without a further delivery: the number of the attempt that comes now. */
   repeatAs(attempt: number): void {
     this.#attempt = Math.max(this.#attempt, attempt);
+    if (this.#ended) this.#reopen();
     if (this.#allowedMs === undefined) return;
     // The attempt before may have taken all of its time, and this one has as much.
     this.#cancellation?.end();
@@ -116,6 +117,11 @@ export class InboundMessage {
     if (this.#deadline !== undefined && this.#deadline <= deadline) return;
     this.#deadline = deadline;
     this.#cancellation?.limitTo(deadline);
+  }
+
+  #reopen(): void {
+    this.#ended = false;
+    this.#cancellation = undefined;
   }
 
   /** Which method handles it; undefined until a door that knows the method was passed. */

@@ -1,7 +1,7 @@
 import { writeSafely } from '../read-safely.js';
 import { LocalSettlement } from './local-settlement.js';
 import type { FailureLog } from './report-failure.js';
-import { Settlement, type BrokerAnswer, type Settling } from './settlement.js';
+import { Settlement, type BrokerAnswer, type FailedHandling, type Settling } from './settlement.js';
 
 /**
  * A settlement of somebody else's, as the drivers need it: it never fails, and always gives an answer that is one. Where it did
@@ -28,6 +28,23 @@ export class GuardedSettlement extends Settlement {
     } catch (error) {
       return this.#failed(error, settling);
     }
+  }
+
+  override repeats(failure: FailedHandling, failed: number): false | Promise<boolean> {
+    try {
+      const repeats = this.settlement.repeats(failure, failed);
+      return repeats === false ? repeats : repeats.catch((error: unknown) => this.#unsaid(error));
+    } catch (error) {
+      return this.#unsaid(error);
+    }
+  }
+
+  #unsaid(error: unknown): false {
+    this.log.error(
+      `The settlement could not say whether a handler is called again: ${writeSafely(error)}. It is not.`,
+      stackOf(error),
+    );
+    return false;
   }
 
   release(): void {

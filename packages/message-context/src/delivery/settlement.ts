@@ -32,6 +32,9 @@ export interface Settling {
   readonly needsRoutingKey: boolean;
 }
 
+/** A handler that has just failed, and nobody has decided what becomes of its message. */
+export type FailedHandling = Pick<Settling, 'message' | 'handler' | 'queue' | 'error'>;
+
 /**
  * How a decision other than `ack` is carried out: published to a delayed queue and then acked, held here and then given
  * back, rejected. Provide one under this token, exported by a global module; where nobody does, messages are held here.
@@ -52,6 +55,16 @@ export abstract class Settlement {
    * seconds and given back. After `ack` the message is gone from the queue: return that only once it is safe elsewhere.
    */
   abstract answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer>;
+
+  /**
+   * Whether a handler that has failed is called once more, here, with its delivery still in hand: before anything is settled. Not asked
+   * for requests, batches, and handlers whose messages have an order. Resolves when it is time; false at once costs nothing.
+   *
+   * @param failed how often it has failed with this delivery in hand, 1 for the first time
+   */
+  repeats(_failure: FailedHandling, _failed: number): false | Promise<boolean> {
+    return false;
+  }
 
   /** The application shuts down: what is held is given back now, and nothing is held any more. `answer` may still be called. */
   abstract release(): void;

@@ -9,8 +9,12 @@ export function orderedPatterns(discovery: DiscoveryService): ReadonlySet<unknow
     const members = metatype ? [...methodsOf(metatype.prototype as object).values()] : [];
     return members
       .map(({ descriptor }) => descriptor.value as object)
-      .filter((method) => planOf(method)?.body.some(({ slot }) => slot === 'order'))
+      .filter(isOrdered)
       .flatMap((method) => patternsOf(method));
   });
   return new Set(patterns);
 }
+
+/** Whether messages of this method wait for their turn. */
+export const isOrdered = (method: object): boolean =>
+  planOf(method)?.body.some(({ slot }) => slot === 'order') ?? false;

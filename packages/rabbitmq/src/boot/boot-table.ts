@@ -29,9 +29,10 @@ function fateIn({ kind, queue, hasOwnFailurePolicy }: PlannedHandler, policy: Qu
   if (queue === '') return 'held here for a while, then back to its queue';
   const { attempts } = policy.retry;
   const parked = `"${deadLettersOf(queue, policy).name}"`;
-  if (attempts === 1) return `to ${parked}`;
+  const here = policy.immediate > 0 ? `called ${policy.immediate + 1} times at once, ` : '';
+  if (attempts === 1) return `${here}to ${parked}`;
   const times = `${attempts} attempts`;
   return kind === 'golevelup-rpc'
     ? `${times}, held here between them, then ${parked}`
-    : `${times}, after ${tiersOf(policy.retry).map(durationText).join(', ')}, then ${parked}`;
+    : `${here}${times}, after ${tiersOf(policy.retry).map(durationText).join(', ')}, then ${parked}`;
 }

@@ -20,6 +20,8 @@ export interface Failure {
   readonly origin: Origin;
   readonly service: string;
   readonly includeStack: boolean;
+  /** Asked for the words of the error, whole. */
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 /**
@@ -43,12 +45,14 @@ const CAUSES = 3;
  * when, and where the message has to go back to. 6 KiB at most: the stack is cut first. Never throws, whatever was thrown.
  */
 export function failureHeaders(failure: Failure): Record<string, string | number> {
-  const { error, code, reason, attempt, firstFailedAt, now, origin, service } = failure;
+  const { error, code, attempt, firstFailedAt, now, origin, service } = failure;
+  const redacted = redactedBy(failure.redact);
+  const reason = redacted(failure.reason);
   const headers: Record<string, string | number> = {
     [HeaderNames.attempt]: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
     [HeaderNames.errorCode]: cutText(code, CODE_BYTES),
-    [HeaderNames.errorMessage]: cutText(messageOf(error, reason), MESSAGE_BYTES),
-    [HeaderNames.errorFingerprint]: fingerprintOf(error ?? reason, code),
+    [HeaderNames.errorMessage]: cutText(messageOf(error, reason, redacted), MESSAGE_BYTES),
+    [HeaderNames.errorFingerprint]: fingerprintOf(error ?? failure.reason, code),
     [HeaderNames.originalQueue]: cutText(origin.queue, NAME_BYTES),
     [HeaderNames.originalExchange]: cutText(origin.exchange, NAME_BYTES),
     [HeaderNames.originalRoutingKey]: cutText(origin.routingKey, NAME_BYTES),
@@ -59,9 +63,27 @@ export function failureHeaders(failure: Failure): Record<string, string | number
   const first = firstFailedAt === undefined ? last : (isoTime(firstFailedAt) ?? last);
   if (first !== undefined) headers[HeaderNames.firstFailedAt] = first;
   if (last !== undefined) headers[HeaderNames.lastFailedAt] = last;
-  const stack = failure.includeStack ? stackOf(error, RECORD_BYTES - encodedBytes(headers)) : '';
+  const room = RECORD_BYTES - encodedBytes(headers);
+  const stack = failure.includeStack ? stackOf(error, room, redacted) : '';
   if (stack !== '') headers[HeaderNames.errorStack] = stack;
   return headers;
+}
+
+type Redact = (text: string) => string;
+
+const REDACTED = '(redacted: the redact function of deadLetter failed)';
+
+/** What cannot be told to be harmless is not kept. */
+function redactedBy(redact: Redact | undefined): Redact {
+  if (!redact) return (text) => text;
+  return (text) => {
+    try {
+      const kept: unknown = redact(text);
+      return typeof kept === 'string' ? kept : REDACTED;
+    } catch {
+      return REDACTED;
+    }
+  };
 }
 
 const OF_THE_LATEST: ReadonlySet<string> = new Set([
@@ -99,8 +121,8 @@ function nameOf(error: unknown): string {
 }
 
 /** The error's own words, and the reason where it says something else. */
-function messageOf(error: unknown, reason: string): string {
-  const text = error === undefined ? '' : textOf(error);
+function messageOf(error: unknown, reason: string, redacted: Redact): string {
+  const text = error === undefined ? '' : redacted(textOf(error));
   if (text === '') return reason;
   return reason === '' || reason.includes(text) || text.includes(reason)
     ? text
@@ -108,11 +130,11 @@ function messageOf(error: unknown, reason: string): string {
 }
 
 /** The stack with those of its causes, whole lines of it. */
-function stackOf(error: unknown, room: number): string {
+function stackOf(error: unknown, room: number, redacted: Redact): string {
   const header = Buffer.byteLength(HeaderNames.errorStack) + VALUE_BYTES;
   const parts = [...chainOf(error)].flatMap((one) => {
     const stack = readText(one, 'stack');
-    return stack === undefined ? [] : [framed(stack, textOf(one))];
+    return stack === undefined ? [] : [framed(redacted(stack), redacted(textOf(one)))];
   });
   return cutLines(parts.join('\nCaused by: '), Math.min(STACK_BYTES, room - header));
 }

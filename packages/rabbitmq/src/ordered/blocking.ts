@@ -14,6 +14,7 @@ import { textOf } from '../core/read-safely.js';
 import { planSettle, type DeliveryHistory } from '../core/settle-plan.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import type { Repeats } from '../settlement/repeats.js';
+import { judged, judgeOf } from '../settlement/judged.js';
 import { isGivenBack } from './given-back.js';
 
 /** A message in its lane. */
@@ -77,11 +78,17 @@ export class Blocking {
   #after(error: unknown, past: Past, held: Held): Past {
     const { message, arrival } = held;
     const decided = message.delivery.decision;
-    const decision = decided && decided.action !== 'ack' ? decided : decisionFor(error);
+    const { retry: policy, retryIf } = this.settings.policyOf(
+      arrival.among.queue ?? '',
+      message.deliveredTo,
+    );
+    const decision =
+      decided && decided.action !== 'ack'
+        ? decided
+        : judged(decisionFor(error), { error, message }, judgeOf(retryIf, this.log));
     held.goesBack = decision.action === 'requeue';
     // Whoever has settled by hand cannot take that back, and a caller who was answered is served.
     if (decision === decided || decision.action !== 'retry' || isAnswered(message)) throw error;
-    const policy = this.settings.policyOf(arrival.among.queue ?? '', message.deliveredTo).retry;
     const now = Date.now();
     const plan = planSettle({ decision, policy, delivery: past, now, random: Math.random });
     if (plan.action === 'park') {
@@ -144,6 +151,6 @@ function idOf({ message, arrival }: Held): string | undefined {
     : undefined;
 }
 
-/** Stock Nest answers a request that failed with the error, and acks it. */
-const isAnswered = ({ transport, expectsReply }: InboundMessage): boolean =>
-  expectsReply && transport === 'rmq';
+/** A request that failed is answered with the error, and acked: by golevelup where its sender knows errors. */
+const isAnswered = ({ transport, expectsReply, deadline }: InboundMessage): boolean =>
+  expectsReply && (transport === 'rmq' || deadline !== undefined);

@@ -44,6 +44,22 @@ export interface RetryOptions {
    * @default 20
    */
   readonly maxDeferrals?: number | undefined;
+  /**
+   * How often a handler that has failed is called again at once, with its delivery still in hand, before an attempt counts as failed: for
+   * what passes within moments, a deadlock or a lost connection of a pool. Not of requests, batches and ordered handlers.
+   * @default 0
+   */
+  readonly immediate?: number | undefined;
+  /**
+   * The pause before each of these calls; 5 seconds at most, since a prefetch slot is filled meanwhile.
+   * @default '50ms'
+   */
+  readonly immediatePause?: Duration | undefined;
+  /**
+   * What becomes of an error, where nobody has decided it (`RetryLater`, `DeadLetter`, …): `true` it is tried again, a duration not before
+   * that, `false` it is parked; `undefined`: as usual, 4xx parked and everything else tried again. Not of requests.
+   */
+  readonly retryIf?: ((error: unknown) => boolean | Duration | undefined) | undefined;
 }
 
 /** Where messages go that are given up. */
@@ -59,6 +75,10 @@ export interface DeadLetterOptions {
    * @default true
    */
   readonly stack?: boolean | undefined;
+  /**
+   * Takes out of the words of an error what may not be kept (`x-error-message`, `x-error-stack`). The body of a message goes along as it is.
+   */
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 /** What is done with the messages of a queue. */

@@ -9,6 +9,11 @@ export interface QueuePolicy {
   /** Undefined: `<queue>.dlq`. */
   readonly deadLetterQueue: string | undefined;
   readonly stack: boolean;
+  readonly redact: ((text: string) => string) | undefined;
+  /** How often a handler is called again at once. */
+  readonly immediate: number;
+  readonly immediatePauseMs: number;
+  readonly retryIf: RetryOptions['retryIf'];
   readonly queueType: QueueType;
 }
 
@@ -23,6 +28,9 @@ const RETRY = [
   'jitter',
   'maxElapsed',
   'maxDeferrals',
+  'immediate',
+  'immediatePause',
+  'retryIf',
 ];
 
 /** The same options, with what is said more closely. */
@@ -57,16 +65,51 @@ export function policyOf(
   const deadLetter = check.object<DeadLetterOptions>(`${prefix}deadLetter`, given.deadLetter, [
     'queue',
     'stack',
+    'redact',
   ]);
   const { queue, stack = true } = deadLetter;
   if (queue !== undefined && (typeof queue !== 'string' || queue === ''))
     check.problems.push(`${prefix}deadLetter.queue: ${show(queue)} is not a name. Give a string.`);
   return {
     retry: retryOf(check, `${prefix}retry`, given.retry),
+    ...hereOf(check, `${prefix}retry`, given.retry),
     deadLetterQueue: queue,
     stack: check.flag(`${prefix}deadLetter.stack`, stack),
+    redact: functionOf(check, `${prefix}deadLetter.redact`, deadLetter.redact),
     queueType,
   };
+}
+
+const MOST_IMMEDIATE = 10;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** What is done with the delivery in hand. */
+function hereOf(
+  check: OptionsCheck,
+  name: string,
+  given: RetryOptions | undefined,
+): Pick<QueuePolicy, 'immediate' | 'immediatePauseMs' | 'retryIf'> {
+  const { immediate = 0, immediatePause, retryIf } = given ?? {};
+  if (!Number.isInteger(immediate) || immediate < 0 || immediate > MOST_IMMEDIATE)
+    check.problems.push(
+      `${name}.immediate: ${show(immediate)} is not a whole number from 0 to ${MOST_IMMEDIATE}. For more give attempts.`,
+    );
+  const immediatePauseMs = check.duration(`${name}.immediatePause`, immediatePause, '50ms');
+  if (immediatePauseMs > LONGEST_PAUSE_MS)
+    check.problems.push(
+      `${name}.immediatePause: ${show(immediatePause)} is longer than 5 seconds, and fills a prefetch slot. Give attempts and initial instead.`,
+    );
+  return {
+    immediate,
+    immediatePauseMs,
+    retryIf: functionOf(check, `${name}.retryIf`, retryIf),
+  };
+}
+
+function functionOf<F>(check: OptionsCheck, name: string, given: F): F {
+  if (given !== undefined && typeof given !== 'function')
+    check.problems.push(`${name}: ${show(given)} is not a function.`);
+  return given;
 }
 
 /** More wait queues than this for one queue are a mistake. */

@@ -4,14 +4,17 @@ import {
   Settlement,
   type AmqpDeliveryLike,
   type BrokerAnswer,
+  type FailedHandling,
   type Settling,
 } from '@acme/nest-message-context';
+import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { historyOf } from '../core/delivery-history.js';
 import { failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { waitQueue } from '../core/hop-queues.js';
 import { hopProperties, originOf } from '../core/hop-properties.js';
+import { textOf } from '../core/read-safely.js';
 import { tiersOf } from '../core/retry-policy.js';
 import {
   HEADERS_TOO_LARGE,
@@ -22,6 +25,7 @@ import {
 import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
+import { judged, judgeOf, mayPass } from './judged.js';
 import type { HopPublisher } from './hop-publisher.js';
 import type { PatientHops } from './patient-hops.js';
 import type { Repeats } from './repeats.js';
@@ -35,23 +39,26 @@ type HopPlan = Exclude<SettlePlan, { readonly action: 'answer' }>;
 export class BrokerSettlement extends Settlement {
   readonly keepsParked = true;
   readonly #local = new LocalSettlement();
+  readonly #pauses = new Pauses();
 
   constructor(
     private readonly queues: Pick<HopPublisher, 'declare'>,
     private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
-    private readonly repeats: Pick<Repeats, 'of'>,
+    private readonly repeated: Pick<Repeats, 'of'>,
   ) {
     super();
   }
 
   /** Rejects where the broker has not confirmed for long: the message is then given back. */
-  answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
-    const { queue, handler, needsRoutingKey } = settling;
+  answer(given: Settling): BrokerAnswer | Promise<BrokerAnswer> {
+    const { queue, handler, needsRoutingKey } = given;
     // What comes back would find no such queue any more.
-    if (queue === undefined) return this.#local.answer(settling);
+    if (queue === undefined) return this.#local.answer(given);
     const policy = this.settings.policyOf(queue, handler);
+    const decision = judged(given.decision, given, judgeOf(policy.retryIf, this.log));
+    const settling = decision === given.decision ? given : { ...given, decision };
     const plans = settling.deliveries.map((delivery) => this.#planOf(delivery, settling, policy));
     const [first] = plans;
     // One decision for a batch; only how often each was tried differs.
@@ -66,8 +73,21 @@ export class BrokerSettlement extends Settlement {
     return this.#publishAll(plans as HopPlan[], known, policy);
   }
 
+  override repeats(failure: FailedHandling, failed: number): false | Promise<boolean> {
+    const { queue, handler, message } = failure;
+    if (queue === undefined || this.#pauses.areOver) return false;
+    const policy = this.settings.policyOf(queue, handler);
+    const { immediate, immediatePauseMs } = policy;
+    if (failed > immediate || !mayPass(failure, judgeOf(policy.retryIf, this.log))) return false;
+    this.log.warn(
+      `Handling "${message.name}" ${message.messageId ?? '(no message id)'} failed: ${textOf(failure.error)} (called again at once, ${failed} of ${immediate})`,
+    );
+    return this.#pauses.wait(immediatePauseMs).then(() => !this.#pauses.areOver);
+  }
+
   release(): void {
     this.#local.release();
+    this.#pauses.release();
     this.hops.release();
   }
 
@@ -96,7 +116,7 @@ export class BrokerSettlement extends Settlement {
   #historyOf(delivery: AmqpDeliveryLike, { deliveries, message }: Settling): DeliveryHistory {
     // As its handler saw it; a batch as a whole has no number.
     const attempt = deliveries.length === 1 ? message.attempt : 1;
-    return this.repeats.of(delivery) ?? historyOf(delivery, attempt);
+    return this.repeated.of(delivery) ?? historyOf(delivery, attempt);
   }
 
   async #publishAll(
@@ -144,7 +164,7 @@ export class BrokerSettlement extends Settlement {
     headers: Record<string, unknown>,
     plan: HopPlan,
     settling: Settling & { readonly queue: string },
-    { stack }: QueuePolicy,
+    { stack, redact }: QueuePolicy,
   ): Record<string, unknown> | undefined {
     const { attempt, deferrals, firstFailedAt } = this.#historyOf(delivery, settling);
     const isParked = plan.action === 'park';
@@ -159,6 +179,7 @@ export class BrokerSettlement extends Settlement {
       service: this.settings.service,
       // With every retry it would only be in the way.
       includeStack: isParked && stack,
+      redact,
     });
     delete headers[HeaderNames.deferrals];
     const putOff = isParked ? deferrals : plan.deferrals;

@@ -2,6 +2,7 @@ import type { InboundMessage } from '../../context/inbound-message.js';
 import type { MessageContext } from '../../context/message-context.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
+import { repeatHere } from '../../delivery/repeat-here.js';
 import { rpcErrorOf } from '../../delivery/rpc-error-of.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
@@ -103,15 +104,21 @@ export class GolevelupDriver {
   private async run(
     context: MessageContext,
     handler: () => unknown,
-    { ownFailurePolicy, reply }: Consumer,
+    consumer: Consumer,
   ): Promise<Outcome> {
     const { message } = context;
     const { delivery } = message;
+    const { ownFailurePolicy, reply } = consumer;
     try {
       const response = await handler();
       if (signalOf(response)) throw response as Error;
       return { decision: delivery.decision, response };
-    } catch (error) {
+    } catch (first) {
+      const failure = ownFailurePolicy
+        ? { error: first }
+        : await this.failureOf(first, message, handler, consumer);
+      if (!failure) return { decision: delivery.decision };
+      const { error } = failure;
       // An ack decided before the failure gives way to it: what it stood for was rolled back.
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
@@ -121,6 +128,22 @@ export class GolevelupDriver {
       reportFailure(this.parts.log, message, error, decision);
       return { decision, error };
     }
+  }
+
+  /** Undefined where it has succeeded after all. */
+  private async failureOf(
+    error: unknown,
+    message: InboundMessage,
+    handle: () => unknown,
+    { queue }: Consumer,
+  ): Promise<{ readonly error: unknown } | undefined> {
+    if (Array.isArray(message.raw)) return { error };
+    const { settlement } = this.parts;
+    const run = async (): Promise<void> => {
+      const response = await handle();
+      if (signalOf(response)) throw response as Error;
+    };
+    return repeatHere(error, { settlement, run, message, handler: message.deliveredTo, queue });
   }
 
   /** Whether the caller has his answer: another attempt would answer twice. */

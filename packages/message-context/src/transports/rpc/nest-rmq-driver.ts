@@ -1,9 +1,10 @@
+import type { InboundMessage } from '../../context/inbound-message.js';
 import type { MessageContext } from '../../context/message-context.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { tellBroker } from '../amqp/tell-broker.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
-import { signalOf } from '../../delivery/outcome-signals.js';
+import { causeOf, repeatHere } from '../../delivery/repeat-here.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
 import type { BrokerAnswer, Settlement, Settling } from '../../delivery/settlement.js';
 import { writeSafely } from '../../read-safely.js';
@@ -42,6 +43,18 @@ export class NestRmqDriver {
     this.carryOut(decided, delivery, channel);
   }
 
+  /** What a handler has failed with in the end; undefined where it has succeeded after all. */
+  failureOf(
+    error: unknown,
+    message: InboundMessage,
+    run: () => Promise<unknown>,
+    delivery: AmqpDeliveryLike,
+  ): Promise<{ readonly error: unknown } | undefined> {
+    const { settlement, server } = this.parts;
+    const [handler, queue] = [message.deliveredTo, queueOf(server, delivery)];
+    return repeatHere(error, { settlement, run, message, handler, queue });
+  }
+
   /** A decision taken before the failure gives way to it when it was an ack: what it stood for was rolled back. */
   failed(
     error: unknown,
@@ -50,10 +63,8 @@ export class NestRmqDriver {
     channel: AmqpChannelLike,
   ): void {
     const { message } = context;
-    const { thrown } = message;
     const kept = message.delivery.decision;
-    // Filters make words for the sender of an error. A signal is no such words: a filter that throws one has decided.
-    const cause = thrown && !signalOf(error) ? thrown.error : error;
+    const cause = causeOf(error, message);
     const decision = kept && kept.action !== 'ack' ? kept : decisionFor(cause);
     // Nest's own filter has written down what it did not know, stack and all.
     reportFailure(this.parts.log, message, cause, decision, { alreadyLogged: true });

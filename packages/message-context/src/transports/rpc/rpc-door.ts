@@ -246,12 +246,13 @@ async function settleByOutcome(
   const { message } = context;
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
   const guarded = withChannel(rmq.context, guardedChannel(channel, rmq.delivery, message.delivery));
+  const inner = [...args.slice(0, -1), guarded];
   let result: Promise<unknown>;
   if (!readsBodies && isUnreadable(rmq.delivery, message.payload)) {
     result = Promise.reject(new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE }));
   } else {
     message.arrival = arrivals?.(rmq.delivery).enter(channel, rmq.delivery.fields.deliveryTag);
-    result = inContext(context, callback, [...args.slice(0, -1), guarded]);
+    result = inContext(context, callback, inner);
   }
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
   if (message.expectsReply) {
@@ -261,8 +262,12 @@ async function settleByOutcome(
   const delivery = message.delivery as RecordedDelivery;
   try {
     await toItsEnd(result, callback);
-  } catch (error) {
-    delivery.failed({ error, context });
+  } catch (first) {
+    const run = (): Promise<void> => toItsEnd(inContext(context, callback, inner), callback);
+    const failure = delivery.hasOthers
+      ? { error: first }
+      : await driver.failureOf(first, context.message, run, rmq.delivery);
+    if (failure) delivery.failed({ ...failure, context });
   }
   // Given back while another handler still runs, the message would be handled twice at once.
   if (delivery.hasOthers) await delivery.ended();
