@@ -15,6 +15,7 @@ import { FILTER_OPTIONS, OPTIONS } from '../src/cli/options.js';
 import { FILTER_NUMBERS, FILTER_TEXTS } from '../src/core/dead-letter-filter.js';
 import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
 import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
+import { NOT_RETRIED } from '../src/settlement/judged.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
 
 const page = (name: string): string =>
@@ -88,7 +89,7 @@ describe('docs/reference/rabbitmq-options.md', () => {
       retry: documentedDefaults(PAGE, '## retry'),
       deadLetter: documentedDefaults(PAGE, '## deadLetter', ['queue']),
     };
-    expect(Object.keys({ ...options.retry, ...options.deadLetter })).toHaveLength(9);
+    expect(Object.keys({ ...options.retry, ...options.deadLetter })).toHaveLength(11);
     expect(module(options)().policyOf('q')).toEqual(module({})().policyOf('q'));
   });
 
@@ -131,7 +132,12 @@ describe('docs/reference/rabbitmq-options.md', () => {
     ];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
-      [...Object.values(GIVEN_UP), HEADERS_TOO_LARGE.code, ...Object.values(UNORDERED)].sort(),
+      [
+        ...Object.values(GIVEN_UP),
+        HEADERS_TOO_LARGE.code,
+        NOT_RETRIED,
+        ...Object.values(UNORDERED),
+      ].sort(),
     );
   });
 });

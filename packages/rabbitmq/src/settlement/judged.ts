@@ -9,6 +9,9 @@ import { parseDuration, show } from '@acme/nest-message-context/kit';
 import { textOf } from '../core/read-safely.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
 
+/** Why something was parked that would have been tried again. */
+export const NOT_RETRIED = 'NOT_RETRIED';
+
 /** How a policy judges errors. */
 export interface Judge {
   readonly retryIf: QueuePolicy['retryIf'];
@@ -64,7 +67,7 @@ function decisionBy<D extends SettleDecision>(
     if (said === false)
       return usual.action === 'park'
         ? usual
-        : { action: 'park', code: 'NOT_RETRIED', reason: textOf(error) };
+        : { action: 'park', code: NOT_RETRIED, reason: textOf(error) };
     const afterMs = parseDuration(said);
     if (afterMs !== undefined) return { action: 'retry', afterMs, countAttempt: true };
     failed(`it said ${show(said)}, which is neither true, false, undefined nor a duration`);
