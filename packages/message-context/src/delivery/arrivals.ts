@@ -1,3 +1,5 @@
+import { Chain, type Linked } from '../kit/chain.js';
+
 /** An amqplib channel, and whatever else tells that it is closed. */
 interface ClosableLike {
   once?(event: 'close', listener: () => void): unknown;
@@ -14,7 +16,7 @@ export class Arrivals {
   /** The highest of this source. */
   #tag = 0;
   /** On their way to the body, the oldest first. */
-  readonly #underWay = new Set<Arrival>();
+  readonly #underWay = new Chain<Arrival>();
 
   /** @param queue the queue they come from; undefined where the server has named it */
   constructor(readonly queue: string | undefined) {}
@@ -44,16 +46,13 @@ export class Arrivals {
 
   /** @internal Lets those go on whose turn it is. */
   proceed(): void {
-    for (const next of this.#underWay) {
-      if (!next.come()) return;
-      this.#underWay.delete(next);
-    }
+    for (let next = this.#underWay.first; next?.come(); next = this.#underWay.first)
+      this.#underWay.remove(next);
   }
 
   /** @internal */
   forget(arrival: Arrival): void {
-    this.#underWay.delete(arrival);
-    this.proceed();
+    if (this.#underWay.remove(arrival)) this.proceed();
   }
 
   #follow(source: object): void {
@@ -67,7 +66,13 @@ export class Arrivals {
 }
 
 /** One delivery on its way from its transport door to the body of its handler. */
-export class Arrival {
+export class Arrival implements Linked<Arrival> {
+  /** @internal */
+  previous: Arrival | undefined;
+  /** @internal */
+  next: Arrival | undefined;
+  /** @internal */
+  chain: object | undefined;
   #come: (() => void) | undefined;
 
   /** @internal */

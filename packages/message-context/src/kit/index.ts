@@ -4,6 +4,7 @@
  */
 export { backoffMs, type Backoff } from './backoff.js';
 export { holds, same, until } from './case-tools.js';
+export { Chain, type Linked } from './chain.js';
 export type { ContractCase } from './contract.js';
 export { durationText, parseDuration, type Duration } from './duration.js';
 export { isMisfit, OptionsCheck, show } from './options-check.js';
