@@ -15,6 +15,8 @@ export {
   openMicroservice,
 } from './nest/open-app.js';
 export { type LogEntry, type LogLevel, RecordingLogger } from './nest/recording-logger.js';
+export { testCertificates } from './tools/certificates.js';
+export type { Certified, TestCertificates } from './tools/certificates.js';
 export { freePort } from './services/free-ports.js';
 export { PrivateServer } from './services/private-server.js';
 export { RedisCluster, startRedisCluster } from './services/redis-cluster.js';

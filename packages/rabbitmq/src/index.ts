@@ -15,7 +15,6 @@ export {
   type OrderedSource,
   type OrderedTopology,
   type OrderedTopologyOptions,
-  type TopologyChannelLike,
   type TopologyConnectionLike,
 } from './ordered/ordered-topology.js';
 export type { OrderedCall, OrderKeySource, RmqOrderedOptions } from './ordered/ordered.options.js';
@@ -50,6 +49,7 @@ export type {
   AmqpTakenLike,
   AmqpTakingChannelLike,
   AmqpTakingConnectionLike,
+  TopologyChannelLike,
 } from './publisher/amqp-like.js';
 export type { AmqpPublishingOptions } from './publisher/amqp-publisher.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
@@ -84,3 +84,17 @@ export {
   type ExportedMessage,
   type ImportedMessage,
 } from './core/exported-message.js';
+export { Topology } from './topology/topology.js';
+export type {
+  TopologyBootOptions,
+  TopologyDifference,
+  TopologyEntry,
+  TopologyOptions,
+  TopologyPlan,
+  WantedBinding,
+  WantedExchange,
+  WantedQueue,
+  WantedTopology,
+} from './topology/topology.types.js';
+export type { Difference } from './core/declaration-differences.js';
+export type { TopologyRemedy } from './core/topology-remedy.js';

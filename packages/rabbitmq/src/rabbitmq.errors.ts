@@ -4,6 +4,7 @@ import {
   type ErrorStatus,
   type RpcErrorBody,
 } from '@acme/nest-message-context';
+import type { TopologyPlan } from './topology/topology.types.js';
 
 const BRAND = Symbol.for('@acme/nest-rabbitmq:error');
 
@@ -15,7 +16,8 @@ export type RabbitMqErrorCode =
   | 'RABBITMQ_INTERRUPTED'
   | 'RABBITMQ_RPC_FAILED'
   | 'RABBITMQ_RPC_TIMEOUT'
-  | 'RABBITMQ_RPC_UNROUTABLE';
+  | 'RABBITMQ_RPC_UNROUTABLE'
+  | 'RABBITMQ_TOPOLOGY_MISMATCH';
 
 /** Base of this package's errors. */
 export abstract class RabbitMqError extends Error {
@@ -114,5 +116,18 @@ export class RpcUnroutableError extends RabbitMqError {
       `"${name}" came to no queue, so nobody has handled it. Start the service that declares its queue, or look at the exchange and the ` +
         'routing key that it is sent with.',
     );
+  }
+}
+
+/** Exchanges, queues or bindings are not as they were declared. The message names all that differs, with what to do; nothing was deleted. */
+export class TopologyMismatchError extends RabbitMqError {
+  readonly code = 'RABBITMQ_TOPOLOGY_MISMATCH';
+
+  /** @param plan everything that is wanted, with what was found of each */
+  constructor(
+    readonly plan: TopologyPlan,
+    text: string,
+  ) {
+    super(`The broker does not have the topology that is wanted:\n${text}`);
   }
 }

@@ -31,6 +31,9 @@ import { HopPublisher } from './settlement/hop-publisher.js';
 import { PatientHops } from './settlement/patient-hops.js';
 import { Repeats } from './settlement/repeats.js';
 import { TimeoutStage } from './timeout/timeout.stage.js';
+import { ModuleTopology } from './topology/module-topology.js';
+import { RefusedDeclarations } from './topology/refused-declarations.js';
+import { Topology } from './topology/topology.js';
 import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
 import { Resubscriber } from './watchdog/resubscriber.js';
 import { Watchdog } from './watchdog/watchdog.js';
@@ -120,13 +123,28 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     RabbitMqHealthIndicator,
     {
+      provide: Topology,
+      inject: [RABBITMQ_SETTINGS],
+      useFactory: (settings: RabbitMqSettings) => new ModuleTopology(settings),
+    },
+    {
+      provide: RefusedDeclarations,
+      inject: [Consumers, RABBITMQ_SETTINGS],
+      useFactory: (consumers: Consumers, { connect, publishTimeoutMs }: RabbitMqSettings) => {
+        const desk = { connect, timeoutMs: publishTimeoutMs };
+        const refused = new RefusedDeclarations(desk, new Logger('RabbitMqModule'));
+        consumers.onRefused = (declaration) => refused.explain(declaration);
+        return refused;
+      },
+    },
+    {
       provide: DeadLetters,
       inject: [RABBITMQ_SETTINGS],
       useFactory: ({ connect, publishTimeoutMs }: RabbitMqSettings) =>
         new DeadLetters({ connect, timeout: publishTimeoutMs }),
     },
   ],
-  exports: [Settlement, OrderedStage, TimeoutStage, RabbitMqHealthIndicator, DeadLetters],
+  exports: [Settlement, OrderedStage, TimeoutStage, RabbitMqHealthIndicator, DeadLetters, Topology],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass
@@ -138,6 +156,7 @@ export class RabbitMqModule
     @Inject(Drain) private readonly drain: Drain,
     @Inject(Watchdog) private readonly watchdog: Watchdog,
     @Inject(DeadLetters) private readonly deadLetters: DeadLetters,
+    @Inject(RefusedDeclarations) private readonly refused: RefusedDeclarations,
   ) {
     super();
   }
@@ -171,6 +190,7 @@ export class RabbitMqModule
   /** After consumers have ended. */
   async onApplicationShutdown(): Promise<void> {
     await this.deadLetters.close();
+    await this.refused.close();
     await this.sender.close();
   }
 }

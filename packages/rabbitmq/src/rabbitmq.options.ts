@@ -4,6 +4,8 @@ import type { HandlerMethod } from '@acme/nest-message-context';
 import type { QueuePolicyOptions } from './policy/policy.options.js';
 import { Policies } from './policy/policies.js';
 import { POLICY, policyOf, type QueuePolicy } from './policy/queue-policy.js';
+import { checkedTopology, PARTS } from './topology/checked-topology.js';
+import type { TopologyBootOptions, WantedTopology } from './topology/topology.types.js';
 import type { AmqpTakingConnectionLike } from './publisher/amqp-like.js';
 import { RabbitMqConfigurationError } from './rabbitmq.errors.js';
 
@@ -20,6 +22,12 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
    * declared at boot; those of all others when a message fails.
    */
   readonly queues?: Readonly<Record<string, QueuePolicyOptions>> | undefined;
+  /**
+   * Exchanges, queues and bindings that are to be there before the application consumes, with what belongs to `queues`. A difference is
+   * named with the safe way to mend it; nothing is ever deleted.
+   * @default nothing is looked at
+   */
+  readonly topology?: TopologyBootOptions | undefined;
   /**
    * Who has failed, in `x-error-service`.
    * @default the name of the host
@@ -44,6 +52,8 @@ export interface RabbitMqModuleOptions extends QueuePolicyOptions {
   readonly ackTimeout?: Duration | undefined;
 }
 
+type Mode = NonNullable<TopologyBootOptions['mode']>;
+
 /** @internal */
 export interface RabbitMqSettings {
   readonly connect: RabbitMqModuleOptions['connect'];
@@ -51,6 +61,7 @@ export interface RabbitMqSettings {
   readonly publishTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly ackTimeoutMs: number;
+  readonly topology: { readonly mode: Mode; readonly wanted: WantedTopology };
   /** Those that the options name. */
   readonly queues: readonly string[];
   policyOf(queue: string, handler?: HandlerMethod): QueuePolicy;
@@ -59,6 +70,7 @@ export interface RabbitMqSettings {
 const MODULE = [
   'connect',
   'queues',
+  'topology',
   'service',
   'publishTimeout',
   'drainTimeout',
@@ -90,6 +102,7 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     const prefix = `queues[${JSON.stringify(name)}]`;
     policyOf(check, `${prefix}.`, check.object<QueuePolicyOptions>(prefix, own, POLICY));
   }
+  const topology = topologyOf(check, all.topology);
   if (check.problems.length > 0) throw new RabbitMqConfigurationError(check.problems);
   const policies = new Policies(all, queues);
   return {
@@ -98,7 +111,23 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     publishTimeoutMs,
     drainTimeoutMs,
     ackTimeoutMs,
+    topology,
     queues: Object.keys(queues),
     policyOf: (queue, handler) => policies.of(queue, handler),
   };
+}
+
+const MODES: readonly unknown[] = ['assert', 'check', 'off'] satisfies Mode[];
+
+function topologyOf(
+  check: OptionsCheck,
+  given: TopologyBootOptions | undefined,
+): RabbitMqSettings['topology'] {
+  const options = check.object<TopologyBootOptions>('topology', given, ['mode', ...PARTS]);
+  const { mode = given === undefined ? 'off' : 'assert' } = options;
+  if (!MODES.includes(mode))
+    check.problems.push(
+      `topology.mode: ${show(mode)} is unknown. Give 'assert', 'check' or 'off'.`,
+    );
+  return { mode, wanted: checkedTopology(check, 'topology.', options) };
 }

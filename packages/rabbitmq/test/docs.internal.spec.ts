@@ -129,6 +129,7 @@ describe('docs/reference/rabbitmq-options.md', () => {
       new api.RpcError({ status: 'error', code: 'X', statusCode: 500, message: 'x' }),
       new api.RpcTimeoutError('x', 1),
       new api.RpcUnroutableError('x'),
+      new api.TopologyMismatchError({ entries: [] }, 'x'),
     ];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
@@ -197,6 +198,27 @@ describe('docs/reference/rabbitmq-dead-letters.md', () => {
   });
 });
 
+describe('docs/reference/rabbitmq-topology.md', () => {
+  const PAGE = page('rabbitmq-topology.md');
+
+  it('has all options, and all states', () => {
+    const options = () =>
+      new api.Topology({ connect: async () => ({}) as never, nope: 1 } as never);
+    expect(names(rowsUnder(PAGE, '## Options').slice(0, 5))).toEqual(
+      knownOptions(options, 'options\\.'),
+    );
+    const states: Record<api.TopologyEntry['state'], true> = {
+      present: true,
+      created: true,
+      missing: true,
+      different: true,
+      refused: true,
+      unseen: true,
+    };
+    for (const state of Object.keys(states)) expect(PAGE).toContain(`| \`${state}\``);
+  });
+});
+
 describe('docs/reference/rabbitmq-cli.md', () => {
   const PAGE = page('rabbitmq-cli.md');
   const COMMON = ['--json'];
@@ -207,9 +229,11 @@ describe('docs/reference/rabbitmq-cli.md', () => {
     const all = Object.keys(OPTIONS).filter((name) => !['help', 'version'].includes(name));
     expect(names(rows)).toEqual(all.map((name) => `--${name}`).sort());
     for (const [name, { options }] of Object.entries(COMMANDS)) {
-      const short = name.replace('dlq ', '');
+      const [group, short = ''] = name.split(' ');
       const documented = names(
-        rows.filter(([, whose]) => whose === 'all' || whose?.split(', ').includes(short)),
+        rows.filter(
+          ([, whose]) => whose === 'all' || whose === group || whose?.split(', ').includes(short),
+        ),
       );
       expect(documented).toEqual([...options.map((one) => `--${one}`), ...COMMON].sort());
     }

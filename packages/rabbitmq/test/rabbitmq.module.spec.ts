@@ -93,6 +93,8 @@ describe('RabbitMqModule', () => {
         "RpcTimeoutError",
         "RpcUnroutableError",
         "SettlingFailedError",
+        "Topology",
+        "TopologyMismatchError",
         "importedMessage",
         "isRabbitMqError",
         "orderedTopology",

@@ -37,11 +37,14 @@ export function sourceOf<Scheme extends SchemeLike>(
   if (unfit !== undefined)
     throw usageError(
       scheme
-        ? `--${unfit} says nothing to this store; it has ${scheme.options.map((name) => `--${name}`).join(' and ')}.`
-        : `--${unfit} goes with --url. With --config the file makes the store as it has to be.`,
+        ? `--${unfit} says nothing to this ${place}${has(scheme)}.`
+        : `--${unfit} goes with --url. With --config the file opens the ${place} as it has to be.`,
     );
   return scheme;
 }
+
+const has = ({ options }: SchemeLike): string =>
+  options.length === 0 ? '' : `; it has ${options.map((name) => `--${name}`).join(' and ')}`;
 
 /** How to open this URL. @throws {CliError} when nobody knows it */
 export function schemeOf<Scheme extends SchemeLike>(schemes: Schemes<Scheme>, url: string): Scheme {

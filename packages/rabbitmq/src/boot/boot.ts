@@ -9,6 +9,8 @@ import { isRabbitMqError, RabbitMqConfigurationError } from '../rabbitmq.errors.
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { RABBITMQ_SETTINGS } from '../rabbitmq.tokens.js';
 import { BrokerSettlement } from '../settlement/broker-settlement.js';
+import type { ModuleTopology } from '../topology/module-topology.js';
+import { Topology } from '../topology/topology.js';
 import { bootProblems } from './boot-problems.js';
 import { bootTable } from './boot-table.js';
 import { methodsOfApplication, plannedHandlers, type PlannedHandler } from './planned-handlers.js';
@@ -23,11 +25,13 @@ export class Boot {
     @Inject(ClientAdoption) private readonly clients: ClientAdoption,
     @Inject(ConfirmedSender) private readonly sender: ConfirmedSender,
     @Inject(BrokerSettlement) private readonly settlement: BrokerSettlement,
+    @Inject(Topology) private readonly topology: ModuleTopology,
     @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
   ) {}
 
   /**
    * @throws {RabbitMqConfigurationError} with everything that would leave a message unprotected
+   * @throws {TopologyMismatchError} when something is not there as it was declared
    * @throws {SettlingFailedError} when the broker refuses a wait queue or a dead-letter queue
    */
   async prepare(): Promise<void> {
@@ -35,6 +39,7 @@ export class Boot {
     await this.sender.prepare();
     try {
       await this.#check();
+      await this.topology.atBoot();
       await this.#declare();
     } catch (error) {
       // That there is no broker now, or none any more, is no error: what is missing is declared when a message fails.

@@ -1,21 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import {
   driversOf,
   openConfig,
   sourceOf,
+  textOf,
+  usageError,
   type ConfigExports,
 } from '@acme/nest-message-context/cli';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import type { DeadLettersOptions } from '../dead-letters/dead-letters.types.js';
+import type { WantedTopology } from '../topology/topology.types.js';
 import type { Values } from './options.js';
 
 /** A broker to work on, and how to let go of it. */
 export interface OpenBroker {
   readonly deadLetters: DeadLetters;
+  readonly connect: DeadLettersOptions['connect'];
+  /** Of the file of `--config`, unchecked. */
+  readonly topology?: WantedTopology | undefined;
   readonly close: () => Promise<void>;
 }
 
-const AMQP = { options: [] };
-const SCHEMES = { amqp: AMQP, amqps: AMQP };
+const TLS = ['ca', 'cert', 'key'] as const;
+const SCHEMES = { amqp: { options: [] }, amqps: { options: TLS } };
 
 interface AmqplibLike {
   connect(url: string, options: object): ReturnType<DeadLettersOptions['connect']>;
@@ -29,22 +37,43 @@ interface AmqplibLike {
  */
 export async function openBroker(values: Values, cwd: string): Promise<OpenBroker> {
   const { url } = values;
-  if (sourceOf(values, SCHEMES, [], 'broker') && url !== undefined) {
+  if (sourceOf(values, SCHEMES, TLS, 'broker') && url !== undefined) {
+    const tls = tlsOf(values, cwd);
     const amqplib = driversOf(cwd)('amqplib').exports as AmqplibLike;
     const clientProperties = { connection_name: 'nest-rabbitmq' };
-    return opened({ connect: () => amqplib.connect(url, { clientProperties }) });
+    return opened({ connect: () => amqplib.connect(url, { ...tls, clientProperties }) });
   }
   const { exported, close } = await openConfig(values.config!, cwd, {
     load: (href) => import(href) as Promise<object>,
     problems: problemsOf,
   });
-  return opened({ connect: exported['connect'] as DeadLettersOptions['connect'] }, close);
+  const connect = exported['connect'] as DeadLettersOptions['connect'];
+  const topology = exported['topology'] as WantedTopology | undefined;
+  return { ...opened({ connect }, close), topology };
+}
+
+/** @throws {CliError} when a file cannot be read, or one of the two is missing */
+function tlsOf(values: Values, cwd: string): Record<string, Buffer> {
+  if ((values.cert === undefined) !== (values.key === undefined))
+    throw usageError('--cert and --key go together: a certificate, and its private key.');
+  return Object.fromEntries(
+    TLS.flatMap((option) => {
+      const file = values[option];
+      if (file === undefined) return [];
+      try {
+        return [[option, readFileSync(resolve(cwd, file))]];
+      } catch (error) {
+        throw usageError(`--${option}: ${textOf(error)}`);
+      }
+    }),
+  );
 }
 
 function opened(options: DeadLettersOptions, close?: () => Promise<void>): OpenBroker {
   const deadLetters = new DeadLetters(options);
   return {
     deadLetters,
+    connect: options.connect,
     async close() {
       await deadLetters.close();
       await close?.();

@@ -11,8 +11,19 @@ export const OPTIONS = {
   config: {
     type: 'string',
     value: 'FILE',
-    help: 'instead of --url: a module whose default export is, or gives, { connect, close? }',
+    help: 'instead of --url: a module whose default export is, or gives, { connect, topology?, close? }',
   },
+  ca: {
+    type: 'string',
+    value: 'FILE',
+    help: 'with amqps://: the certificates to believe (those of Node)',
+  },
+  cert: {
+    type: 'string',
+    value: 'FILE',
+    help: 'with amqps://: your own certificate, where the broker wants one',
+  },
+  key: { type: 'string', value: 'FILE', help: 'its private key' },
   fingerprint: { type: 'string', value: 'HEX', multiple: true, help: 'failed for this bug' },
   code: { type: 'string', value: 'CODE', multiple: true, help: 'parked with this code' },
   error: { type: 'string', value: 'NAME', multiple: true, help: 'an error of this class' },
@@ -49,6 +60,9 @@ export const OPTIONS = {
 
 /** What was given on the command line. */
 export type Values = ValuesOf<typeof OPTIONS>;
+
+/** Options that say where the broker is. */
+export const BROKER_OPTIONS = ['url', 'config', 'ca', 'cert', 'key'] as const;
 
 /** Options that say which messages are meant. */
 export const FILTER_OPTIONS = [

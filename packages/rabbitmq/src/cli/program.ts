@@ -14,8 +14,9 @@ const NOT_FOUND = 404;
 
 export const PROGRAM: Program<Values, OpenBroker> = {
   name: 'nest-rabbitmq',
-  about: 'Looks after the dead-letter queues of @acme/nest-rabbitmq, and of everybody else.',
-  nothing: 'no such queue, or no such message in it',
+  about:
+    'Looks after dead-letter queues and topologies, those of @acme/nest-rabbitmq and of everybody else.',
+  nothing: 'no such queue or message; the topology is not as wanted',
   place: 'broker',
   options: OPTIONS,
   commands: COMMANDS,

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { RefusedDeclaration } from '../topology/refused-declarations.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import { TappedChannel, type Consumer, type Unsettled } from './tapped-channel.js';
 
@@ -30,6 +31,8 @@ export class Consumers implements Iterable<Consumer> {
   readonly #queues = new Map<Client, Map<string, ConsumedQueue>>();
   /** The broker has ended a consumer. */
   onCancelled: (consumer: Consumer, client: Client) => void = () => {};
+  /** The broker has something else under that name than a client has declared. */
+  onRefused: (declaration: RefusedDeclaration) => Promise<void> = async () => {};
   readonly #log = new Logger('RabbitMqModule');
   readonly #clients = new Set<Client>();
   readonly #ending = new WeakSet<Client>();
@@ -45,6 +48,7 @@ export class Consumers implements Iterable<Consumer> {
         this.#log.error(
           `"${queue}" is not consumed: ${error instanceof Error ? error.message : String(error)}`,
         ),
+      onRefused: (wanted) => this.onRefused({ wanted, client: client.name }),
       onClosed: (closed) => this.#channels.delete(closed),
     });
     this.#channels.set(tapped, client);

@@ -23,6 +23,7 @@ export interface ConsumingChannelLike {
   cancel(consumerTag: string): Promise<unknown>;
   prefetch(count: number, isGlobal?: boolean): Promise<unknown>;
   assertQueue(queue: string, declaration?: QueueDeclaration): Promise<{ readonly queue: string }>;
+  assertExchange?(exchange: string, type: string, declaration?: object): Promise<unknown>;
   bindQueue(queue: string, exchange: string, key: string, args?: unknown): Promise<unknown>;
   ack(delivery: unknown, allUpTo?: boolean): void;
   nack(delivery: unknown, allUpTo?: boolean, requeue?: boolean): void;

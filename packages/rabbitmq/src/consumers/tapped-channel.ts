@@ -4,6 +4,7 @@ import type {
   ConsumingChannelLike,
   OnDelivery,
 } from './consuming-channel-like.js';
+import type { Wanted } from '../topology/wanted.js';
 import { TopologySeen, type SeenQueue } from './topology-seen.js';
 
 /** A consumer of the application, whichever library has started it. */
@@ -37,6 +38,8 @@ export interface ChannelEvents {
   onChange(consumer: Consumer): void;
   /** One could not start. Its channel is closed then. */
   onFailed(queue: string, error: unknown): void;
+  /** What it has declared is there already, and differs; it is told so when this has resolved. The channel is closed then. */
+  onRefused(wanted: Wanted): Promise<void>;
   onClosed(channel: TappedChannel): void;
 }
 
@@ -49,7 +52,7 @@ export interface ChannelEvents {
 export class TappedChannel {
   readonly consumers = new Set<Consumer>();
   readonly #unsettled = new Map<number, Unsettled>();
-  readonly #topology = new TopologySeen();
+  readonly #topology: TopologySeen;
   readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
   #prefetch: number | undefined;
   #isDraining = false;
@@ -64,6 +67,7 @@ export class TappedChannel {
       nack: channel.nack.bind(channel),
       prefetch: channel.prefetch.bind(channel),
     };
+    this.#topology = new TopologySeen((wanted) => events.onRefused(wanted));
     this.#topology.watch(channel);
     channel.prefetch = (count, isGlobal) => {
       if (!isGlobal) this.#prefetch = count;

@@ -1,7 +1,10 @@
+import { codeOf, REFUSED } from '../publisher/broker-words.js';
+import { exchangeAsDeclared, queueAsDeclared } from '../topology/as-declared.js';
+import type { Wanted } from '../topology/wanted.js';
 import type { ConsumingChannelLike, QueueDeclaration } from './consuming-channel-like.js';
 
 /** The part of a channel that declares. */
-type DeclaringLike = Pick<ConsumingChannelLike, 'assertQueue' | 'bindQueue'>;
+type DeclaringLike = Pick<ConsumingChannelLike, 'assertQueue' | 'bindQueue' | 'assertExchange'>;
 
 interface Binding {
   readonly exchange: string;
@@ -19,16 +22,36 @@ export interface SeenQueue {
 export class TopologySeen {
   readonly #queues = new Map<string, { declaration?: QueueDeclaration; bindings: Binding[] }>();
 
+  /**
+   * @param onRefused told of what is there already, and differs; the client library is told when that has resolved. Stock Nest does not wait
+   * for the answer: the process ends with it
+   */
+  constructor(private readonly onRefused: (wanted: Wanted) => Promise<void> = async () => {}) {}
+
   /** From now on, of this channel. */
   watch(channel: DeclaringLike): void {
     const assertQueue = channel.assertQueue.bind(channel);
     const bindQueue = channel.bindQueue.bind(channel);
+    const assertExchange = channel.assertExchange?.bind(channel);
     channel.assertQueue = async (queue, declaration) => {
-      const ok = await assertQueue(queue, declaration);
+      const ok = await assertQueue(queue, declaration).catch(async (error: unknown) => {
+        if (isRefused(error)) await this.onRefused(queueAsDeclared(queue, declaration));
+        throw error;
+      });
       // Named by the server it cannot be declared again: such names are its own.
       if (queue !== '') this.#at(ok.queue).declaration = { ...declaration };
       return ok;
     };
+    if (assertExchange)
+      channel.assertExchange = async (exchange, type, declaration) => {
+        try {
+          return await assertExchange(exchange, type, declaration);
+        } catch (error) {
+          if (isRefused(error))
+            await this.onRefused(exchangeAsDeclared(exchange, type, declaration));
+          throw error;
+        }
+      };
     channel.bindQueue = async (queue, exchange, key, args) => {
       const ok = await bindQueue(queue, exchange, key, args);
       this.#at(queue).bindings.push({ exchange, key, args });
@@ -58,4 +81,9 @@ export async function declareAgain(
   await channel.assertQueue(queue, declaration);
   for (const { exchange, key, args } of bindings)
     await channel.bindQueue(queue, exchange, key, args);
+}
+
+function isRefused(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === REFUSED.preconditionFailed || code === REFUSED.locked;
 }

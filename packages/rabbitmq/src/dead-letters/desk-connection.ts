@@ -1,7 +1,9 @@
 import { within } from '@acme/nest-message-context/kit';
 import { brokerFactsOf, type BrokerFacts } from '../core/broker-facts.js';
-import type { AmqpTakingConnectionLike } from '../publisher/amqp-like.js';
+import type { AmqpTakingChannelLike, AmqpTakingConnectionLike } from '../publisher/amqp-like.js';
+import { codeOf, queueExists, REFUSED } from '../publisher/broker-words.js';
 import { closeAndSever } from '../publisher/close-and-sever.js';
+import { onOwnChannel } from '../publisher/own-channel.js';
 import { InterruptedError, QueueUnavailableError } from '../rabbitmq.errors.js';
 
 /** How a connection for looking is opened. */
@@ -66,35 +68,26 @@ export class DeskConnection {
   }
 
   /** On a channel that nobody minds losing. */
-  async hasQueue(queue: string): Promise<boolean> {
-    const channel = await this.ask(queue, () => this.connection.createChannel());
-    channel.on('error', () => {});
-    try {
-      await within(this.timeoutMs, channel.checkQueue(queue), () => this.#silent(queue));
-      await channel.close();
-      return true;
-    } catch (error) {
-      if (codeOf(error) === NOT_FOUND) return false;
-      // Somebody else's alone, and so it is there.
-      if (codeOf(error) === LOCKED) return true;
-      throw this.told(queue, error);
-    }
+  hasQueue(queue: string): Promise<boolean> {
+    return this.aside(queue, (channel) => queueExists(channel, queue));
   }
 
   /** @throws {QueueUnavailableError} when it is one */
   async assertNoStream(queue: string): Promise<void> {
-    const channel = await this.ask(queue, () => this.connection.createChannel());
-    channel.on('error', () => {});
-    try {
-      await within(this.timeoutMs, channel.get(queue), () => this.#silent(queue));
-      // What it may have got goes back with it.
-      await channel.close();
-    } catch (error) {
-      // A quorum queue with a single active consumer, which is no stream.
-      if (codeOf(error) === LOCKED) return;
-      await new Promise((done) => setImmediate(done));
-      throw this.told(queue, error);
-    }
+    await this.aside(queue, async (channel) => {
+      try {
+        // What it may have got goes back with the channel.
+        await channel.get(queue);
+      } catch (error) {
+        // A quorum queue with a single active consumer, which is no stream.
+        if (codeOf(error) !== REFUSED.locked) throw error;
+      }
+    });
+  }
+
+  /** Does something on a channel of its own, which the broker may close for it. @throws as `ask` does */
+  aside<T>(what: string, work: (channel: AmqpTakingChannelLike) => Promise<T>): Promise<T> {
+    return this.ask(what, () => onOwnChannel(this.connection, work));
   }
 
   /** Ready messages; what was given back comes a moment later. */
@@ -144,7 +137,7 @@ export class DeskConnection {
     const refusal = REFUSALS[codeOf(cause) ?? 0]?.(JSON.stringify(queue));
     const said = cause instanceof Error ? cause.message : String(cause);
     if (refusal !== undefined) return new QueueUnavailableError(`${refusal} (${said})`, { cause });
-    if (codeOf(cause) === PRECONDITION_FAILED)
+    if (codeOf(cause) === REFUSED.preconditionFailed)
       return new InterruptedError(
         `The broker has taken back what was held of "${queue}": it was held for longer than the broker's ack timeout, 30 minutes as a rule. (${said})`,
         { cause },
@@ -153,22 +146,13 @@ export class DeskConnection {
   }
 }
 
-const NOT_FOUND = 404;
-const LOCKED = 405;
-const PRECONDITION_FAILED = 406;
-
 const REFUSALS: Readonly<Record<number, (queue: string) => string>> = {
-  403: (queue) =>
+  [REFUSED.access]: (queue) =>
     `Queue ${queue} cannot be looked into: this user may not read it, or a consumer has it exclusively. Grant the right, or stop that one.`,
-  [NOT_FOUND]: (queue) =>
+  [REFUSED.notFound]: (queue) =>
     `There is no queue ${queue} where this connection leads. See the name (a dead-letter queue is <queue>.dlq) and the virtual host.`,
-  [LOCKED]: (queue) =>
+  [REFUSED.locked]: (queue) =>
     `Queue ${queue} cannot be looked into: it is exclusive to another connection.`,
   540: (queue) =>
     `Queue ${queue} cannot be looked into: it is a stream, which gives messages to subscribers only. Read it by a consumer with x-stream-offset.`,
 };
-
-function codeOf(error: unknown): number | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'number' ? code : undefined;
-}

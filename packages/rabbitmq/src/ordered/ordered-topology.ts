@@ -1,4 +1,6 @@
 import { OptionsCheck, show } from '@acme/nest-message-context/kit';
+import type { TopologyChannelLike } from '../publisher/amqp-like.js';
+import { codeOf, INVALID } from '../publisher/broker-words.js';
 import { RabbitMqConfigurationError } from '../rabbitmq.errors.js';
 
 /** Options of `orderedTopology()`. */
@@ -55,20 +57,12 @@ export interface OrderedTopology {
   declare(connect: () => PromiseLike<TopologyConnectionLike>): Promise<void>;
 }
 
-/** A channel of amqplib, as far as it declares. */
-export interface TopologyChannelLike {
-  assertExchange(name: string, type: string, options: object): PromiseLike<unknown>;
-  assertQueue(name: string, options: object): PromiseLike<unknown>;
-  bindQueue(queue: string, exchange: string, routingKey: string): PromiseLike<unknown>;
-  bindExchange(to: string, from: string, routingKey: string): PromiseLike<unknown>;
-}
-
 /** What `amqplib.connect()` resolves with, as far as it is needed to declare. */
 export interface TopologyConnectionLike {
   createChannel(): PromiseLike<
     TopologyChannelLike & { on(event: 'error', listener: () => void): unknown }
   >;
-  on(event: 'error', listener: () => void): unknown;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
   close(): PromiseLike<unknown>;
 }
 
@@ -109,31 +103,27 @@ export function orderedTopology(options: OrderedTopologyOptions): OrderedTopolog
 
 const TYPE = 'x-consistent-hash';
 
-/** COMMAND_INVALID: the broker does not know the type, and has closed the connection. */
-const UNKNOWN_TYPE = 503;
-
 async function declareBy(
   connect: () => PromiseLike<TopologyConnectionLike>,
   declareOn: (channel: TopologyChannelLike) => Promise<void>,
 ): Promise<void> {
   const connection = await connect();
-  // Without a listener it would end the process; the call that failed tells.
-  connection.on('error', () => {});
+  // Without a listener it would end the process. What the broker ends it for it says here, and not to the call that failed.
+  let failure: unknown;
+  connection.on('error', (error) => (failure = error));
   try {
     const channel = await connection.createChannel();
     channel.on('error', () => {});
     await declareOn(channel);
   } catch (error) {
-    throw isOfUnknownType(error) ? noPlugin() : error;
+    await new Promise((done) => setImmediate(done));
+    throw [failure, error].some(isOfUnknownType) ? noPlugin() : error;
   } finally {
     await Promise.resolve(connection.close()).catch(() => {});
   }
 }
 
-function isOfUnknownType(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return code === UNKNOWN_TYPE || String(message).includes('unknown exchange type');
-}
+const isOfUnknownType = (error: unknown): boolean => codeOf(error) === INVALID;
 
 const noPlugin = (): Error =>
   new RabbitMqConfigurationError(

@@ -41,15 +41,24 @@ export interface AmqpConfirmChannelLike extends AmqpChannelLike {
   ): boolean;
 }
 
+/** A channel of amqplib, as far as it declares. */
+export interface TopologyChannelLike {
+  assertExchange(name: string, type: string, options: object): PromiseLike<unknown>;
+  assertQueue(name: string, options: object): PromiseLike<unknown>;
+  bindQueue(
+    queue: string,
+    exchange: string,
+    routingKey: string,
+    args?: object,
+  ): PromiseLike<unknown>;
+  bindExchange(to: string, from: string, routingKey: string, args?: object): PromiseLike<unknown>;
+}
+
 /** The same where queues are declared. */
-export interface AmqpDeclaringChannelLike extends AmqpChannelLike {
+export interface AmqpDeclaringChannelLike extends AmqpChannelLike, TopologyChannelLike {
   checkQueue(
     queue: string,
   ): PromiseLike<{ readonly messageCount: number; readonly consumerCount: number }>;
-  assertQueue(
-    queue: string,
-    options: { durable: boolean; arguments: Record<string, unknown> },
-  ): PromiseLike<unknown>;
 }
 
 /** The same where messages are taken out of queues. */

@@ -2,7 +2,15 @@ import { brokerFactsOf, type BrokerFacts } from '../core/broker-facts.js';
 import type { AmqpConnectionLike, AmqpDeclaringChannelLike } from './amqp-like.js';
 
 /** Codes with which the broker refuses something and closes the channel. */
-export const REFUSED = { notFound: 404, locked: 405, preconditionFailed: 406 } as const;
+export const REFUSED = {
+  access: 403,
+  notFound: 404,
+  locked: 405,
+  preconditionFailed: 406,
+} as const;
+
+/** COMMAND_INVALID: with it the broker closes the connection, as for an exchange of a type that it does not know. */
+export const INVALID = 503;
 
 /** Of the broker's own answer; undefined where a connection was lost. */
 export function codeOf(error: unknown): number | undefined {

@@ -8,6 +8,7 @@ import type {
 } from './amqp-like.js';
 import { blameOfChannel, blameOfConnection, text, type Blame, type SentFrame } from './blame.js';
 import { closeAndSever } from './close-and-sever.js';
+import { onOwnChannel } from './own-channel.js';
 import { ExchangeCheck } from './exchange-check.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
@@ -103,20 +104,10 @@ export class ConfirmLink {
   }
 
   /** On a channel of its own, which is closed afterwards. */
-  async onChannel<T>(
+  onChannel<T>(
     work: (channel: AmqpChannelLike, connection: AmqpConnectionLike) => Promise<T>,
   ): Promise<T> {
-    const channel = await this.connection.createChannel();
-    // The broker closes it for what it refuses; whoever asked is told by the answer.
-    channel.on('error', () => {});
-    try {
-      return await work(channel, this.connection);
-    } finally {
-      // It may be closed already: then it says so, by an error or by a rejection.
-      await Promise.resolve()
-        .then(() => channel.close())
-        .catch(() => {});
-    }
+    return onOwnChannel(this.connection, (channel) => work(channel, this.connection));
   }
 
   get canSend(): boolean {

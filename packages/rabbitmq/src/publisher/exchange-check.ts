@@ -1,5 +1,6 @@
 import { PublishError } from '@acme/nest-message-context';
 import type { AmqpConnectionLike } from './amqp-like.js';
+import { codeOf, REFUSED } from './broker-words.js';
 
 /** How long a missing exchange is believed to be missing. */
 const MISSING_FOR_MS = 5_000;
@@ -57,6 +58,6 @@ export class ExchangeCheck {
 
 /** The broker's own answer (404 not found, 403 refused), not a lost connection. */
 function isChannelError(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return code === 404 || code === 403;
+  const code = codeOf(error);
+  return code === REFUSED.notFound || code === REFUSED.access;
 }

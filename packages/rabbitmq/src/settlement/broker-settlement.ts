@@ -15,7 +15,6 @@ import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { waitQueue } from '../core/hop-queues.js';
 import { hopProperties, originOf } from '../core/hop-properties.js';
 import { textOf } from '../core/read-safely.js';
-import { tiersOf } from '../core/retry-policy.js';
 import {
   HEADERS_TOO_LARGE,
   planSettle,
@@ -27,6 +26,7 @@ import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
 import { judged, judgeOf, mayPass } from './judged.js';
 import type { HopPublisher } from './hop-publisher.js';
+import { hopQueuesOf } from './hop-queues-of.js';
 import type { PatientHops } from './patient-hops.js';
 import type { Repeats } from './repeats.js';
 
@@ -98,9 +98,7 @@ export class BrokerSettlement extends Settlement {
    * @throws {PublishError} when there is no broker, or it does not answer
    */
   async declare(queue: string, policy = this.settings.policyOf(queue)): Promise<void> {
-    await this.queues.declare(deadLettersOf(queue, policy));
-    for (const afterMs of tiersOf(policy.retry))
-      await this.queues.declare(waitQueue(queue, afterMs, policy.queueType));
+    for (const hop of hopQueuesOf(queue, policy)) await this.queues.declare(hop);
   }
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {

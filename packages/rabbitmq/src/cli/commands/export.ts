@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Command, Desk } from '../command.js';
 import { interruptibly } from '../interruption.js';
 import { bounds, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 
 export const exportMessages: Command = {
   summary: 'Writes messages as lines of JSON with nothing lost; they stay in the queue',
@@ -12,7 +12,7 @@ export const exportMessages: Command = {
 The lines go to standard output, or to the new file of --out; how many there are is said on standard
 error. importedMessage() of @acme/nest-rabbitmq reads them. Nothing of a message is hidden.`,
   operands: ['QUEUE'],
-  options: ['url', 'config', ...FILTER_OPTIONS, 'limit', 'scan', 'out'],
+  options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'limit', 'scan', 'out'],
 
   async run(desk) {
     const { values, operands, open, doing, cwd, hide } = desk;

@@ -3,7 +3,7 @@ import { table } from '@acme/nest-message-context/kit';
 import type { DeadLetterGroup } from '../../core/dead-letter-groups.js';
 import type { Command } from '../command.js';
 import { bounds, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 import { jsonOf, lookText, nulled, timeText } from '../shown.js';
 
 export const groups: Command = {
@@ -12,7 +12,7 @@ export const groups: Command = {
 It looks at 10,000 messages unless --scan says otherwise. Take the fingerprint of a group to redrive it
 alone: --fingerprint.`,
   operands: ['QUEUE'],
-  options: ['url', 'config', ...FILTER_OPTIONS, 'scan'],
+  options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'scan'],
 
   async run({ values, operands: [queue = ''], open, doing, hide }) {
     const options = { filter: messageFilter(values), scan: bounds(values).scan };

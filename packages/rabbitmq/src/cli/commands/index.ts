@@ -5,6 +5,7 @@ import { ls } from './ls.js';
 import { peek } from './peek.js';
 import { purge } from './purge.js';
 import { redrive } from './redrive.js';
+import { topologyAssert, topologyCheck, topologyPlan } from './topology.js';
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   'dlq ls': ls,
@@ -13,4 +14,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'dlq redrive': redrive,
   'dlq export': exportMessages,
   'dlq purge': purge,
+  'topology plan': topologyPlan,
+  'topology check': topologyCheck,
+  'topology assert': topologyAssert,
 };

@@ -2,7 +2,7 @@ import { EXIT } from '@acme/nest-message-context/cli';
 import { table } from '@acme/nest-message-context/kit';
 import type { Command } from '../command.js';
 import { bounds, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 import { HEAD, jsonOf, lookText, rowOf } from '../shown.js';
 
 export const ls: Command = {
@@ -11,7 +11,7 @@ export const ls: Command = {
 It shows 100 and looks at 10,000 unless --limit and --scan say otherwise. All messages are held until
 the end and given back; a quorum queue counts that as a delivery of each.`,
   operands: ['QUEUE'],
-  options: ['url', 'config', ...FILTER_OPTIONS, 'limit', 'scan'],
+  options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'limit', 'scan'],
 
   async run({ values, operands: [queue = ''], open, doing, hide }) {
     const options = { filter: messageFilter(values), ...bounds(values) };

@@ -3,7 +3,7 @@ import { encodedTable } from '../../core/exported-message.js';
 import type { ParkedMessageInFull } from '../../dead-letters/dead-letters.types.js';
 import type { Command } from '../command.js';
 import { bounds, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 import { jsonOf, lookText, timeText } from '../shown.js';
 
 export const peek: Command = {
@@ -12,7 +12,7 @@ export const peek: Command = {
 It shows one unless --limit says otherwise, and looks no further than it has to. A body that is no
 text is shown as base64. Nothing of a message is hidden: it may hold what others must not read.`,
   operands: ['QUEUE'],
-  options: ['url', 'config', ...FILTER_OPTIONS, 'limit', 'scan'],
+  options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'limit', 'scan'],
 
   async run({ values, operands: [queue = ''], open, doing, hide }) {
     const options = { filter: messageFilter(values), ...bounds(values) };

@@ -2,7 +2,7 @@ import { counted, EXIT, usageError } from '@acme/nest-message-context/cli';
 import type { Command } from '../command.js';
 import { interruptibly } from '../interruption.js';
 import { bounds, isFiltered, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 import { endText, jsonOf } from '../shown.js';
 
 export const purge: Command = {
@@ -11,7 +11,7 @@ export const purge: Command = {
 Without any of them it wants --all, which takes what comes in meanwhile, too. It asks nothing, so it
 wants --yes; --dry-run says what would go. Export first what you may want to see again.`,
   operands: ['QUEUE'],
-  options: ['url', 'config', ...FILTER_OPTIONS, 'all', 'limit', 'scan', 'dry-run', 'yes'],
+  options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'all', 'limit', 'scan', 'dry-run', 'yes'],
 
   async run({ values, operands: [queue = ''], open, doing, hide }) {
     const { all = false, yes = false, 'dry-run': dryRun = false } = values;

@@ -3,7 +3,7 @@ import type { RedriveReport } from '../../dead-letters/dead-letters.types.js';
 import type { Command } from '../command.js';
 import { interruptibly } from '../interruption.js';
 import { bounds, messageFilter } from '../message-filter.js';
-import { FILTER_HELP, FILTER_OPTIONS } from '../options.js';
+import { BROKER_OPTIONS, FILTER_HELP, FILTER_OPTIONS } from '../options.js';
 import { endText, jsonOf } from '../shown.js';
 
 export const redrive: Command = {
@@ -15,8 +15,7 @@ with a run that was interrupted, and leaves what that one has brought back and f
 brought back --max-redrives times before is left, unless --force.`,
   operands: ['QUEUE'],
   options: [
-    'url',
-    'config',
+    ...BROKER_OPTIONS,
     ...FILTER_OPTIONS,
     'limit',
     'scan',
