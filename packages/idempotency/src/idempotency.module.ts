@@ -7,7 +7,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { MessageContextCoreModule } from '@acme/nest-message-context';
+import { AttemptStore, MessageContextCoreModule } from '@acme/nest-message-context';
 import {
   DEFAULT_TRANSACTIONS,
   getTransactionsToken,
@@ -15,7 +15,11 @@ import {
 } from '@acme/nest-transaction';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
 import type { IdempotencyModuleOptions } from './idempotency.options.js';
-import { resolveModuleOptions, type ResolvedModuleOptions } from './options/module-options.js';
+import {
+  DEFAULT_STORE,
+  resolveModuleOptions,
+  type ResolvedModuleOptions,
+} from './options/module-options.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './idempotency.tokens.js';
 import { IdempotencyEvents } from './observability/idempotency-events.js';
@@ -24,6 +28,7 @@ import { Serializers } from './serializers/serializers.js';
 import { problemsOfInfo } from './stage/info-check.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
+import { StoredAttempts } from './stage/stored-attempts.js';
 import { StoresLife } from './stage/stores-life.js';
 
 /** Options that must be known before any factory runs, because they decide what the module provides. */
@@ -128,6 +133,12 @@ function provide(
         inject: [Observability],
         useFactory: ({ events$ }: Observability) => new IdempotencyEvents(events$),
       },
+      {
+        provide: AttemptStore,
+        inject: [Protection],
+        useFactory: ({ guards, options }: Protection) =>
+          new StoredAttempts(guards.get(DEFAULT_STORE)!.store, options.namespace),
+      },
       StoresLife,
       Serializers,
       IdempotencyStage,
@@ -138,6 +149,7 @@ function provide(
       IdempotencyStage,
       IdempotencyService,
       IdempotencyEvents,
+      AttemptStore,
     ],
   };
 }

@@ -52,6 +52,7 @@ export {
   type StageHandler,
 } from './doors/slots.js';
 export type { Arrival, Arrivals } from './delivery/arrivals.js';
+export { AttemptStore, type AttemptKey } from './delivery/attempt-store.js';
 export { decisionFor } from './delivery/decide.js';
 export {
   golevelupConfigOf,

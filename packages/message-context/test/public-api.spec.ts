@@ -75,6 +75,7 @@ describe('the public API', () => {
   it('is these names, and a change of them is a decision', () => {
     expect(Object.keys(api).sort()).toMatchInlineSnapshot(`
       [
+        "AttemptStore",
         "BODY_SLOTS",
         "DeadLetter",
         "Discard",

@@ -11,11 +11,14 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
+import { AttemptStore, MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
 import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
 import { Consumers } from './consumers/consumers.js';
 import { Drain } from './consumers/drain.js';
+import { Attempts } from './crashes/attempts.js';
+import { CrashGuard } from './crashes/crash-guard.js';
+import { HandlerFinder } from './crashes/handler-finder.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Blocking } from './ordered/blocking.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
@@ -92,6 +95,26 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     ClientAdoption,
     Boot,
     {
+      provide: Attempts,
+      inject: [{ token: AttemptStore, optional: true }],
+      useFactory: (store?: AttemptStore) => new Attempts(store, new Logger('RabbitMqModule')),
+    },
+    HandlerFinder,
+    {
+      provide: CrashGuard,
+      inject: [Consumers, Attempts, HandlerFinder, BrokerSettlement, RABBITMQ_SETTINGS],
+      useFactory: (
+        consumers: Consumers,
+        attempts: Attempts,
+        handlers: HandlerFinder,
+        settlement: BrokerSettlement,
+        settings: RabbitMqSettings,
+      ) => {
+        const log = new Logger('RabbitMqModule');
+        return (consumers.gate = new CrashGuard({ attempts, handlers, settings, settlement, log }));
+      },
+    },
+    {
       provide: Drain,
       inject: [Consumers, BrokerSettlement, OrderedStage, RABBITMQ_SETTINGS],
       useFactory: (
@@ -103,7 +126,10 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         new Drain({
           consumers,
           timeoutMs: drainTimeoutMs,
-          release: () => settlement.release(),
+          release: () => {
+            settlement.release();
+            consumers.gate.release();
+          },
           ordered,
           log: new Logger('RabbitMqModule'),
         }),
@@ -157,6 +183,7 @@ export class RabbitMqModule
     @Inject(Watchdog) private readonly watchdog: Watchdog,
     @Inject(DeadLetters) private readonly deadLetters: DeadLetters,
     @Inject(RefusedDeclarations) private readonly refused: RefusedDeclarations,
+    @Inject(CrashGuard) private readonly crashes: CrashGuard,
   ) {
     super();
   }
@@ -185,6 +212,8 @@ export class RabbitMqModule
   async onModuleDestroy(): Promise<void> {
     this.watchdog.stop();
     await this.drain.run();
+    // While what it is written to is still there.
+    await this.crashes.idle();
   }
 
   /** After consumers have ended. */

@@ -13,6 +13,7 @@ import { UNORDERED } from '../src/core/order-key.js';
 import { COMMANDS } from '../src/cli/commands/index.js';
 import { FILTER_OPTIONS, OPTIONS } from '../src/cli/options.js';
 import { FILTER_NUMBERS, FILTER_TEXTS } from '../src/core/dead-letter-filter.js';
+import { CRASH_LOOP } from '../src/crashes/crash-reasons.js';
 import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
 import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
 import { NOT_RETRIED } from '../src/settlement/judged.js';
@@ -89,7 +90,7 @@ describe('docs/reference/rabbitmq-options.md', () => {
       retry: documentedDefaults(PAGE, '## retry'),
       deadLetter: documentedDefaults(PAGE, '## deadLetter', ['queue']),
     };
-    expect(Object.keys({ ...options.retry, ...options.deadLetter })).toHaveLength(11);
+    expect(Object.keys({ ...options.retry, ...options.deadLetter })).toHaveLength(12);
     expect(module(options)().policyOf('q')).toEqual(module({})().policyOf('q'));
   });
 
@@ -137,6 +138,7 @@ describe('docs/reference/rabbitmq-options.md', () => {
         ...Object.values(GIVEN_UP),
         HEADERS_TOO_LARGE.code,
         NOT_RETRIED,
+        CRASH_LOOP,
         ...Object.values(UNORDERED),
       ].sort(),
     );

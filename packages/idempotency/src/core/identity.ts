@@ -14,6 +14,10 @@ export function recordIdOf({ namespace, principal, name, key }: RecordScope): st
   return digest('record', namespace, principal, name, key);
 }
 
+/** The name under which the crashes of a message are counted. No record of a handler has it. */
+export const attemptIdOf = (namespace: string, queue: string, messageId: string): string =>
+  digest('attempt', namespace, queue, messageId);
+
 /** A key for a call downstream, the same on every attempt: SHA-256 in hex. */
 export const derivedKey = (recordId: string, label: string): string =>
   digest('derived', recordId, label);

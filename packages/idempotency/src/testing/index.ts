@@ -1,3 +1,4 @@
+import { attemptCases } from './attempt-cases.js';
 import { claimCases } from './claim-cases.js';
 import type { ContractCase, SqlStoreContractFixture, StoreContractFixture } from './contract.js';
 import { claimingByOpening } from './opening-store.js';
@@ -12,7 +13,7 @@ export type { ContractCase, SqlStoreContractFixture, StoreContractFixture };
  * may remove.
  */
 export const storeContract = (fixture: () => StoreContractFixture): ContractCase[] =>
-  casesOf({ ...claimCases, ...outcomeCases }, fixture);
+  casesOf({ ...claimCases, ...outcomeCases, ...attemptCases }, fixture);
 
 /** What a store in an SQL database must do besides, within the transactions of others. */
 export const sqlStoreContract = (fixture: () => SqlStoreContractFixture): ContractCase[] => [

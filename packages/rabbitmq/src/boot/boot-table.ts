@@ -12,18 +12,28 @@ const HEAD = ['queue', 'consumer', 'handler', 'what becomes of a message that fa
 export function bootTable(
   handlers: readonly PlannedHandler[],
   settings: Pick<RabbitMqSettings, 'policyOf'>,
+  countsCrashes: boolean,
 ): string | undefined {
   if (handlers.length === 0) return undefined;
   const rows = handlers.map((planned) => [
     planned.queue === '' ? '(named by the server)' : planned.queue,
     `${planned.client}, prefetch ${planned.prefetch}`,
     `${handlerName(planned.found.handler)} (${planned.name})`,
-    fateIn(planned, settings.policyOf(planned.queue, planned.found)),
+    fateIn(planned, settings.policyOf(planned.queue, planned.found), countsCrashes),
   ]);
   return table([HEAD, ...rows.toSorted((a, b) => a[0]!.localeCompare(b[0]!))]);
 }
 
-function fateIn({ kind, queue, hasOwnFailurePolicy }: PlannedHandler, policy: QueuePolicy): string {
+function fateIn(planned: PlannedHandler, policy: QueuePolicy, countsCrashes: boolean): string {
+  const fate = fateOfFailure(planned, policy);
+  if (!countsCrashes || planned.queue === '') return fate;
+  return `${fate}; ${policy.crashes === 1 ? 'a crash' : `${policy.crashes} crashes`}: "${deadLettersOf(planned.queue, policy).name}"`;
+}
+
+function fateOfFailure(
+  { kind, queue, hasOwnFailurePolicy }: PlannedHandler,
+  policy: QueuePolicy,
+): string {
   if (hasOwnFailurePolicy) return 'as its errorHandler or errorBehavior says';
   if (kind === 'request') return 'the caller is answered with the error';
   if (queue === '') return 'held here for a while, then back to its queue';
@@ -35,4 +45,17 @@ function fateIn({ kind, queue, hasOwnFailurePolicy }: PlannedHandler, policy: Qu
   return kind === 'golevelup-rpc'
     ? `${times}, held here between them, then ${parked}`
     : `${here}${times}, after ${tiersOf(policy.retry).map(durationText).join(', ')}, then ${parked}`;
+}
+
+/** Which queues have nobody who would notice that a message ends the process, again and again. */
+export function uncountedQueues(handlers: readonly PlannedHandler[]): string | undefined {
+  const queues = new Set(
+    handlers.filter(({ queueType }) => queueType === 'classic').map(({ queue }) => queue),
+  );
+  if (queues.size === 0) return undefined;
+  const names = [...queues].map((queue) => (queue === '' ? '(named by the server)' : `"${queue}"`));
+  return (
+    `Nobody counts how often a message of ${names.toSorted().join(', ')} ends the process: it comes again for ever. ` +
+    'Declare quorum queues, or import IdempotencyModule with a store that outlives the process.'
+  );
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { ClientAdoption } from '../consumers/client-adoption.js';
 import type { BrokerFacts } from '../core/broker-facts.js';
+import { Attempts } from '../crashes/attempts.js';
 import { ownPolicyOf } from '../policy/decorators.js';
 import { factsOf } from '../publisher/broker-words.js';
 import { ConfirmedSender } from '../publisher/confirmed-sender.js';
@@ -12,7 +13,7 @@ import { BrokerSettlement } from '../settlement/broker-settlement.js';
 import type { ModuleTopology } from '../topology/module-topology.js';
 import { Topology } from '../topology/topology.js';
 import { bootProblems } from './boot-problems.js';
-import { bootTable } from './boot-table.js';
+import { bootTable, uncountedQueues } from './boot-table.js';
 import { methodsOfApplication, plannedHandlers, type PlannedHandler } from './planned-handlers.js';
 
 /** What is looked at, declared and said before the first message is handled. */
@@ -27,6 +28,7 @@ export class Boot {
     @Inject(BrokerSettlement) private readonly settlement: BrokerSettlement,
     @Inject(Topology) private readonly topology: ModuleTopology,
     @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
+    @Inject(Attempts) private readonly attempts: Attempts,
   ) {}
 
   /**
@@ -52,8 +54,12 @@ export class Boot {
 
   /** Writes down what was resolved for each handler. */
   announce(): void {
-    const table = bootTable(this.#handlers, this.settings);
-    if (table) new Logger('RabbitMqModule').log(`Consuming:\n${table}`);
+    const log = new Logger('RabbitMqModule');
+    const { areKept } = this.attempts;
+    const table = bootTable(this.#handlers, this.settings, areKept);
+    if (table) log.log(`Consuming:\n${table}`);
+    const uncounted = areKept ? undefined : uncountedQueues(this.#handlers);
+    if (uncounted) log.warn(uncounted);
   }
 
   async #check(): Promise<void> {

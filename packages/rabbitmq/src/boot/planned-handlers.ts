@@ -10,6 +10,7 @@ import {
 import type { DiscoveryService } from '@nestjs/core';
 import type { GolevelupConsumingConnectionLike } from '../consumers/golevelup-connections.js';
 import type { NestRmqServerLike } from '../consumers/nest-servers.js';
+import { queueTypeIn } from '../core/delivery-limit.js';
 
 /** A method, and a queue that it gets messages from. */
 export interface PlannedHandler {
@@ -21,6 +22,8 @@ export interface PlannedHandler {
   readonly kind: HandlerKind;
   /** 0: without a limit. */
   readonly prefetch: number;
+  /** As its client declares it; undefined where somebody else does. */
+  readonly queueType: string | undefined;
   /** golevelup's own `errorHandler` or `errorBehavior` decides what becomes of failures. */
   readonly hasOwnFailurePolicy: boolean;
 }
@@ -65,13 +68,14 @@ function plannedByNest(found: HandlerMethod, server: NestRmqServerLike): Planned
   const name = patterns
     .map((pattern) => (typeof pattern === 'string' ? pattern : JSON.stringify(pattern)))
     .join(', ');
-  return queuesOf(server).map(({ queue, prefetch }) => ({
+  return queuesOf(server).map(({ queue, prefetch, queueType }) => ({
     found,
     client: 'Nest',
     queue,
     name,
     kind,
     prefetch,
+    queueType,
     hasOwnFailurePolicy: false,
   }));
 }
@@ -81,8 +85,16 @@ export const queuesOf = ({
   consumedQueues,
   queue,
   options,
-}: NestRmqServerLike): readonly { readonly queue: string; readonly prefetch: number }[] =>
-  consumedQueues ?? [{ queue: queue ?? '', prefetch: options?.prefetchCount ?? 0 }];
+  queueOptions,
+}: NestRmqServerLike): NonNullable<NestRmqServerLike['consumedQueues']> =>
+  consumedQueues ?? [
+    {
+      queue: queue ?? '',
+      prefetch: options?.prefetchCount ?? 0,
+      queueType:
+        (options?.noAssert ?? queueOptions?.noAssert) ? undefined : queueTypeIn(queueOptions),
+    },
+  ];
 
 /** What golevelup sets where nobody says anything. */
 const GOLEVELUP_PREFETCH = 10;
@@ -108,6 +120,8 @@ function plannedByGolevelup(
         (channel === undefined ? undefined : configuration.channels?.[channel]?.prefetchCount) ??
         configuration.prefetchCount ??
         GOLEVELUP_PREFETCH,
+      queueType:
+        config.createQueueIfNotExists === false ? undefined : queueTypeIn(config.queueOptions),
       hasOwnFailurePolicy:
         Boolean(config.errorHandler ?? config.errorBehavior) ||
         (kind !== 'golevelup-rpc' && forAll !== undefined && forAll !== 'REQUEUE'),
@@ -116,7 +130,9 @@ function plannedByGolevelup(
 }
 
 interface NamedConfig extends GolevelupHandlerConfig {
-  readonly queueOptions?: { readonly channel?: string | undefined } | undefined;
+  readonly createQueueIfNotExists?: boolean | undefined;
+  readonly queueOptions?:
+    { readonly channel?: string | undefined; readonly arguments?: unknown } | undefined;
 }
 
 /** A decorator may leave everything to an entry of the connection's options, or to several. */

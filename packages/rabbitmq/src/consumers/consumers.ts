@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { RefusedDeclaration } from '../topology/refused-declarations.js';
+import { openGate, type DeliveryGate } from '../crashes/delivery-gate.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import { TappedChannel, type Consumer, type Unsettled } from './tapped-channel.js';
 
@@ -33,6 +34,8 @@ export class Consumers implements Iterable<Consumer> {
   onCancelled: (consumer: Consumer, client: Client) => void = () => {};
   /** The broker has something else under that name than a client has declared. */
   onRefused: (declaration: RefusedDeclaration) => Promise<void> = async () => {};
+  /** Of whoever decides when deliveries are handed over. */
+  gate: DeliveryGate = openGate;
   readonly #log = new Logger('RabbitMqModule');
   readonly #clients = new Set<Client>();
   readonly #ending = new WeakSet<Client>();
@@ -50,6 +53,7 @@ export class Consumers implements Iterable<Consumer> {
         ),
       onRefused: (wanted) => this.onRefused({ wanted, client: client.name }),
       onClosed: (closed) => this.#channels.delete(closed),
+      gate: this.gate,
     });
     this.#channels.set(tapped, client);
     // Connected again while it shuts down.

@@ -3,6 +3,14 @@ import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import type { Drain } from './drain.js';
 import { reconnect, type ManagedConnectionLike } from './managed-connection-like.js';
 
+/** What a server says of one queue. */
+export interface ConsumedByServer {
+  readonly queue: string;
+  readonly prefetch: number;
+  /** As it declares it; undefined where somebody else does. */
+  readonly queueType?: string | undefined;
+}
+
 /** Nest's RabbitMQ server and what extends it. */
 export interface NestRmqServerLike {
   readonly transportId?: unknown;
@@ -12,13 +20,19 @@ export interface NestRmqServerLike {
     | {
         readonly prefetchCount?: number | undefined;
         readonly isGlobalPrefetchCount?: boolean | undefined;
+        readonly noAssert?: boolean | undefined;
       }
     | undefined;
   readonly queueOptions?:
-    | { readonly durable?: boolean | undefined; readonly exclusive?: boolean | undefined }
+    | {
+        readonly durable?: boolean | undefined;
+        readonly exclusive?: boolean | undefined;
+        readonly noAssert?: boolean | undefined;
+        readonly arguments?: unknown;
+      }
     | undefined;
   /** Of a server with several queues. */
-  readonly consumedQueues?: readonly { readonly queue: string; readonly prefetch: number }[];
+  readonly consumedQueues?: readonly ConsumedByServer[];
   setupChannel(channel: ConsumingChannelLike, callback: () => void): unknown;
   close(): unknown;
   /** Throws while there is no connection yet. */

@@ -5,6 +5,7 @@ import type {
   OnDelivery,
 } from './consuming-channel-like.js';
 import type { Wanted } from '../topology/wanted.js';
+import type { DeliveryGate } from '../crashes/delivery-gate.js';
 import { TopologySeen, type SeenQueue } from './topology-seen.js';
 
 /** A consumer of the application, whichever library has started it. */
@@ -41,6 +42,8 @@ export interface ChannelEvents {
   /** What it has declared is there already, and differs; it is told so when this has resolved. The channel is closed then. */
   onRefused(wanted: Wanted): Promise<void>;
   onClosed(channel: TappedChannel): void;
+  /** Whoever decides when its deliveries are handed over. */
+  readonly gate: DeliveryGate;
 }
 
 /**
@@ -106,6 +109,22 @@ export class TappedChannel {
         if (tag !== undefined) await this.#cancel(tag).catch(() => undefined);
       }),
     );
+    // The last first: whoever goes makes way for those behind.
+    for (const [tag, unsettled] of [...this.#unsettled].toReversed())
+      if (this.events.gate.withdraw(unsettled)) {
+        this.#unsettled.delete(tag);
+        this.#giveBack(unsettled.consumer, unsettled.delivery);
+      }
+  }
+
+  /** For a delivery that was handed to nobody. Where the channel is gone, the broker delivers it again. */
+  answer(delivery: AmqpDeliveryLike, answer: 'ack' | 'requeue'): void {
+    try {
+      if (answer === 'ack') this.channel.ack(delivery);
+      else this.channel.nack(delivery, false, true);
+    } catch {
+      // Closed: what was parked meanwhile is then in both.
+    }
   }
 
   /** Resolves when everything published on this channel is confirmed. */
@@ -180,18 +199,16 @@ export class TappedChannel {
       consumer.status = 'cancelled';
       return this.events.onChange(consumer);
     }
-    if (this.#isDraining) {
-      if (consumer.status === 'ended') this.#original.nack(delivery, false, true);
-      // One that ends only with its channel: what is not touched goes back to its place then, and nobody overtakes it.
-      return;
-    }
     const known = delivery as AmqpDeliveryLike;
-    this.#unsettled.set(known.fields.deliveryTag, {
-      delivery: known,
-      consumer,
-      since: performance.now(),
-    });
-    onDelivery(delivery);
+    if (this.#isDraining) return this.#giveBack(consumer, known);
+    const unsettled = { delivery: known, consumer, since: performance.now() };
+    this.#unsettled.set(known.fields.deliveryTag, unsettled);
+    this.events.gate.enter(unsettled, () => onDelivery(delivery));
+  }
+
+  /** Of a consumer that ends only with its channel, what is not touched goes back to its place then, and nobody overtakes it. */
+  #giveBack({ status }: Consumer, delivery: AmqpDeliveryLike): void {
+    if (status === 'ended') this.#original.nack(delivery, false, true);
   }
 
   #countSettling(): void {
@@ -218,24 +235,31 @@ export class TappedChannel {
     };
     channel.ackAll = () => {
       original.ackAll();
-      this.#unsettled.clear();
+      this.#forget(this.#unsettled.keys());
     };
     channel.nackAll = (requeue) => {
       original.nackAll(requeue);
-      this.#unsettled.clear();
+      this.#forget(this.#unsettled.keys());
     };
   }
 
   #settled(delivery: unknown, allUpTo = false): void {
     const { deliveryTag } = (delivery as AmqpDeliveryLike).fields;
-    if (allUpTo) {
-      for (const tag of this.#unsettled.keys()) if (tag <= deliveryTag) this.#unsettled.delete(tag);
-    } else this.#unsettled.delete(deliveryTag);
+    if (!allUpTo) return this.#forget([deliveryTag]);
+    this.#forget([...this.#unsettled.keys()].filter((tag) => tag <= deliveryTag));
+  }
+
+  #forget(tags: Iterable<number>): void {
+    for (const tag of tags) {
+      const unsettled = this.#unsettled.get(tag);
+      this.#unsettled.delete(tag);
+      if (unsettled) this.events.gate.leave(unsettled);
+    }
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */
   #closed(): void {
-    this.#unsettled.clear();
+    this.#forget(this.#unsettled.keys());
     this.events.onClosed(this);
     for (const consumer of this.consumers) this.#end(consumer, 'lost');
   }

@@ -1,7 +1,8 @@
 import type { AmqpDeliveryLike, NonRetryableError } from '@acme/nest-message-context';
 import { RmqContext, ServerRMQ, type MessageHandler } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import { isAdopted } from '../consumers/nest-servers.js';
+import { isAdopted, type ConsumedByServer } from '../consumers/nest-servers.js';
+import { queueTypeIn } from '../core/delivery-limit.js';
 import { readMessage, routingKeyOf, type ReadMessage } from '../core/envelopes.js';
 import { PlainReply, replyBytes, type ReplyPacket } from '../core/rpc-answer.js';
 import { RabbitMqConfigurationError } from '../rabbitmq.errors.js';
@@ -44,7 +45,7 @@ type Delivery = AmqpDeliveryLike & { [QUEUE]?: string; [PLAIN]?: PlainReply };
  */
 export class ReliableRmqServer extends ServerRMQ {
   /** Read at boot, for what is written down there. */
-  readonly consumedQueues: readonly { readonly queue: string; readonly prefetch: number }[];
+  readonly consumedQueues: readonly ConsumedByServer[];
   /** What is no JSON has its own answer here. */
   readonly readsBodies = true;
   readonly #queues: readonly ResolvedQueue[];
@@ -63,9 +64,10 @@ export class ReliableRmqServer extends ServerRMQ {
     this.#queues = queues;
     this.#attempts = options.maxConnectionAttempts ?? -1;
     this.#hasOwnDeserializer = options.deserializer !== undefined;
-    this.consumedQueues = queues.map(({ queue, prefetchCount }) => ({
+    this.consumedQueues = queues.map(({ queue, prefetchCount, noAssert, queueOptions }) => ({
       queue,
       prefetch: prefetchCount,
+      queueType: noAssert ? undefined : queueTypeIn(queueOptions),
     }));
   }
 

@@ -60,6 +60,12 @@ export interface RetryOptions {
    * that, `false` it is parked; `undefined`: as usual, 4xx parked and everything else tried again. Not of requests.
    */
   readonly retryIf?: ((error: unknown) => boolean | Duration | undefined) | undefined;
+  /**
+   * A message is also parked when the process has died so often in a row while it handled nothing else. That is known where an attempt
+   * store is (`IdempotencyModule` brings one); without one a quorum queue counts its deliveries, and nobody does for a classic queue.
+   * @default 3
+   */
+  readonly crashes?: number | undefined;
 }
 
 /** Where messages go that are given up. */

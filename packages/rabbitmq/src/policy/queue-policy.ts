@@ -6,6 +6,8 @@ import type { DeadLetterOptions, QueuePolicyOptions, RetryOptions } from './poli
 /** What is done with messages that fail. */
 export interface QueuePolicy {
   readonly retry: RetryPolicy;
+  /** So many deaths of the process, each with this message alone in its hands. */
+  readonly crashes: number;
   /** Undefined: `<queue>.dlq`. */
   readonly deadLetterQueue: string | undefined;
   readonly stack: boolean;
@@ -31,6 +33,7 @@ const RETRY = [
   'immediate',
   'immediatePause',
   'retryIf',
+  'crashes',
 ];
 
 /** The same options, with what is said more closely. */
@@ -73,6 +76,7 @@ export function policyOf(
   return {
     retry: retryOf(check, `${prefix}retry`, given.retry),
     ...hereOf(check, `${prefix}retry`, given.retry),
+    crashes: check.count(`${prefix}retry.crashes`, given.retry?.crashes, 3),
     deadLetterQueue: queue,
     stack: check.flag(`${prefix}deadLetter.stack`, stack),
     redact: functionOf(check, `${prefix}deadLetter.redact`, deadLetter.redact),

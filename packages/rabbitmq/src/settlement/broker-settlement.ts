@@ -5,6 +5,7 @@ import {
   type AmqpDeliveryLike,
   type BrokerAnswer,
   type FailedHandling,
+  type HandlerMethod,
   type Settling,
 } from '@acme/nest-message-context';
 import { Pauses } from '@acme/nest-message-context/kit';
@@ -31,6 +32,25 @@ import type { PatientHops } from './patient-hops.js';
 import type { Repeats } from './repeats.js';
 
 type HopPlan = Exclude<SettlePlan, { readonly action: 'answer' }>;
+
+/** What of a delivery goes along. */
+interface Hopping extends Pick<Settling, 'deliveries' | 'error'> {
+  readonly message: Pick<Settling['message'], 'name' | 'attempt'>;
+  readonly queue: string;
+}
+
+/** A delivery that no handler is to see. */
+export interface Unhandled {
+  readonly delivery: AmqpDeliveryLike;
+  readonly queue: string;
+  /** Whom it would have come to, where that is known. */
+  readonly handler: HandlerMethod | undefined;
+  /** Pattern, event name or routing key. */
+  readonly name: string;
+  /** Stable SCREAMING_SNAKE. */
+  readonly code: string;
+  readonly reason: string;
+}
 
 /**
  * Carries out "retry" and "park" at the broker: the message is published to a wait queue or to the dead-letter queue, and acked
@@ -91,6 +111,18 @@ export class BrokerSettlement extends Settlement {
     this.hops.release();
   }
 
+  /** Resolves once it is in the dead-letter queue, confirmed; rejects where the broker has not confirmed for long. */
+  async park({ delivery, queue, handler, name, code, reason }: Unhandled): Promise<void> {
+    const hopping = {
+      deliveries: [delivery],
+      error: undefined,
+      message: { name, attempt: 1 },
+      queue,
+    };
+    const policy = this.settings.policyOf(queue, handler);
+    await this.#publish(delivery, { action: 'park', code, reason }, hopping, policy);
+  }
+
   /**
    * Declares the wait queues and the dead-letter queue of a queue, so that what is wrong with them is found before a message fails.
    *
@@ -111,7 +143,10 @@ export class BrokerSettlement extends Settlement {
     });
   }
 
-  #historyOf(delivery: AmqpDeliveryLike, { deliveries, message }: Settling): DeliveryHistory {
+  #historyOf(
+    delivery: AmqpDeliveryLike,
+    { deliveries, message }: Pick<Hopping, 'deliveries' | 'message'>,
+  ): DeliveryHistory {
     // As its handler saw it; a batch as a whole has no number.
     const attempt = deliveries.length === 1 ? message.attempt : 1;
     return this.repeated.of(delivery) ?? historyOf(delivery, attempt);
@@ -119,7 +154,7 @@ export class BrokerSettlement extends Settlement {
 
   async #publishAll(
     plans: readonly HopPlan[],
-    settling: Settling & { readonly queue: string },
+    settling: Hopping,
     policy: QueuePolicy,
   ): Promise<BrokerAnswer> {
     const hops = settling.deliveries.map((delivery, index) =>
@@ -132,7 +167,7 @@ export class BrokerSettlement extends Settlement {
   async #publish(
     delivery: AmqpDeliveryLike,
     plan: HopPlan,
-    settling: Settling & { readonly queue: string },
+    settling: Hopping,
     policy: QueuePolicy,
   ): Promise<BrokerAnswer> {
     const source = settling.queue;
@@ -161,7 +196,7 @@ export class BrokerSettlement extends Settlement {
     delivery: AmqpDeliveryLike,
     headers: Record<string, unknown>,
     plan: HopPlan,
-    settling: Settling & { readonly queue: string },
+    settling: Hopping,
     { stack, redact }: QueuePolicy,
   ): Record<string, unknown> | undefined {
     const { attempt, deferrals, firstFailedAt } = this.#historyOf(delivery, settling);

@@ -6,6 +6,7 @@ import {
   type TestBroker,
 } from '@acme/internal-testing';
 import {
+  AttemptStore,
   MessageContext,
   MessageContextModule,
   PlainJsonDeserializer,
@@ -22,10 +23,12 @@ import { ReliableRmqServer, type ReliableRmqOptions } from '@acme/nest-rabbitmq/
 import { RabbitMQModule, RabbitPayload, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import {
   Controller,
+  Global,
   Injectable,
   Module,
   UseGuards,
   UsePipes,
+  type DynamicModule,
   type INestApplicationContext,
 } from '@nestjs/common';
 import {
@@ -64,6 +67,7 @@ export interface ConsumerOptions {
   readonly declares?: boolean;
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
+  readonly attempts?: AttemptStore;
   /** What stands on the handler, and on its class. */
   readonly decorators?: {
     readonly method?: MethodDecorator | undefined;
@@ -83,7 +87,17 @@ export interface ConsumerOptions {
 
 export type Open = (options: ConsumerOptions) => Promise<Consumer>;
 
-const imports = ({ broker, module }: ConsumerOptions) => [
+@Global()
+@Module({})
+class AttemptsModule {
+  static of(store: AttemptStore): DynamicModule {
+    const providers = [{ provide: AttemptStore, useValue: store }];
+    return { module: AttemptsModule, providers, exports: [AttemptStore] };
+  }
+}
+
+const imports = ({ broker, module, attempts }: ConsumerOptions) => [
+  ...(attempts ? [AttemptsModule.of(attempts)] : []),
   MessageContextModule.forRoot(),
   RabbitMqModule.forRoot({ connect: () => connect(broker.url), service: 'tests', ...module }),
 ];
