@@ -148,7 +148,7 @@ describe('each call ends in one way', () => {
         await run(() => Promise.reject(Object.assign(new TypeError(KEY), { code: `no ${KEY}` })));
         await run(() => Promise.reject(KEY as unknown as Error));
       },
-      ['failed 23505', 'failed TypeError', 'failed string'],
+      ['failed 23505', 'failed TypeError', 'failed String'],
     ],
     [
       'an error that is kept, and said again',

@@ -62,6 +62,7 @@ export {
 } from './doors/handler-kinds.js';
 export { handlerMethodsOf, type HandlerMethod } from './doors/handler-method.js';
 export { LocalSettlement } from './delivery/local-settlement.js';
+export { MessageObserver } from './delivery/message-observer.js';
 export {
   Settlement,
   type BrokerAnswer,

@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, Global, Inject, Logger, Module } from '@nest
 import type { DynamicModule, NestModule } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Contexts } from './context/contexts.js';
+import { MessageObserver } from './delivery/message-observer.js';
 import { Doors } from './doors/doors.js';
 import { resolveOptions, type MessageContextModuleOptions } from './message-context.options.js';
 import { MODULE_OPTIONS, RESOLVED_OPTIONS } from './message-context.tokens.js';
@@ -24,9 +25,9 @@ const logger = new Logger('MessageContext');
     },
     {
       provide: Contexts,
-      useFactory: (options: ReturnType<typeof resolveOptions>) =>
-        new Contexts(options, (text) => logger.warn(text)),
-      inject: [RESOLVED_OPTIONS],
+      useFactory: (options: ReturnType<typeof resolveOptions>, observer?: MessageObserver) =>
+        new Contexts(options, (text) => logger.warn(text), observer),
+      inject: [RESOLVED_OPTIONS, { token: MessageObserver, optional: true }],
     },
   ],
   exports: [Contexts, Doors],

@@ -90,6 +90,7 @@ describe('the public API', () => {
         "MessageContextLostError",
         "MessageContextMissingError",
         "MessageContextModule",
+        "MessageObserver",
         "NEST_PACKET",
         "NonRetryableError",
         "OutcomeSignal",

@@ -18,6 +18,16 @@ export {
   type TopologyConnectionLike,
 } from './ordered/ordered-topology.js';
 export type { OrderedCall, OrderKeySource, RmqOrderedOptions } from './ordered/ordered.options.js';
+export { RabbitMqEvents } from './observability/rabbitmq-events.js';
+export type {
+  RabbitMqAbandonedEvent,
+  RabbitMqConsumerBackEvent,
+  RabbitMqConsumerLostEvent,
+  RabbitMqEvent,
+  RabbitMqSettledEvent,
+  RabbitMqSlowConsumerEvent,
+  SettleOutcome,
+} from './observability/event.js';
 export {
   RabbitMqHealthIndicator,
   type RabbitMqHealthOptions,

@@ -11,7 +11,12 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { AttemptStore, MessageContextCoreModule, Settlement } from '@acme/nest-message-context';
+import {
+  AttemptStore,
+  MessageContextCoreModule,
+  MessageObserver,
+  Settlement,
+} from '@acme/nest-message-context';
 import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
 import { Consumers } from './consumers/consumers.js';
@@ -19,7 +24,11 @@ import { Drain } from './consumers/drain.js';
 import { Attempts } from './crashes/attempts.js';
 import { CrashGuard } from './crashes/crash-guard.js';
 import { HandlerFinder } from './crashes/handler-finder.js';
+import { loadsOf } from './consumers/queue-loads.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
+import { Observability } from './observability/observability.js';
+import { ObservedHops } from './observability/observed-hops.js';
+import { RabbitMqEvents } from './observability/rabbitmq-events.js';
 import { Blocking } from './ordered/blocking.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
@@ -39,6 +48,7 @@ import { RefusedDeclarations } from './topology/refused-declarations.js';
 import { Topology } from './topology/topology.js';
 import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
 import { Resubscriber } from './watchdog/resubscriber.js';
+import { SlowConsumers } from './watchdog/slow-consumers.js';
 import { Watchdog } from './watchdog/watchdog.js';
 
 const WINDOW = 1_000;
@@ -74,14 +84,31 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: BrokerSettlement,
-      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats],
-      useFactory: (sender: ConfirmedSender, settings: RabbitMqSettings, repeats: Repeats) => {
+      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats, Observability],
+      useFactory: (
+        sender: ConfirmedSender,
+        settings: RabbitMqSettings,
+        repeats: Repeats,
+        observability: Observability,
+      ) => {
         const log = new Logger('RabbitMqModule');
-        const hops = new HopPublisher(sender);
-        return new BrokerSettlement(hops, new PatientHops(hops, log), settings, log, repeats);
+        const queues = new HopPublisher(sender);
+        const hops = new ObservedHops(new PatientHops(queues, log), observability);
+        return new BrokerSettlement(queues, hops, settings, log, repeats);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
+    {
+      provide: Observability,
+      inject: [Consumers],
+      useFactory: (consumers: Consumers) => Observability.load(consumers),
+    },
+    { provide: MessageObserver, useExisting: Observability },
+    {
+      provide: RabbitMqEvents,
+      inject: [Observability],
+      useFactory: ({ events$ }: Observability) => new RabbitMqEvents(events$),
+    },
     Repeats,
     {
       provide: Blocking,
@@ -116,12 +143,13 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: Drain,
-      inject: [Consumers, BrokerSettlement, OrderedStage, RABBITMQ_SETTINGS],
+      inject: [Consumers, BrokerSettlement, OrderedStage, RABBITMQ_SETTINGS, Observability],
       useFactory: (
         consumers: Consumers,
         settlement: BrokerSettlement,
         ordered: OrderedStage,
         { drainTimeoutMs }: RabbitMqSettings,
+        observability: Observability,
       ) =>
         new Drain({
           consumers,
@@ -132,19 +160,30 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
           },
           ordered,
           log: new Logger('RabbitMqModule'),
+          abandoned: (unsettled) => observability.abandoned(unsettled),
         }),
     },
     {
       provide: Watchdog,
-      inject: [Consumers, ConfirmedSender, RABBITMQ_SETTINGS],
+      inject: [Consumers, ConfirmedSender, RABBITMQ_SETTINGS, Observability],
       useFactory: (
         consumers: Consumers,
         sender: ConfirmedSender,
         { ackTimeoutMs }: RabbitMqSettings,
+        observability: Observability,
       ) => {
         const log = new Logger('RabbitMqModule');
         const resubscriber = new Resubscriber(sender, log);
-        return new Watchdog({ consumers, resubscriber, ackTimeoutMs, log });
+        const slowConsumers = new SlowConsumers({
+          loads: () => loadsOf(consumers),
+          tell: (queue, slowness) => observability.slow(queue, slowness),
+          log,
+        });
+        const alsoLook = (now: number): void => {
+          observability.look();
+          slowConsumers.look(now);
+        };
+        return new Watchdog({ consumers, resubscriber, alsoLook, ackTimeoutMs, log });
       },
     },
     RabbitMqHealthIndicator,
@@ -170,7 +209,16 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         new DeadLetters({ connect, timeout: publishTimeoutMs }),
     },
   ],
-  exports: [Settlement, OrderedStage, TimeoutStage, RabbitMqHealthIndicator, DeadLetters, Topology],
+  exports: [
+    Settlement,
+    MessageObserver,
+    OrderedStage,
+    RabbitMqEvents,
+    RabbitMqHealthIndicator,
+    DeadLetters,
+    TimeoutStage,
+    Topology,
+  ],
 })
 export class RabbitMqModule
   extends ConfigurableModuleClass
@@ -184,6 +232,7 @@ export class RabbitMqModule
     @Inject(DeadLetters) private readonly deadLetters: DeadLetters,
     @Inject(RefusedDeclarations) private readonly refused: RefusedDeclarations,
     @Inject(CrashGuard) private readonly crashes: CrashGuard,
+    @Inject(Observability) private readonly observability: Observability,
   ) {
     super();
   }
@@ -221,5 +270,6 @@ export class RabbitMqModule
     await this.deadLetters.close();
     await this.refused.close();
     await this.sender.close();
+    this.observability.end();
   }
 }

@@ -82,6 +82,7 @@ describe('RabbitMqModule', () => {
         "QueueUnavailableError",
         "RabbitMqConfigurationError",
         "RabbitMqError",
+        "RabbitMqEvents",
         "RabbitMqHealthIndicator",
         "RabbitMqModule",
         "RabbitMqPublisher",

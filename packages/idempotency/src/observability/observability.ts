@@ -1,30 +1,30 @@
-import { channel } from 'node:diagnostics_channel';
+import {
+  errorCodeOf,
+  EventChannels,
+  EventSource,
+  loadOtelApi,
+} from '@acme/nest-message-context/observability';
 import { Logger } from '@nestjs/common';
-import { Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { textOf } from '../core/text-of.js';
 import type { CallKind } from '../idempotency.options.js';
-import { errorCodeOf } from './error-code.js';
 import { EVENT_TYPES, type IdempotencyEvent } from './event.js';
-import { GuardedObservable } from './guarded-observable.js';
 import { ObservedBatch } from './observed-batch.js';
 import { ObservedCall } from './observed-call.js';
-import { loadOtelApi } from './otel-api.js';
 import { Telemetry } from './telemetry.js';
 
-// Held for ever: Node forgets a channel that nobody holds, together with its subscribers.
-const CHANNELS = new Map(EVENT_TYPES.map((type) => [type, channel(`acme:idempotency:${type}`)]));
-const ALL_CHANNELS = [...CHANNELS.values()];
+const CHANNELS = new EventChannels<IdempotencyEvent>('idempotency', EVENT_TYPES);
 
 /** Tells what happens to protected calls, and makes nothing of it while nobody wants to know. */
 export class Observability {
-  readonly #events = new Subject<IdempotencyEvent>();
   readonly #logger = new Logger('Idempotency');
-  readonly events$ = new GuardedObservable<IdempotencyEvent>(this.#events, (error) =>
+  readonly #events = new EventSource<IdempotencyEvent>(CHANNELS, (error) =>
     this.#logger.error(
       `A subscriber of IdempotencyEvents.events$ failed: ${textOf(error)}`,
       error instanceof Error ? error.stack : undefined,
     ),
   );
+  readonly events$: Observable<IdempotencyEvent> = this.#events.events$;
 
   constructor(readonly telemetry: Telemetry | undefined) {}
 
@@ -46,8 +46,7 @@ export class Observability {
 
   tell(event: IdempotencyEvent): void {
     this.telemetry?.record(event);
-    CHANNELS.get(event.type)!.publish(event);
-    this.#events.next(event);
+    this.#events.tell(event);
   }
 
   /** Tells what `work` has removed from that store. */
@@ -65,14 +64,10 @@ export class Observability {
   }
 
   end(): void {
-    this.#events.complete();
+    this.#events.end();
   }
 
   private get isOn(): boolean {
-    return (
-      this.telemetry?.isOn ||
-      this.#events.observed ||
-      ALL_CHANNELS.some(({ hasSubscribers }) => hasSubscribers)
-    );
+    return this.telemetry?.isOn || this.#events.hasListeners;
   }
 }

@@ -1,12 +1,11 @@
+import { errorCodeOf, type SpanLike } from '@acme/nest-message-context/observability';
 import { UNKEPT } from '../core/attempt.js';
 import type { GuardedBatch } from '../core/batch.js';
 import type { IdempotencyMode } from '../idempotency.options.js';
 import type { BatchOutcome } from '../stage/batch-call.js';
-import { errorCodeOf } from './error-code.js';
 import type { IdempotencyOutcome } from './event.js';
 import { isFailure } from './is-failure.js';
 import type { Observability } from './observability.js';
-import type { SpanLike } from './otel-api.js';
 import { outcomeOfError } from './outcome-of-error.js';
 
 /** How a claimed item stands, once its result is there. */

@@ -1,11 +1,10 @@
+import { errorCodeOf, type SpanLike } from '@acme/nest-message-context/observability';
 import { UNKEPT, type ClaimInfo, type Conclusion, type GuardedCall } from '../core/attempt.js';
 import type { Execution } from '../core/engine.js';
 import type { CallKind, IdempotencyMode } from '../idempotency.options.js';
-import { errorCodeOf } from './error-code.js';
 import type { IdempotencyOutcome } from './event.js';
 import { isFailure } from './is-failure.js';
 import type { Observability } from './observability.js';
-import type { SpanLike } from './otel-api.js';
 import { outcomeOfError, outcomeOfReplay } from './outcome-of-error.js';
 
 /** By what a call is protected. */

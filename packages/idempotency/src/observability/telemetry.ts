@@ -1,13 +1,14 @@
+import {
+  OtelScope,
+  STATUS_ERROR,
+  type Adding,
+  type Attributes,
+  type MeterLike,
+  type OtelApi,
+  type Recording,
+  type SpanLike,
+} from '@acme/nest-message-context/observability';
 import type { IdempotencyCallEvent, IdempotencyEvent, IdempotencyLeaseLostEvent } from './event.js';
-import type {
-  Adding,
-  Attributes,
-  MeterLike,
-  MeterProviderLike,
-  OtelApi,
-  SpanLike,
-  TracerLike,
-} from './otel-api.js';
 
 /** Name of the tracer and of the meter. */
 const SCOPE = '@acme/nest-idempotency';
@@ -16,8 +17,6 @@ const SCOPE = '@acme/nest-idempotency';
 const BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30,
 ];
-
-const STATUS_ERROR = 2;
 
 /** What is known of a call before the store is asked. */
 export type CallStart = Pick<IdempotencyCallEvent, 'name' | 'kind' | 'mode' | 'store' | 'id'>;
@@ -29,19 +28,20 @@ type CallEnd = Partial<Pick<IdempotencyCallEvent, 'type' | 'attempt' | 'waited' 
 
 /** Spans and metrics of OpenTelemetry. Names, units and attributes stand in `docs/reference/idempotency-metrics.md`. */
 export class Telemetry {
-  #provider: MeterProviderLike | undefined;
-  #instruments: Instruments | undefined;
+  readonly #scope: OtelScope<Instruments>;
 
-  constructor(private readonly api: OtelApi) {}
+  constructor(private readonly api: OtelApi) {
+    this.#scope = new OtelScope(api, SCOPE, instrumentsOf);
+  }
 
   /** Whether anybody gets what is told here: the API is a dependency of many packages, and does nothing without an SDK. */
   get isOn(): boolean {
-    return this.instruments !== undefined || this.tracer !== undefined;
+    return this.#scope.instruments !== undefined || this.#scope.tracer !== undefined;
   }
 
   /** A span of its own, below the one that is active; undefined where nobody traces. */
   span(start: CallStart): SpanLike | undefined {
-    const { tracer } = this;
+    const { tracer } = this.#scope;
     if (!tracer) return undefined;
     const { name, id } = start;
     const attributes = {
@@ -72,11 +72,11 @@ export class Telemetry {
 
   active(start: CallStart, change: 1 | -1): void {
     const { name, kind } = start;
-    this.instruments?.active.add(change, attributesOf({ name, kind }));
+    this.#scope.instruments?.active.add(change, attributesOf({ name, kind }));
   }
 
   record(event: IdempotencyEvent): void {
-    const { instruments } = this;
+    const { instruments } = this.#scope;
     if (!instruments || event.type === 'purge_failed') return;
     if (event.type === 'purged')
       return instruments.purged.add(event.removed, { 'acme.idempotency.store': event.store });
@@ -88,30 +88,11 @@ export class Telemetry {
     instruments.calls.add(1, attributes);
     instruments.duration.record(event.durationMs / 1_000, attributes);
   }
-
-  /** Asked for every time, as an SDK may be set up after the application. */
-  private get tracer(): TracerLike | undefined {
-    const provider = this.api.trace.getTracerProvider();
-    return provider.getDelegateTracer
-      ? provider.getDelegateTracer(SCOPE)
-      : provider.getTracer(SCOPE);
-  }
-
-  /** Made anew when another provider comes: those made before the SDK was set up stay deaf for ever. */
-  private get instruments(): Instruments | undefined {
-    const provider = this.api.metrics.getMeterProvider();
-    if (provider !== this.#provider) {
-      this.#provider = provider;
-      const meter = provider.getMeter(SCOPE);
-      this.#instruments = meter === this.api.createNoopMeter() ? undefined : instrumentsOf(meter);
-    }
-    return this.#instruments;
-  }
 }
 
 interface Instruments {
   readonly calls: Adding;
-  readonly duration: { record(value: number, attributes: Attributes): void };
+  readonly duration: Recording;
   readonly active: Adding;
   readonly lost: Adding;
   readonly purged: Adding;

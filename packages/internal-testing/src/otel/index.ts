@@ -1,5 +1,6 @@
-import { context, metrics, trace, type Span } from '@opentelemetry/api';
+import { context, metrics, propagation, trace, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import {
   BasicTracerProvider,
@@ -41,11 +42,17 @@ export class Otel {
     metrics.setGlobalMeterProvider(new MeterProvider({ readers: [this.#reader] }));
   }
 
+  /** Traces go from process to process from now on, as an SDK of Node has it from the beginning. */
+  propagate(): void {
+    propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  }
+
   /** As if there had never been one. */
   stop(): void {
     context.disable();
     trace.disable();
     metrics.disable();
+    propagation.disable();
   }
 
   /** Runs code in a span of its own, as an instrumentation or a service would. */

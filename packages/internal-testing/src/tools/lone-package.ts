@@ -13,19 +13,27 @@ export interface LonePackage {
   readonly dependencies: readonly string[];
 }
 
-/** Lays a built package out as a user has it installed, with these dependencies and no others. */
+/**
+ * Lays a built package out as a user has it installed, with these dependencies and no others. Our own among them are copied as well:
+ * linked, they would find what they are developed with.
+ */
 export function layOutAlone({ root, name, knownTo, dependencies }: LonePackage): void {
   const near = createRequire(knownTo);
   const manifest = near.resolve(`${name}/package.json`);
-  const ours = join(root, 'node_modules', name);
-  mkdirSync(ours, { recursive: true });
-  cpSync(manifest, join(ours, 'package.json'));
-  cpSync(join(dirname(manifest), 'dist'), join(ours, 'dist'), { recursive: true });
+  copyBuilt(dirname(manifest), join(root, 'node_modules', name));
   for (const dependency of dependencies) {
-    const link = join(root, 'node_modules', dependency);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(realpathSync(folderOf(dependency, [createRequire(manifest), near])), link, 'dir');
+    const found = realpathSync(folderOf(dependency, [createRequire(manifest), near]));
+    const place = join(root, 'node_modules', dependency);
+    mkdirSync(dirname(place), { recursive: true });
+    if (dependency.startsWith('@acme/')) copyBuilt(found, place);
+    else symlinkSync(found, place, 'dir');
   }
+}
+
+function copyBuilt(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  cpSync(join(from, 'package.json'), join(to, 'package.json'));
+  cpSync(join(from, 'dist'), join(to, 'dist'), { recursive: true });
 }
 
 /** The package's own first; a lane may lack what is no peer of it, and then the test's is as good as any. */

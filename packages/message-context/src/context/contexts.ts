@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RecordedDelivery } from '../delivery/delivery.js';
 import type { SettleDecision } from '../delivery/decision.js';
+import type { MessageObserver } from '../delivery/message-observer.js';
 import { textOf, writeSafely } from '../read-safely.js';
 import { isAcceptableId } from './correlation.js';
 import { InboundMessage, type InboundFacts } from './inbound-message.js';
@@ -14,6 +15,7 @@ export class Contexts {
   constructor(
     settings: ContextSettings,
     private readonly warn: (text: string) => void,
+    private readonly observer?: MessageObserver,
   ) {
     this.settings = guarded(settings, warn);
   }
@@ -40,12 +42,10 @@ export class Contexts {
     const delivery = new RecordedDelivery(settles, (ignored, kept) =>
       this.warn(secondDecision(facts, ignored, kept)),
     );
-    return new MessageContext(
-      new InboundMessage(facts, delivery),
-      facts.correlationId,
-      this.settings,
-      key,
-    );
+    const message = new InboundMessage(facts, delivery);
+    const context = new MessageContext(message, facts.correlationId, this.settings, key);
+    this.observer?.opened(context);
+    return context;
   }
 }
 

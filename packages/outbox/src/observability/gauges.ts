@@ -1,5 +1,9 @@
+import type {
+  Attributes,
+  BatchCallback,
+  MeterLike,
+} from '@acme/nest-message-context/observability';
 import type { OutboxStatus } from '../contracts/messages.js';
-import type { Attributes, BatchCallback, MeterLike } from './otel-api.js';
 
 /** What the gauges show. */
 export interface RelaySource {

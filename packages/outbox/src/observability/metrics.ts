@@ -1,14 +1,14 @@
-import type { CountByType, OutboxActivity } from './event.js';
-import { Gauges, type RelaySource } from './gauges.js';
 import {
-  SCOPE,
+  OtelScope,
   type Adding,
   type Attributes,
   type MeterLike,
-  type MeterProviderLike,
   type OtelApi,
   type Recording,
-} from './otel-api.js';
+} from '@acme/nest-message-context/observability';
+import type { CountByType, OutboxActivity } from './event.js';
+import { Gauges, type RelaySource } from './gauges.js';
+import { SCOPE } from './scope.js';
 
 /** Seconds: from a few milliseconds, which is usual, to the half hour of an outage. */
 const BUCKETS = [
@@ -17,28 +17,39 @@ const BUCKETS = [
 
 /** Metrics of OpenTelemetry. Names, units and attributes stand in `docs/reference/outbox-metrics.md`. */
 export class Metrics {
-  #provider: MeterProviderLike | undefined;
-  #meter: MeterLike | undefined;
-  #instruments: Instruments | undefined;
+  readonly #scope: OtelScope<Instruments>;
   #source: RelaySource | undefined;
   #gauges: Gauges | undefined;
 
   constructor(
-    private readonly api: OtelApi,
+    api: OtelApi,
     /** Of every value. */
     private readonly attributes: Attributes,
-  ) {}
+  ) {
+    this.#scope = new OtelScope(
+      api,
+      SCOPE,
+      (meter) => {
+        this.#showGauges(meter);
+        return instrumentsOf(meter);
+      },
+      () => {
+        this.#gauges?.remove();
+        this.#gauges = undefined;
+      },
+    );
+  }
 
   /** Whether anybody gets what is told here: the API is a dependency of many packages, and does nothing without an SDK. */
   get isOn(): boolean {
-    return this.#current() !== undefined;
+    return this.#scope.instruments !== undefined;
   }
 
   /** The gauges tell of this relay, or of none. */
   watch(source: RelaySource | undefined): void {
     this.#source = source;
-    this.#current();
-    this.#showGauges();
+    const { instruments } = this.#scope;
+    if (instruments) this.#showGauges(instruments.meter);
   }
 
   end(): void {
@@ -46,11 +57,11 @@ export class Metrics {
   }
 
   latency(ms: number): void {
-    this.#current()?.latency.record(ms / 1_000, this.attributes);
+    this.#scope.instruments?.latency.record(ms / 1_000, this.attributes);
   }
 
   record(event: OutboxActivity): void {
-    const instruments = this.#current();
+    const { instruments } = this.#scope;
     if (!instruments) return;
     switch (event.type) {
       case 'added':
@@ -75,28 +86,14 @@ export class Metrics {
       counter.add(count, { ...this.attributes, 'outbox.message.type': type });
   }
 
-  /** Made anew when another provider comes: those made before the SDK was set up stay deaf for ever. */
-  #current(): Instruments | undefined {
-    const provider = this.api.metrics.getMeterProvider();
-    if (provider !== this.#provider) {
-      this.#provider = provider;
-      const meter = provider.getMeter(SCOPE);
-      this.#meter = meter === this.api.createNoopMeter() ? undefined : meter;
-      this.#instruments = this.#meter && instrumentsOf(this.#meter);
-      this.#gauges?.remove();
-      this.#gauges = undefined;
-      this.#showGauges();
-    }
-    return this.#instruments;
-  }
-
-  #showGauges(): void {
-    if (this.#meter && this.#source) this.#gauges ??= new Gauges(this.#meter, this.attributes);
+  #showGauges(meter: MeterLike): void {
+    if (this.#source) this.#gauges ??= new Gauges(meter, this.attributes);
     if (this.#gauges) this.#gauges.source = this.#source;
   }
 }
 
 interface Instruments {
+  readonly meter: MeterLike;
   readonly added: Adding;
   readonly published: Adding;
   readonly held_back: Adding;
@@ -110,6 +107,7 @@ function instrumentsOf(meter: MeterLike): Instruments {
   const counter = (name: string, unit: string, description: string): Adding =>
     meter.createCounter(name, { description, unit });
   return {
+    meter,
     added: counter('outbox.added', '{message}', 'Messages that were added.'),
     published: counter('outbox.published', '{message}', 'Messages that the broker has confirmed.'),
     held_back: counter('outbox.held_back', '{message}', 'Failures of messages that wait.'),

@@ -1,7 +1,12 @@
-import { channel } from 'node:diagnostics_channel';
 import type { HeaderValue, Publisher } from '@acme/nest-message-context';
+import {
+  EventChannels,
+  EventSource,
+  loadOtelApi,
+  type OtelApi,
+} from '@acme/nest-message-context/observability';
 import { Logger } from '@nestjs/common';
-import { Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { StoredEntry } from '../contracts/messages.js';
 import type { HeldBack, Parked } from '../core/settle-plan.js';
 import type { BrokerInfo } from './broker-info.js';
@@ -15,16 +20,12 @@ import {
   type OutboxUpEvent,
 } from './event.js';
 import type { RelaySource } from './gauges.js';
-import { GuardedObservable } from './guarded-observable.js';
 import { Metrics } from './metrics.js';
-import { loadOtelApi, type OtelApi } from './otel-api.js';
 import { countByType, Tally } from './tally.js';
 import { TracedPublisher } from './traced-publisher.js';
 import { Tracing, untraced, type Adding } from './tracing.js';
 
-// Held for ever: Node forgets a channel that nobody holds, together with its subscribers.
-const CHANNELS = new Map(EVENT_TYPES.map((type) => [type, channel(`acme:outbox:${type}`)]));
-const ALL_CHANNELS = [...CHANNELS.values()];
+const CHANNELS = new EventChannels<OutboxActivity>('outbox', EVENT_TYPES);
 
 type Message = Pick<StoredEntry, 'type' | 'messageId'> & { readonly exchange?: string | null };
 
@@ -35,15 +36,15 @@ type Untold<Event = OutboxActivity> = Event extends OutboxActivity
 
 /** Tells what happens to one outbox, and makes nothing of it while nobody wants to know. */
 export class Observability {
-  readonly #events = new Subject<OutboxActivity>();
   readonly #logger = new Logger('Outbox');
   readonly #metrics: Metrics | undefined;
   readonly #tracing: Tracing | undefined;
   readonly #tally = new Tally();
   #wanted = false;
-  readonly events$ = new GuardedObservable<OutboxActivity>(this.#events, (error) =>
+  readonly #events = new EventSource<OutboxActivity>(CHANNELS, (error) =>
     this.#logger.error('A subscriber of OutboxEvents.events$ failed.', error),
   );
+  readonly events$: Observable<OutboxActivity> = this.#events.events$;
 
   constructor(
     private readonly outbox: string,
@@ -146,22 +147,17 @@ export class Observability {
 
   end(): void {
     this.#metrics?.end();
-    this.#events.complete();
+    this.#events.end();
   }
 
   #hasListeners(): boolean {
-    return (
-      this.#metrics?.isOn === true ||
-      this.#events.observed ||
-      ALL_CHANNELS.some(({ hasSubscribers }) => hasSubscribers)
-    );
+    return this.#metrics?.isOn === true || this.#events.hasListeners;
   }
 
   #tell(untold: Untold): void {
     const event = { ...untold, at: new Date(), outbox: this.outbox };
     this.#metrics?.record(event);
-    CHANNELS.get(event.type)?.publish(event);
-    this.#events.next(event);
+    this.#events.tell(event);
   }
 }
 

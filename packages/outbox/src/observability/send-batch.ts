@@ -1,9 +1,14 @@
 import type { OutboundMessage } from '@acme/nest-message-context';
+import {
+  isSampled,
+  SPAN_KIND,
+  spanContextOf,
+  STATUS_ERROR,
+  type LinkLike,
+} from '@acme/nest-message-context/observability';
 import type { Outcome } from '../relay/outcome.js';
 import { destinationOf } from './broker-info.js';
 import { errorCodeOf } from './error-code.js';
-import { CLIENT, STATUS_ERROR, type LinkLike } from './otel-api.js';
-import { isSampled, spanContextOf } from './trace-context.js';
 import type { Tracing } from './tracing.js';
 
 /** As many as an SDK keeps by default. */
@@ -58,7 +63,7 @@ export class SendBatch {
     const destination = only(this.#destinations);
     const name = destination === undefined ? 'send' : `send ${destination}`;
     const span = this.tracing.tracer?.startSpan(name, {
-      kind: CLIENT,
+      kind: SPAN_KIND.client,
       root: true,
       startTime: this.#startedAt,
       links: [...this.#links.values()],

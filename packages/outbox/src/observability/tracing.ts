@@ -1,18 +1,20 @@
 import { HeaderNames, type HeaderValue } from '@acme/nest-message-context';
-import type { MessageContent } from '../contracts/messages.js';
-import { destinationOf, type BrokerInfo } from './broker-info.js';
-import { errorCodeOf } from './error-code.js';
 import {
-  PRODUCER,
-  SCOPE,
+  OtelScope,
+  SPAN_KIND,
+  spanContextOf,
   STATUS_ERROR,
+  traceparentOf,
   type Attributes,
   type ContextLike,
   type OtelApi,
   type SpanLike,
   type TracerLike,
-} from './otel-api.js';
-import { spanContextOf, traceparentOf } from './trace-context.js';
+} from '@acme/nest-message-context/observability';
+import type { MessageContent } from '../contracts/messages.js';
+import { destinationOf, type BrokerInfo } from './broker-info.js';
+import { errorCodeOf } from './error-code.js';
+import { SCOPE } from './scope.js';
 
 type Headers = Readonly<Record<string, HeaderValue>>;
 
@@ -26,7 +28,7 @@ export interface Adding {
 
 /** Spans of OpenTelemetry, as its conventions for messaging name them. */
 export class Tracing {
-  readonly #quiet: symbol;
+  readonly #scope: OtelScope<undefined>;
 
   constructor(
     private readonly api: OtelApi,
@@ -34,18 +36,15 @@ export class Tracing {
     readonly attributes: Attributes,
     readonly broker: BrokerInfo,
   ) {
-    this.#quiet = api.createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+    this.#scope = new OtelScope(api, SCOPE, () => undefined);
   }
 
   /** Whether somebody traced when the relay last looked. */
   isWanted = false;
 
-  /** Asked for every time, as an SDK may be set up after the application; undefined without one. */
+  /** Undefined where nobody traces. */
   get tracer(): TracerLike | undefined {
-    const provider = this.api.trace.getTracerProvider();
-    return provider.getDelegateTracer
-      ? provider.getDelegateTracer(SCOPE)
-      : provider.getTracer(SCOPE);
+    return this.#scope.tracer;
   }
 
   /**
@@ -61,7 +60,7 @@ export class Tracing {
       'messaging.operation.name': 'create',
       'messaging.operation.type': 'create',
     };
-    const span = tracer.startSpan('create', { kind: PRODUCER, attributes }, parent);
+    const span = tracer.startSpan('create', { kind: SPAN_KIND.producer, attributes }, parent);
     const context = api.trace.setSpan(parent, span);
     const headers = this.#carried(span, context, inherited);
     const of = (messages: readonly MessageContent[]): void => this.#describe(span, messages);
@@ -75,9 +74,7 @@ export class Tracing {
   quietly(work: (outside: (back: () => void) => void) => void): void {
     const { context } = this.api;
     const active = context.active();
-    context.with(active.setValue(this.#quiet, true), () =>
-      work((back) => context.with(active, back)),
-    );
+    context.with(this.#scope.quiet, () => work((back) => context.with(active, back)));
   }
 
   #parent(inherited: Headers): ContextLike {

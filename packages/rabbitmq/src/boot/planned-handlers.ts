@@ -8,7 +8,10 @@ import {
   type HandlerMethod,
 } from '@acme/nest-message-context';
 import type { DiscoveryService } from '@nestjs/core';
-import type { GolevelupConsumingConnectionLike } from '../consumers/golevelup-connections.js';
+import {
+  golevelupPrefetch,
+  type GolevelupConsumingConnectionLike,
+} from '../consumers/golevelup-connections.js';
 import type { NestRmqServerLike } from '../consumers/nest-servers.js';
 import { queueTypeIn } from '../core/delivery-limit.js';
 
@@ -96,9 +99,6 @@ export const queuesOf = ({
     },
   ];
 
-/** What golevelup sets where nobody says anything. */
-const GOLEVELUP_PREFETCH = 10;
-
 function plannedByGolevelup(
   found: HandlerMethod,
   { configuration = {} }: GolevelupConsumingConnectionLike,
@@ -116,10 +116,7 @@ function plannedByGolevelup(
       queue: config.queue ?? '',
       name: [config.routingKey ?? ''].flat().join(', '),
       kind: kind as HandlerKind,
-      prefetch:
-        (channel === undefined ? undefined : configuration.channels?.[channel]?.prefetchCount) ??
-        configuration.prefetchCount ??
-        GOLEVELUP_PREFETCH,
+      prefetch: golevelupPrefetch(configuration, channel),
       queueType:
         config.createQueueIfNotExists === false ? undefined : queueTypeIn(config.queueOptions),
       hasOwnFailurePolicy:

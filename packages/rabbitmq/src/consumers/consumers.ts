@@ -2,7 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { RefusedDeclaration } from '../topology/refused-declarations.js';
 import { openGate, type DeliveryGate } from '../crashes/delivery-gate.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
-import { TappedChannel, type Consumer, type Unsettled } from './tapped-channel.js';
+import { TappedChannel, type ChannelEvents, type Consumer } from './tapped-channel.js';
+import type { Unsettled } from './unsettled.js';
 
 const TAPPED = Symbol.for('@acme/nest-rabbitmq:tapped');
 
@@ -23,7 +24,17 @@ export interface ConsumedQueue {
   detachedSince: number | undefined;
   /** When its client was last told to reconnect for it. */
   retriedAt?: number;
+  /** Whether it was consumed before. */
+  wasAttached?: boolean;
 }
+
+/** Whoever wants to know what happens to consumers. */
+export interface ConsumersWatch extends Pick<ChannelEvents, 'watch'> {
+  lost(queue: string, reason: 'cancelled' | 'connection_lost'): void;
+  back(queue: string, lostMs: number): void;
+}
+
+const NOBODY: ConsumersWatch = { watch: () => undefined, lost: () => {}, back: () => {} };
 
 /** Everything that this application consumes with acknowledgements. */
 @Injectable()
@@ -36,16 +47,21 @@ export class Consumers implements Iterable<Consumer> {
   onRefused: (declaration: RefusedDeclaration) => Promise<void> = async () => {};
   /** Of whoever decides when deliveries are handed over. */
   gate: DeliveryGate = openGate;
+  watchedBy = NOBODY;
   readonly #log = new Logger('RabbitMqModule');
   readonly #clients = new Set<Client>();
   readonly #ending = new WeakSet<Client>();
 
-  /** From now on its consumers are known here; a channel is taken once. */
-  tap(channel: ConsumingChannelLike, client: Client): void {
+  /**
+   * From now on its consumers are known here; a channel is taken once.
+   *
+   * @param prefetch as it was said to the channel before
+   */
+  tap(channel: ConsumingChannelLike, client: Client, prefetch?: number): void {
     this.#clients.add(client);
     if (TAPPED in channel) return;
     Object.defineProperty(channel, TAPPED, { value: true });
-    const tapped = new TappedChannel(channel, {
+    const events: ChannelEvents = {
       onChange: (consumer) => this.#changed(consumer, client),
       onFailed: (queue, error) =>
         this.#log.error(
@@ -54,7 +70,9 @@ export class Consumers implements Iterable<Consumer> {
       onRefused: (wanted) => this.onRefused({ wanted, client: client.name }),
       onClosed: (closed) => this.#channels.delete(closed),
       gate: this.gate,
-    });
+      watch: (delivery, queue) => this.watchedBy.watch(delivery, queue),
+    };
+    const tapped = new TappedChannel(channel, events, prefetch);
     this.#channels.set(tapped, client);
     // Connected again while it shuts down.
     if (this.#ending.has(client)) void tapped.endConsumers(() => true);
@@ -83,7 +101,25 @@ export class Consumers implements Iterable<Consumer> {
 
   /** What was delivered and not settled yet. */
   unsettled(client?: Client): Unsettled[] {
-    return this.channelsOf(client).flatMap(({ unsettled }) => [...unsettled.values()]);
+    return this.channelsOf(client).flatMap(({ unsettled }) => [...unsettled]);
+  }
+
+  #attached(consumed: ConsumedQueue): void {
+    const { queue, detachedSince, wasAttached } = consumed;
+    consumed.wasAttached = true;
+    consumed.detachedSince = undefined;
+    if (wasAttached && detachedSince !== undefined)
+      this.watchedBy.back(queue, performance.now() - detachedSince);
+  }
+
+  #detached(consumed: ConsumedQueue, status: Consumer['status']): void {
+    if (
+      consumed.detachedSince === undefined &&
+      consumed.wasAttached &&
+      !this.#ending.has(consumed.client)
+    )
+      this.watchedBy.lost(consumed.queue, status === 'cancelled' ? 'cancelled' : 'connection_lost');
+    consumed.detachedSince ??= performance.now();
   }
 
   #changed(consumer: Consumer, client: Client): void {
@@ -98,10 +134,9 @@ export class Consumers implements Iterable<Consumer> {
     if (isForgotten && !isAttached) queues.delete(queue);
     else {
       const consumed = queues.get(queue) ?? { client, queue, detachedSince: undefined };
-      consumed.detachedSince = isAttached
-        ? undefined
-        : (consumed.detachedSince ?? performance.now());
       queues.set(queue, consumed);
+      if (isAttached) this.#attached(consumed);
+      else this.#detached(consumed, status);
     }
     if (status === 'cancelled') this.onCancelled(consumer, client);
   }

@@ -1,7 +1,7 @@
 import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client, Consumers } from './consumers.js';
-import type { Unsettled } from './tapped-channel.js';
+import type { Unsettled } from './unsettled.js';
 
 interface DrainParts {
   readonly consumers: Consumers;
@@ -15,6 +15,8 @@ interface DrainParts {
     release(): Promise<void>;
   };
   readonly log: Pick<Logger, 'log' | 'error'>;
+  /** Told of what was not settled in time. */
+  readonly abandoned?: ((unsettled: readonly Unsettled[]) => void) | undefined;
 }
 
 /**
@@ -53,8 +55,11 @@ export class Drain {
     const looks = new Pauses();
     const isDone = await this.inTime(this.#end(client, looks).then(() => true));
     looks.release();
-    if (!isDone) log.error(abandoned(consumers.unsettled(client), timeoutMs));
-    return isDone ?? false;
+    if (isDone) return true;
+    const unsettled = consumers.unsettled(client);
+    log.error(abandoned(unsettled, timeoutMs));
+    this.parts.abandoned?.(unsettled);
+    return false;
   }
 
   async #end(client: Client | undefined, looks: Pauses): Promise<void> {

@@ -23,6 +23,18 @@ export interface GolevelupConsumingConnectionLike {
   close(): Promise<void>;
 }
 
+/** What golevelup sets where nobody says anything. */
+const PREFETCH = 10;
+
+/** How much golevelup has the broker hand over at once, to each consumer on that channel. */
+export const golevelupPrefetch = (
+  { channels, prefetchCount }: NonNullable<GolevelupConsumingConnectionLike['configuration']> = {},
+  channel?: string,
+): number =>
+  (channel === undefined ? undefined : channels?.[channel]?.prefetchCount) ??
+  prefetchCount ??
+  PREFETCH;
+
 export function isGolevelupConsumingConnection(
   value: unknown,
 ): value is GolevelupConsumingConnectionLike {
@@ -50,9 +62,11 @@ export async function adoptGolevelupConnection(
     isConnected: () => managedConnection.isConnected(),
     reconnect: () => reconnect(managedConnection),
   };
-  const tap = async (channel: ConsumingChannelLike): Promise<void> =>
-    consumers.tap(channel, client);
-  for (const channel of Object.values(connection.managedChannels)) await channel.addSetup(tap);
+  for (const [name, managed] of Object.entries(connection.managedChannels)) {
+    // Said to the channel already.
+    const prefetch = golevelupPrefetch(connection.configuration, name);
+    await managed.addSetup(async (channel) => consumers.tap(channel, client, prefetch));
+  }
   const close = connection.close.bind(connection);
   connection.close = async () => {
     const isDone = await drain.run(client);

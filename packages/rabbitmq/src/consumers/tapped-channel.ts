@@ -7,6 +7,7 @@ import type {
 import type { Wanted } from '../topology/wanted.js';
 import type { DeliveryGate } from '../crashes/delivery-gate.js';
 import { TopologySeen, type SeenQueue } from './topology-seen.js';
+import { UnsettledDeliveries, type DeliveryWatch } from './unsettled.js';
 
 /** A consumer of the application, whichever library has started it. */
 export interface Consumer {
@@ -21,16 +22,10 @@ export interface Consumer {
   status: 'starting' | 'attached' | 'cancelled' | 'ended' | 'lost';
   /** Undefined while it is starting. */
   tag: string | undefined;
+  /** How many of its messages were settled. */
+  settled: number;
   /** Starts it once more on the same channel, after the broker has ended it. */
   again(): Promise<unknown>;
-}
-
-/** A delivery that is being handled or settled. */
-export interface Unsettled {
-  readonly delivery: AmqpDeliveryLike;
-  readonly consumer: Consumer;
-  /** When it came in, by `performance.now()`. */
-  readonly since: number;
 }
 
 /** What a channel tells of its consumers. */
@@ -44,6 +39,8 @@ export interface ChannelEvents {
   onClosed(channel: TappedChannel): void;
   /** Whoever decides when its deliveries are handed over. */
   readonly gate: DeliveryGate;
+  /** A message is handed over. */
+  watch(delivery: AmqpDeliveryLike, queue: string): DeliveryWatch | undefined;
 }
 
 /**
@@ -54,7 +51,7 @@ export interface ChannelEvents {
  */
 export class TappedChannel {
   readonly consumers = new Set<Consumer>();
-  readonly #unsettled = new Map<number, Unsettled>();
+  readonly #unsettled: UnsettledDeliveries;
   readonly #topology: TopologySeen;
   readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
   #prefetch: number | undefined;
@@ -63,13 +60,16 @@ export class TappedChannel {
   constructor(
     private readonly channel: ConsumingChannelLike,
     private readonly events: ChannelEvents,
+    prefetch?: number,
   ) {
+    this.#prefetch = prefetch;
     this.#original = {
       consume: channel.consume.bind(channel),
       cancel: channel.cancel.bind(channel),
       nack: channel.nack.bind(channel),
       prefetch: channel.prefetch.bind(channel),
     };
+    this.#unsettled = new UnsettledDeliveries((unsettled) => events.gate.leave(unsettled));
     this.#topology = new TopologySeen((wanted) => events.onRefused(wanted));
     this.#topology.watch(channel);
     channel.prefetch = (count, isGlobal) => {
@@ -88,7 +88,7 @@ export class TappedChannel {
   }
 
   /** What was delivered and not settled yet, the oldest first. */
-  get unsettled(): ReadonlyMap<number, Unsettled> {
+  get unsettled(): UnsettledDeliveries {
     return this.#unsettled;
   }
 
@@ -110,9 +110,9 @@ export class TappedChannel {
       }),
     );
     // The last first: whoever goes makes way for those behind.
-    for (const [tag, unsettled] of [...this.#unsettled].toReversed())
+    for (const unsettled of [...this.#unsettled].toReversed())
       if (this.events.gate.withdraw(unsettled)) {
-        this.#unsettled.delete(tag);
+        this.#unsettled.withdraw(unsettled);
         this.#giveBack(unsettled.consumer, unsettled.delivery);
       }
   }
@@ -146,6 +146,7 @@ export class TappedChannel {
       prefetch: this.#prefetch,
       status: 'starting',
       tag: undefined,
+      settled: 0,
       again: () => this.#start(consumer, onDelivery, options),
     };
     this.consumers.add(consumer);
@@ -201,9 +202,12 @@ export class TappedChannel {
     }
     const known = delivery as AmqpDeliveryLike;
     if (this.#isDraining) return this.#giveBack(consumer, known);
-    const unsettled = { delivery: known, consumer, since: performance.now() };
-    this.#unsettled.set(known.fields.deliveryTag, unsettled);
-    this.events.gate.enter(unsettled, () => onDelivery(delivery));
+    const unsettled = this.#unsettled.add(known, consumer);
+    this.events.gate.enter(unsettled, () => {
+      const watch = (unsettled.watch = this.events.watch(known, consumer.queue));
+      if (watch) watch.within(() => onDelivery(delivery));
+      else onDelivery(delivery);
+    });
   }
 
   /** Of a consumer that ends only with its channel, what is not touched goes back to its place then, and nobody overtakes it. */
@@ -222,44 +226,39 @@ export class TappedChannel {
     };
     // Counted when it was said: on a closed channel that throws.
     channel.ack = (delivery, allUpTo) => {
+      this.#unsettled.settling('acked', delivery, allUpTo);
       original.ack(delivery, allUpTo);
-      this.#settled(delivery, allUpTo);
+      this.#unsettled.settled('acked', delivery, allUpTo);
     };
-    channel.nack = (delivery, allUpTo, requeue) => {
+    channel.nack = (delivery, allUpTo, requeue = true) => {
+      const told = requeue ? 'requeued' : 'rejected';
+      this.#unsettled.settling(told, delivery, allUpTo);
       original.nack(delivery, allUpTo, requeue);
-      this.#settled(delivery, allUpTo);
+      this.#unsettled.settled(told, delivery, allUpTo);
     };
-    channel.reject = (delivery, requeue) => {
+    channel.reject = (delivery, requeue = true) => {
+      const told = requeue ? 'requeued' : 'rejected';
+      this.#unsettled.settling(told, delivery);
       original.reject(delivery, requeue);
-      this.#settled(delivery);
+      this.#unsettled.settled(told, delivery);
     };
     channel.ackAll = () => {
+      this.#unsettled.settlingAll('acked');
       original.ackAll();
-      this.#forget(this.#unsettled.keys());
+      this.#unsettled.settledAll('acked');
     };
-    channel.nackAll = (requeue) => {
+    channel.nackAll = (requeue = true) => {
+      const told = requeue ? 'requeued' : 'rejected';
+      this.#unsettled.settlingAll(told);
       original.nackAll(requeue);
-      this.#forget(this.#unsettled.keys());
+      this.#unsettled.settledAll(told);
     };
-  }
-
-  #settled(delivery: unknown, allUpTo = false): void {
-    const { deliveryTag } = (delivery as AmqpDeliveryLike).fields;
-    if (!allUpTo) return this.#forget([deliveryTag]);
-    this.#forget([...this.#unsettled.keys()].filter((tag) => tag <= deliveryTag));
-  }
-
-  #forget(tags: Iterable<number>): void {
-    for (const tag of tags) {
-      const unsettled = this.#unsettled.get(tag);
-      this.#unsettled.delete(tag);
-      if (unsettled) this.events.gate.leave(unsettled);
-    }
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */
   #closed(): void {
-    this.#forget(this.#unsettled.keys());
+    this.#unsettled.settlingAll('lost');
+    this.#unsettled.settledAll('lost');
     this.events.onClosed(this);
     for (const consumer of this.consumers) this.#end(consumer, 'lost');
   }

@@ -8,6 +8,12 @@ interface Timers {
   after(ms: number, run: () => void): () => void;
 }
 
+/** Whoever begins and ends. */
+interface TakesTurns {
+  /** Kept on itself: a set of all that run would cost every message more than its turn does. */
+  isRunning: boolean;
+}
+
 interface Waiting {
   readonly go: (manner: Manner) => void;
   manner: Manner | undefined;
@@ -22,10 +28,10 @@ interface Waiting {
  * Nobody waits for ever. After `patienceMs` one that runs alone does so no longer, and one that waits to be alone begins beside what
  * still runs: that may wait for what is kept waiting here.
  */
-export class HandlingTurns<T extends object> {
+export class HandlingTurns<T extends TakesTurns> {
   /** In the order in which they came. */
   readonly #waiting = new Map<T, Waiting>();
-  readonly #running = new Set<T>();
+  #running = 0;
   #alone: { readonly who: T; readonly stop: () => void } | undefined;
 
   /** @param outlived told of one that ran alone for `patienceMs`, and still runs */
@@ -41,7 +47,7 @@ export class HandlingTurns<T extends object> {
 
   /** Begins without asking, where that is free. */
   begin(who: T): void {
-    this.#running.add(who);
+    this.#start(who);
   }
 
   /**
@@ -58,17 +64,14 @@ export class HandlingTurns<T extends object> {
     };
   }
 
-  isRunning(who: T): boolean {
-    return this.#running.has(who);
-  }
-
   isWaiting(who: T): boolean {
     return this.#waiting.has(who);
   }
 
   /** It has ended, or does not wait any more. */
   leave(who: T): void {
-    this.#running.delete(who);
+    if (who.isRunning) this.#running -= 1;
+    who.isRunning = false;
     if (this.#alone?.who === who) this.#endAlone();
     this.#waiting.get(who)?.stopWaiting?.();
     this.#waiting.delete(who);
@@ -78,7 +81,7 @@ export class HandlingTurns<T extends object> {
   #proceed(): void {
     for (const [who, next] of this.#waiting) {
       if (next.manner === undefined || this.#alone) return;
-      if (next.manner === 'alone' && this.#running.size > 0 && !next.isImpatient) {
+      if (next.manner === 'alone' && this.#running > 0 && !next.isImpatient) {
         next.stopWaiting ??= this.timers.after(this.timers.patienceMs, () => {
           next.isImpatient = true;
           this.#proceed();
@@ -87,10 +90,15 @@ export class HandlingTurns<T extends object> {
       }
       this.#waiting.delete(who);
       next.stopWaiting?.();
-      this.#running.add(who);
+      this.#start(who);
       if (next.manner === 'alone') this.#beginAlone(who);
       next.go(next.manner);
     }
+  }
+
+  #start(who: T): void {
+    who.isRunning = true;
+    this.#running += 1;
   }
 
   #beginAlone(who: T): void {

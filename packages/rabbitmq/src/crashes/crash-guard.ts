@@ -1,6 +1,6 @@
 import type { AttemptKey } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
-import type { Unsettled } from '../consumers/tapped-channel.js';
+import type { Unsettled } from '../consumers/unsettled.js';
 import { deliveryLimitOf } from '../core/delivery-limit.js';
 import { HandlingTurns, type Manner } from '../core/handling-turns.js';
 import { countIn } from '../core/hop-properties.js';
@@ -145,7 +145,7 @@ export class CrashGuard implements DeliveryGate {
     if (manner === 'alone' && key && !this.#begun.has(unsettled)) {
       await this.#note(unsettled, key);
       // Its channel was closed meanwhile: it comes again.
-      if (!this.#turns.isRunning(unsettled)) return;
+      if (!unsettled.isRunning) return;
     }
     handOver();
   }

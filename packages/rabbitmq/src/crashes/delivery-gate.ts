@@ -1,4 +1,4 @@
-import type { Unsettled } from '../consumers/tapped-channel.js';
+import type { Unsettled } from '../consumers/unsettled.js';
 
 /** Decides when a delivery is handed to whoever consumes it, if at all. */
 export interface DeliveryGate {

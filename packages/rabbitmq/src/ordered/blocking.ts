@@ -12,6 +12,7 @@ import { historyOf } from '../core/delivery-history.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { textOf } from '../core/read-safely.js';
 import { planSettle, type DeliveryHistory } from '../core/settle-plan.js';
+import { watchOf } from '../observability/watched-delivery.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import type { Repeats } from '../settlement/repeats.js';
 import { judged, judgeOf } from '../settlement/judged.js';
@@ -63,6 +64,7 @@ export class Blocking {
       await this.#untilDue(past, deadline, held, error);
       message.repeatAs(past.attempt);
       this.repeats.note(message.raw as object, past);
+      watchOf(message.raw as object)?.begins();
       try {
         const result = await next();
         held.goesBack = isGivenBack(message, result);

@@ -11,6 +11,7 @@ import {
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { KeyLanes, type Place, type Turn } from '../core/key-lanes.js';
 import { UNORDERED } from '../core/order-key.js';
+import { watchOf } from '../observability/watched-delivery.js';
 import { Blocking, type Held } from './blocking.js';
 import { keyOf } from './key-of.js';
 import { problemsOfOrdered } from './ordered-check.js';
@@ -59,6 +60,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
       if (turn === 'give-back') await this.#shutdown.giveBack();
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
       this.#waiting.delete(delivery);
+      watchOf(delivery)?.begins();
       return await this.#shutdown.running(() =>
         call.options.onFailure === 'skip' ? next() : this.blocking.run(held, next),
       );

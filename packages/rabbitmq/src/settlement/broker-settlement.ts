@@ -22,6 +22,7 @@ import {
   type DeliveryHistory,
   type SettlePlan,
 } from '../core/settle-plan.js';
+import { watchOf } from '../observability/watched-delivery.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
@@ -74,6 +75,7 @@ export class BrokerSettlement extends Settlement {
   /** Rejects where the broker has not confirmed for long: the message is then given back. */
   answer(given: Settling): BrokerAnswer | Promise<BrokerAnswer> {
     const { queue, handler, needsRoutingKey } = given;
+    for (const delivery of given.deliveries) watchOf(delivery)?.handled(given);
     // What comes back would find no such queue any more.
     if (queue === undefined) return this.#local.answer(given);
     const policy = this.settings.policyOf(queue, handler);
@@ -184,6 +186,7 @@ export class BrokerSettlement extends Settlement {
       source,
       target,
     });
+    watchOf(delivery)?.moved(plan);
     if (plan.action === 'park')
       this.log.warn(
         `Parked "${settling.message.name}" ${properties.messageId ?? '(no message id)'} in "${target.name}": ${plan.code}. ${plan.reason}`,

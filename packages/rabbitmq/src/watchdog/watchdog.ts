@@ -1,7 +1,8 @@
 import { durationText } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client, ConsumedQueue, Consumers } from '../consumers/consumers.js';
-import type { Consumer, Unsettled } from '../consumers/tapped-channel.js';
+import type { Consumer } from '../consumers/tapped-channel.js';
+import type { Unsettled } from '../consumers/unsettled.js';
 import type { Resubscriber } from './resubscriber.js';
 
 const TICK_MS = 1_000;
@@ -13,6 +14,8 @@ const MAX_LAG_MS = 2_000;
 interface WatchdogParts {
   readonly consumers: Consumers;
   readonly resubscriber: Pick<Resubscriber, 'bringBack' | 'stop'>;
+  /** What else is to be looked at every second. */
+  readonly alsoLook: (now: number) => void;
   /** How long the broker waits until a message is settled. */
   readonly ackTimeoutMs: number;
   readonly log: Pick<Logger, 'warn' | 'error'>;
@@ -41,7 +44,8 @@ export class Watchdog {
 
   /** Looks at every consumer and at everything that is being handled. */
   runOnce(now = performance.now()): void {
-    const { consumers, ackTimeoutMs } = this.parts;
+    const { consumers, ackTimeoutMs, alsoLook } = this.parts;
+    alsoLook(now);
     for (const unsettled of consumers.unsettled())
       if (now - unsettled.since > ackTimeoutMs / 2) this.#nameLate(unsettled, now);
     for (const consumed of consumers.queues) this.#attach(consumed, now);

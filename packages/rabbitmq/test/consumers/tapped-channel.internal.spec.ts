@@ -1,12 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Consumers, type Client } from '../../src/consumers/consumers.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
-import { FakeChannel } from '../support/fake-channel.internal.js';
-
-const delivery = (deliveryTag: number) => ({
-  fields: { deliveryTag, routingKey: 'k' },
-  properties: {},
-});
+import { delivery, FakeChannel } from '../support/fake-channel.internal.js';
 
 async function setUp() {
   const fake = new FakeChannel();

@@ -3,6 +3,7 @@ import { HandlingTurns, type Manner } from '../../src/core/handling-turns.js';
 
 interface Message {
   readonly name: string;
+  isRunning: boolean;
   decide(manner: Manner): void;
 }
 
@@ -22,12 +23,12 @@ function setUp() {
     ({ name }) => outlived.push(name),
   );
   const fresh = (name: string): Message => {
-    const one = { name, decide: () => {} };
+    const one = { name, isRunning: false, decide: () => {} };
     turns.begin(one);
     return one;
   };
   const arrive = (name: string): Message => {
-    const one: { name: string; decide: (manner: Manner) => void } = { name, decide: () => {} };
+    const one: Message = { name, isRunning: false, decide: () => {} };
     one.decide = turns.enter(one, (manner) => began.push(`${name} ${manner}`));
     return one;
   };
@@ -50,11 +51,7 @@ describe('turns', () => {
     expect([began, turns.isFree]).toEqual([[], false]);
     turns.leave(running);
     expect(began).toEqual(['suspect alone']);
-    expect([turns.isRunning(suspect), turns.isWaiting(next), turns.isFree]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    expect([suspect.isRunning, turns.isWaiting(next), turns.isFree]).toEqual([true, true, false]);
     turns.leave(suspect);
     expect(began).toEqual(['suspect alone', 'next beside']);
     expect([turns.isFree, timers.size]).toEqual([true, 0]);
@@ -108,6 +105,6 @@ describe('turns', () => {
     arrive('next').decide('beside');
     losePatience();
     expect([began, outlived]).toEqual([['suspect alone', 'next beside'], ['suspect']]);
-    expect([turns.isRunning(suspect), turns.isFree]).toEqual([true, true]);
+    expect([suspect.isRunning, turns.isFree]).toEqual([true, true]);
   });
 });

@@ -1,6 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { OnDelivery } from '../../src/consumers/consuming-channel-like.js';
 
+export const delivery = (deliveryTag: number) => ({
+  fields: { deliveryTag, routingKey: 'k' },
+  properties: {},
+});
+
 /** A channel of amqplib, without a broker. */
 export class FakeChannel extends EventEmitter {
   readonly said: unknown[][] = [];

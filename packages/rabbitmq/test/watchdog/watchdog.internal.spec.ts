@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Client, ConsumedQueue, Consumers } from '../../src/consumers/consumers.js';
-import type { Consumer, Unsettled } from '../../src/consumers/tapped-channel.js';
+import type { Consumer } from '../../src/consumers/tapped-channel.js';
+import type { Unsettled } from '../../src/consumers/unsettled.js';
 import { Watchdog } from '../../src/watchdog/watchdog.js';
 
 const SECOND = 1_000;
@@ -20,6 +21,7 @@ function setUp() {
   } as unknown as Consumers;
   const watchdog = new Watchdog({
     consumers,
+    alsoLook: () => {},
     resubscriber: { bringBack: async () => {}, stop: () => {} },
     ackTimeoutMs: 60 * SECOND,
     log: { warn, error },

@@ -2,6 +2,7 @@
 export interface OtelApi {
   readonly trace: {
     getTracerProvider(): TracerProviderLike;
+    getSpan(context: ContextLike): SpanLike | undefined;
     setSpan(context: ContextLike, span: SpanLike): ContextLike;
     getSpanContext(context: ContextLike): SpanContextLike | undefined;
     wrapSpanContext(context: SpanContextLike): SpanLike;
@@ -10,20 +11,27 @@ export interface OtelApi {
     active(): ContextLike;
     with<R>(context: ContextLike, work: () => R): R;
   };
-  readonly propagation: { inject(context: ContextLike, carrier: Record<string, unknown>): void };
+  readonly propagation: {
+    inject(context: ContextLike, carrier: Record<string, unknown>): void;
+    extract(context: ContextLike, carrier: unknown): ContextLike;
+  };
   readonly metrics: { getMeterProvider(): MeterProviderLike };
   /** The one that everybody gets where there is no SDK. */
   createNoopMeter(): MeterLike;
   createContextKey(description: string): symbol;
+  readonly ROOT_CONTEXT: ContextLike;
 }
 
+/** Of a span or of a value that was measured. */
 export type Attributes = Record<string, string | number | boolean>;
 
+/** What is true for all that runs in it: a span, baggage, whether anything is traced. */
 export interface ContextLike {
   getValue(key: symbol): unknown;
   setValue(key: symbol, value: unknown): ContextLike;
 }
 
+/** A span as it travels. */
 export interface SpanContextLike {
   readonly traceId: string;
   readonly spanId: string;
@@ -37,16 +45,18 @@ interface TracerProviderLike {
   getDelegateTracer?(name: string): TracerLike | undefined;
 }
 
+/** From a span to one that it has to do with and that is not its parent. */
 export interface LinkLike {
   readonly context: SpanContextLike;
 }
 
+/** Makes the spans of one package. */
 export interface TracerLike {
   startSpan(
     name: string,
-    options: {
-      readonly kind: number;
-      readonly attributes: Attributes;
+    options?: {
+      readonly kind?: number;
+      readonly attributes?: Attributes;
       readonly root?: boolean;
       readonly startTime?: number;
       readonly links?: LinkLike[];
@@ -55,10 +65,13 @@ export interface TracerLike {
   ): SpanLike;
 }
 
+/** A piece of work. */
 export interface SpanLike {
   spanContext(): SpanContextLike & { readonly traceState?: { serialize(): string } };
+  isRecording(): boolean;
   updateName(name: string): unknown;
   setAttributes(attributes: Attributes): unknown;
+  addEvent(name: string): unknown;
   setStatus(status: { readonly code: number; readonly message?: string }): unknown;
   end(endTime?: number): void;
 }
@@ -67,8 +80,10 @@ export interface MeterProviderLike {
   getMeter(name: string): MeterLike;
 }
 
+/** Makes the instruments of one package. */
 export interface MeterLike {
   createCounter(name: string, options: InstrumentOptions): Adding;
+  createUpDownCounter(name: string, options: InstrumentOptions): Adding;
   createHistogram(
     name: string,
     options: InstrumentOptions & { readonly advice: { explicitBucketBoundaries: number[] } },
@@ -78,6 +93,7 @@ export interface MeterLike {
   removeBatchObservableCallback(callback: BatchCallback, observables: ObservableLike[]): void;
 }
 
+/** Called whenever metrics are collected. */
 export type BatchCallback = (result: BatchResultLike) => void | Promise<void>;
 
 interface BatchResultLike {
@@ -94,20 +110,21 @@ interface InstrumentOptions {
   readonly unit: string;
 }
 
+/** A counter, also one that goes down. */
 export interface Adding {
   add(value: number, attributes: Attributes): void;
 }
 
+/** A histogram. */
 export interface Recording {
   record(value: number, attributes: Attributes): void;
 }
 
-export const PRODUCER = 3;
-export const CLIENT = 2;
-export const STATUS_ERROR = 2;
+/** Kinds of spans, as the API numbers them. */
+export const SPAN_KIND = { client: 2, producer: 3, consumer: 4 } as const;
 
-/** Name of the tracer and of the meter. */
-export const SCOPE = '@acme/nest-outbox';
+/** The status of a span that has failed. */
+export const STATUS_ERROR = 2;
 
 /** The API where it is installed: whoever measures by it has it, and to all others it would be one more dependency. */
 export async function loadOtelApi(): Promise<OtelApi | undefined> {

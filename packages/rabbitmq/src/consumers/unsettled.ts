@@ -1,0 +1,108 @@
+import type { AmqpDeliveryLike } from '@acme/nest-message-context';
+import { Chain, type Linked } from '@acme/nest-message-context/kit';
+import type { Consumer } from './tapped-channel.js';
+
+/** What the broker is told of a delivery; `lost` when it cannot be told any more, and delivers it again. */
+export type Told = 'acked' | 'requeued' | 'rejected' | 'lost';
+
+/** Whoever looks on while a delivery is handled. */
+export interface DeliveryWatch {
+  /** Hands the delivery over. */
+  within(deliver: () => void): void;
+  /** The broker is about to be told. */
+  settling(told: Told): void;
+  /** It was. */
+  settled(told: Told): void;
+}
+
+/** A delivery that is being handled or settled. */
+export interface Unsettled extends Linked<Unsettled> {
+  readonly delivery: AmqpDeliveryLike;
+  readonly consumer: Consumer;
+  /** When it came in, by `performance.now()`. */
+  readonly since: number;
+  /** Undefined while it is not handed over, or nobody wants to know. */
+  watch: DeliveryWatch | undefined;
+  /** Whether it has begun, where those who begin have to take turns. */
+  isRunning: boolean;
+}
+
+type Delivery = Pick<AmqpDeliveryLike, 'fields'> & { [UNSETTLED]?: Unsettled };
+
+// On the delivery itself: it is what settles it.
+const UNSETTLED = Symbol('unsettled');
+
+/** What one channel has delivered and nobody has settled yet, the oldest first. */
+export class UnsettledDeliveries implements Iterable<Unsettled> {
+  readonly #chain = new Chain<Unsettled>();
+
+  /** @param gone told of each that leaves */
+  constructor(private readonly gone: (unsettled: Unsettled) => void) {}
+
+  get size(): number {
+    return this.#chain.size;
+  }
+
+  [Symbol.iterator](): Iterator<Unsettled> {
+    return this.#chain[Symbol.iterator]();
+  }
+
+  add(delivery: AmqpDeliveryLike, consumer: Consumer): Unsettled {
+    const unsettled: Unsettled = {
+      delivery,
+      consumer,
+      since: performance.now(),
+      watch: undefined,
+      isRunning: false,
+      previous: undefined,
+      next: undefined,
+      chain: undefined,
+    };
+    (delivery as Delivery)[UNSETTLED] = unsettled;
+    this.#chain.add(unsettled);
+    return unsettled;
+  }
+
+  /** It was handed to nobody, and is given back. */
+  withdraw(unsettled: Unsettled): void {
+    this.#chain.remove(unsettled);
+  }
+
+  /** The broker is about to be told. An instrumentation of the channel ends its span with that. */
+  settling(told: Told, delivery: unknown, allUpTo = false): void {
+    if (!allUpTo) return this.#of(delivery)?.watch?.settling(told);
+    for (const { watch } of this.#upTo(delivery)) watch?.settling(told);
+  }
+
+  settled(told: Told, delivery: unknown, allUpTo = false): void {
+    if (!allUpTo) return this.#leave(this.#of(delivery), told);
+    for (const unsettled of this.#upTo(delivery)) this.#leave(unsettled, told);
+  }
+
+  settlingAll(told: Told): void {
+    for (const { watch } of this) watch?.settling(told);
+  }
+
+  settledAll(told: Told): void {
+    for (const unsettled of this) this.#leave(unsettled, told);
+  }
+
+  #of(delivery: unknown): Unsettled | undefined {
+    const { [UNSETTLED]: known, fields } = delivery as Delivery;
+    if (known && this.#chain.has(known)) return known;
+    // Whoever acks by hand may have made an object of his own, with the tag in it.
+    return [...this].find((one) => one.delivery.fields.deliveryTag === fields.deliveryTag);
+  }
+
+  #upTo(delivery: unknown): Unsettled[] {
+    const { deliveryTag } = (delivery as Delivery).fields;
+    return [...this].filter((one) => one.delivery.fields.deliveryTag <= deliveryTag);
+  }
+
+  #leave(unsettled: Unsettled | undefined, told: Told): void {
+    if (!unsettled || !this.#chain.remove(unsettled)) return;
+    unsettled.consumer.settled += 1;
+    unsettled.watch?.settled(told);
+    this.gone(unsettled);
+  }
+}

@@ -1,0 +1,19 @@
+import type { Hop } from '../settlement/hop-publisher.js';
+import type { PatientHops } from '../settlement/patient-hops.js';
+import type { Observability } from './observability.js';
+
+/** Brings messages to their next queue, and tells how long that took. */
+export class ObservedHops implements Pick<PatientHops, 'publish' | 'release'> {
+  constructor(
+    private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
+    private readonly observability: Pick<Observability, 'sending'>,
+  ) {}
+
+  publish(hop: Hop): Promise<void> {
+    return this.observability.sending(hop.target.name, () => this.hops.publish(hop));
+  }
+
+  release(): void {
+    this.hops.release();
+  }
+}
