@@ -41,30 +41,42 @@ const VALUE_BYTES = 1 + 1 + 4;
 const CAUSES = 3;
 
 /**
- * The failure as headers of the message that goes to a wait queue or to a dead-letter queue: what happened, where, since
- * when, and where the message has to go back to. 6 KiB at most: the stack is cut first. Never throws, whatever was thrown.
+ * What a message that waits for its next attempt has to know of itself: how often and since when it is tried, where it has to go back to,
+ * and in two words why. The rest would be replaced by the next failure, and costs every attempt. Never throws, whatever was thrown.
  */
-export function failureHeaders(failure: Failure): Record<string, string | number> {
-  const { error, code, attempt, firstFailedAt, now, origin, service } = failure;
+export function attemptHeaders(failure: Failure): Record<string, string | number> {
+  const { error, attempt, firstFailedAt, now, origin } = failure;
   const redacted = redactedBy(failure.redact);
-  const reason = redacted(failure.reason);
   const headers: Record<string, string | number> = {
     [HeaderNames.attempt]: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
-    [HeaderNames.errorCode]: cutText(code, CODE_BYTES),
-    [HeaderNames.errorMessage]: cutText(messageOf(error, reason, redacted), MESSAGE_BYTES),
-    [HeaderNames.errorFingerprint]: fingerprintOf(error ?? failure.reason, code),
+    [HeaderNames.errorMessage]: cutText(
+      messageOf(error, redacted(failure.reason), redacted),
+      MESSAGE_BYTES,
+    ),
     [HeaderNames.originalQueue]: cutText(origin.queue, NAME_BYTES),
     [HeaderNames.originalExchange]: cutText(origin.exchange, NAME_BYTES),
     [HeaderNames.originalRoutingKey]: cutText(origin.routingKey, NAME_BYTES),
-    [HeaderNames.errorService]: cutText(service, CODE_BYTES),
   };
   if (error !== undefined) headers[HeaderNames.errorName] = cutText(nameOf(error), CODE_BYTES);
-  const last = isoTime(now);
-  const first = firstFailedAt === undefined ? last : (isoTime(firstFailedAt) ?? last);
+  const first = isoTime(firstFailedAt ?? now) ?? isoTime(now);
   if (first !== undefined) headers[HeaderNames.firstFailedAt] = first;
+  return headers;
+}
+
+/**
+ * The failure as headers of the message that goes to a dead-letter queue: what happened, where, since when, and where the message has to
+ * go back to. 6 KiB at most: the stack is cut first. Never throws, whatever was thrown.
+ */
+export function failureHeaders(failure: Failure): Record<string, string | number> {
+  const { error, code, reason, now, service } = failure;
+  const headers = attemptHeaders(failure);
+  headers[HeaderNames.errorCode] = cutText(code, CODE_BYTES);
+  headers[HeaderNames.errorFingerprint] = fingerprintOf(error ?? reason, code);
+  headers[HeaderNames.errorService] = cutText(service, CODE_BYTES);
+  const last = isoTime(now);
   if (last !== undefined) headers[HeaderNames.lastFailedAt] = last;
   const room = RECORD_BYTES - encodedBytes(headers);
-  const stack = failure.includeStack ? stackOf(error, room, redacted) : '';
+  const stack = failure.includeStack ? stackOf(error, room, redactedBy(failure.redact)) : '';
   if (stack !== '') headers[HeaderNames.errorStack] = stack;
   return headers;
 }
@@ -93,6 +105,7 @@ const OF_THE_LATEST: ReadonlySet<string> = new Set([
   HeaderNames.errorStack,
   HeaderNames.errorFingerprint,
   HeaderNames.errorService,
+  HeaderNames.lastFailedAt,
 ]);
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HeaderNames } from '@acme/nest-message-context';
 import { countIn, textIn, timeIn, type DeliveryLike } from './hop-properties.js';
-import { deathsIn, parkedOriginOf, RETRIED, type ParkedOrigin } from './parked-origin.js';
+import { deathsIn, parkedOriginOf, type ParkedOrigin } from './parked-origin.js';
 
 /** A message of a dead-letter queue, without its content. */
 export interface ParkedMessage {
@@ -53,7 +53,7 @@ export function parkedMessageOf(
   const first = before.at(-1) ?? death;
   const noted = textIn(headers, HeaderNames.errorCode);
   // Given up by the broker between two attempts.
-  const code = noted === undefined || noted === RETRIED ? brokersCode(death?.reason) : noted;
+  const code = noted ?? brokersCode(death?.reason);
   const attempt = countIn(headers, HeaderNames.attempt);
   return {
     position,

@@ -21,9 +21,6 @@ export interface Death {
 
 type Headers = Readonly<Record<string, unknown>> | undefined;
 
-/** The code of a message that waits for its next attempt. What is parked has that of what became of it. */
-export const RETRIED = 'RETRY';
-
 /**
  * Where a message of a dead-letter queue failed, which is where it goes back to; undefined where nothing says so.
  *
@@ -34,8 +31,8 @@ export const RETRIED = 'RETRY';
  */
 export function parkedOriginOf(headers: Headers, parkedIn: string): ParkedOrigin | undefined {
   const noted = notedIn(headers, parkedIn);
-  const code = textIn(headers, HeaderNames.errorCode);
-  if (noted && code !== undefined && code !== RETRIED) return noted;
+  // A retry notes no code: that is what became of a message.
+  if (noted && textIn(headers, HeaderNames.errorCode) !== undefined) return noted;
   const deaths = deathsIn(headers).filter(({ queue }) => queue !== parkedIn);
   const failed = deaths.find(({ reason }) => reason !== 'expired');
   if (failed) return ofDeath(failed, noted);

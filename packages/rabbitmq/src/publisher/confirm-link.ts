@@ -1,3 +1,4 @@
+import { Chain, type Linked } from '@acme/nest-message-context/kit';
 import { PublishError, type PublishOutcome } from '@acme/nest-message-context';
 import type { AmqpFrame } from './amqp-frame.js';
 import type {
@@ -12,7 +13,10 @@ import { onOwnChannel } from './own-channel.js';
 import { ExchangeCheck } from './exchange-check.js';
 
 /** A message on its way. One object and no promise for each: there are thousands at once, and they live for long. */
-class InFlight implements SentFrame {
+class InFlight implements SentFrame, Linked<InFlight> {
+  previous: InFlight | undefined;
+  next: InFlight | undefined;
+  chain: object | undefined;
   readonly exchange: string;
   readonly routingKey: string;
   readonly options: AmqpFrame['options'];
@@ -53,7 +57,7 @@ const confirmed: PublishOutcome = { status: 'confirmed' };
 /** One connection with its one confirm channel, until either fails. What is under way then ends without an answer. */
 export class ConfirmLink {
   /** In order of publishing, so the oldest is the first. */
-  readonly #inFlight = new Set<InFlight>();
+  readonly #inFlight = new Chain<InFlight>();
   /** Given up without an answer: the broker may still have to read them. */
   #overdue = 0;
   readonly #waiters = new Set<Waiter>();
@@ -175,7 +179,7 @@ export class ConfirmLink {
   }
 
   #settle(entry: InFlight, outcome: PublishOutcome): void {
-    if (!this.#inFlight.delete(entry)) return;
+    if (!this.#inFlight.remove(entry)) return;
     this.#wakeOne();
     if (this.#inFlight.size === 0) {
       this.#stopTimer();
@@ -218,7 +222,7 @@ export class ConfirmLink {
 
   /** Comes before the confirm of the same message. */
   #onReturn({ fields, properties }: AmqpReturnLike): void {
-    for (const entry of this.#inFlight) {
+    for (let entry = this.#inFlight.first; entry; entry = entry.next) {
       const { exchange, routingKey, options } = entry;
       if (
         !entry.returned &&
@@ -255,7 +259,7 @@ export class ConfirmLink {
     this.#stopTimer();
     this.settings.onDead();
     void this.#sever();
-    for (const entry of this.#inFlight) {
+    for (let entry = this.#inFlight.first; entry; entry = this.#inFlight.first) {
       const problem = blamed(entry);
       this.#settle(entry, problem ? rejected(problem) : unknown(failure));
     }
@@ -265,7 +269,7 @@ export class ConfirmLink {
   #expire(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const entry of this.#inFlight) {
+    for (let entry = this.#inFlight.first; entry; entry = this.#inFlight.first) {
       if (entry.deadline > now) {
         // What was told of a message may have led to the next one, and to its timer.
         clearTimeout(this.#timer);

@@ -11,7 +11,7 @@ import {
 import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { historyOf } from '../core/delivery-history.js';
-import { failureHeaders } from '../core/failure-record.js';
+import { attemptHeaders, failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
 import { waitQueue } from '../core/hop-queues.js';
 import { hopProperties, originOf } from '../core/hop-properties.js';
@@ -204,22 +204,23 @@ export class BrokerSettlement extends Settlement {
   ): Record<string, unknown> | undefined {
     const { attempt, deferrals, firstFailedAt } = this.#historyOf(delivery, settling);
     const isParked = plan.action === 'park';
-    const record = failureHeaders({
+    const failure = {
       error: settling.error,
-      code: isParked ? plan.code : 'RETRY',
+      code: isParked ? plan.code : '',
       reason: isParked ? plan.reason : '',
       attempt: isParked ? attempt : plan.attempt,
       firstFailedAt,
       now: Date.now(),
       origin: originOf(delivery, settling.queue),
       service: this.settings.service,
-      // With every retry it would only be in the way.
-      includeStack: isParked && stack,
+      includeStack: stack,
       redact,
-    });
+    };
     delete headers[HeaderNames.deferrals];
     const putOff = isParked ? deferrals : plan.deferrals;
     if (putOff > 0) headers[HeaderNames.deferrals] = putOff;
-    return isParked ? parkHeaders(headers, record) : retryHeaders(headers, record);
+    return isParked
+      ? parkHeaders(headers, failureHeaders(failure))
+      : retryHeaders(headers, attemptHeaders(failure));
   }
 }

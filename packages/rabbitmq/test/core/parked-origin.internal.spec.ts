@@ -12,11 +12,12 @@ const death = (queue: string, reason: string, more: object = {}) => ({
   time: time(1_700_000_000),
   ...more,
 });
-const noted = (queue: string, code: string | undefined = 'RETRIES_EXHAUSTED') => ({
+/** Without a code: by a retry. */
+const noted = (queue: string, code: string | null = 'RETRIES_EXHAUSTED') => ({
   'x-original-queue': queue,
   'x-original-exchange': 'shop',
   'x-original-routing-key': 'placed',
-  ...(code !== undefined && { 'x-error-code': code }),
+  ...(code !== null && { 'x-error-code': code }),
 });
 const wayOf = (queue: string) => ({ queue, exchange: 'shop', routingKey: 'placed' });
 const deathOf = (queue: string) => ({ queue, exchange: 'events', routingKey: 'order.placed' });
@@ -38,7 +39,7 @@ describe('where a parked message failed', () => {
     [
       'what the broker gave up between two of our attempts, whose way is noted',
       {
-        ...noted('orders', 'RETRY'),
+        ...noted('orders', null),
         'x-death': [
           death('orders', 'delivery_limit', { exchange: '', 'routing-keys': ['orders'] }),
           death('orders.retry.1000', 'expired', { exchange: '' }),
@@ -48,12 +49,12 @@ describe('where a parked message failed', () => {
     ],
     [
       "a copy of another message's headers, rejected here",
-      { ...noted('payments', 'RETRY'), 'x-death': [death('orders', 'rejected')] },
+      { ...noted('payments', null), 'x-death': [death('orders', 'rejected')] },
       deathOf('orders'),
     ],
     [
       'what expired in a wait queue of ours',
-      { ...noted('orders', 'RETRY'), 'x-death': [death('orders.retry.50', 'expired')] },
+      { ...noted('orders', null), 'x-death': [death('orders.retry.50', 'expired')] },
       wayOf('orders'),
     ],
     [
@@ -135,7 +136,9 @@ describe('a parked message', () => {
       attempt: undefined,
       deliveryCount: 4,
     });
-    expect(read({ 'x-error-code': 'RETRY', 'x-death': deaths }).code).toBe('BROKER_DELIVERY_LIMIT');
+    expect(read({ 'x-error-message': 'not now', 'x-death': deaths }).code).toBe(
+      'BROKER_DELIVERY_LIMIT',
+    );
     expect(
       read({ 'x-death': [death('orders', 'rejected', { time: time(2 ** 60) })] }),
     ).toMatchObject({
