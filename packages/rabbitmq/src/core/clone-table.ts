@@ -20,10 +20,12 @@ function cloned(value: unknown, depth: number): unknown {
   }
   // Below the top, `{ '!': type, value }` is amqplib's notation of a type.
   if (depth > 0 && Object.hasOwn(value, '!') && !isTyped(value)) return undefined;
-  const entries = Object.entries(value).map(
-    ([name, one]) => [name, cloned(one, depth + 1)] as const,
-  );
-  return Object.fromEntries(entries.filter(([, one]) => one !== undefined));
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const one = cloned((value as Record<string, unknown>)[name], depth + 1);
+    if (one !== undefined) copy[name] = one;
+  }
+  return copy;
 }
 
 /** amqplib writes as a 64-bit integer what is no small fraction and not beyond 2^63, also what is none: NaN, -Infinity. */

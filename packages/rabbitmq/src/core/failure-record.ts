@@ -124,7 +124,9 @@ export function withFailure(
 export function withoutFailure(
   headers: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_THE_LATEST.has(name)));
+  const kept: Record<string, unknown> = {};
+  for (const name of Object.keys(headers)) if (!OF_THE_LATEST.has(name)) kept[name] = headers[name];
+  return kept;
 }
 
 function nameOf(error: unknown): string {

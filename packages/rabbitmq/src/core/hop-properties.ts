@@ -78,8 +78,10 @@ export function hopProperties({ properties }: DeliveryLike): HopProperties {
 function carriedHeaders(
   headers: Readonly<Record<string, unknown>> | undefined,
 ): Record<string, unknown> {
-  const carried = Object.entries(headers ?? {}).filter(([name]) => !NOT_CARRIED.test(name));
-  return cloneTable(Object.fromEntries(carried));
+  const carried: Record<string, unknown> = {};
+  for (const name of Object.keys(headers ?? {}))
+    if (!NOT_CARRIED.test(name)) carried[name] = headers?.[name];
+  return cloneTable(carried);
 }
 
 /**

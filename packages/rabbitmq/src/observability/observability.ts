@@ -68,6 +68,11 @@ export class Observability implements ConsumersWatch {
     else watchOf(raw as object)?.entered(context);
   }
 
+  /** Whether there is an SDK of OpenTelemetry. */
+  get isMeasured(): boolean {
+    return this.#metrics?.isOn === true || this.#metrics?.tracer !== undefined;
+  }
+
   /** Sends a retry, or what is parked: it carries on the trace that it came with. */
   async sending(queue: string, send: () => Promise<void>): Promise<void> {
     const metrics = this.#metrics;

@@ -166,7 +166,7 @@ export class BrokerSettlement extends Settlement {
     return 'ack';
   }
 
-  async #publish(
+  #publish(
     delivery: AmqpDeliveryLike,
     plan: HopPlan,
     settling: Hopping,
@@ -180,18 +180,16 @@ export class BrokerSettlement extends Settlement {
       plan.action === 'park'
         ? deadLettersOf(source, policy)
         : waitQueue(source, plan.afterMs, policy.queueType);
-    await this.hops.publish({
-      delivery,
-      properties: { ...properties, headers },
-      source,
-      target,
+    properties.headers = headers;
+    const { messageId = '(no message id)' } = properties;
+    return this.hops.publish({ delivery, properties, source, target }).then(() => {
+      watchOf(delivery)?.moved(plan);
+      if (plan.action === 'park')
+        this.log.warn(
+          `Parked "${settling.message.name}" ${messageId} in "${target.name}": ${plan.code}. ${plan.reason}`,
+        );
+      return 'ack';
     });
-    watchOf(delivery)?.moved(plan);
-    if (plan.action === 'park')
-      this.log.warn(
-        `Parked "${settling.message.name}" ${properties.messageId ?? '(no message id)'} in "${target.name}": ${plan.code}. ${plan.reason}`,
-      );
-    return 'ack';
   }
 
   /** Undefined where there is no room for those of a retry; there is always for those of what is parked. */

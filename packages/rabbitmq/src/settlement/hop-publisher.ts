@@ -32,17 +32,36 @@ export class HopPublisher {
   constructor(private readonly sender: ConfirmedSender) {}
 
   /** @throws {SettlingFailedError} when the broker has not confirmed it. It may have arrived all the same */
-  async publish(hop: Hop): Promise<void> {
-    const { source, target } = hop;
-    if (!this.#sources.has(source)) await this.#assertSource(source);
-    for (let isLast = false; ; isLast = true) {
-      if (this.#declared.get(target.name) !== 'done') await this.declare(target);
-      const outcome = await this.#send(hop);
-      if (outcome.status === 'confirmed') return;
-      // Somebody has deleted it since: declared again, it takes the message.
-      this.#declared.delete(target.name);
-      if (outcome.status !== 'unroutable' || isLast) throw failed(target.name, outcome);
-    }
+  publish(hop: Hop): Promise<void> {
+    // The usual way, with one promise.
+    return this.#sources.has(hop.source) && this.#declared.get(hop.target.name) === 'done'
+      ? this.#publishTo(hop, false)
+      : this.#publishToNew(hop);
+  }
+
+  async #publishToNew(hop: Hop): Promise<void> {
+    if (!this.#sources.has(hop.source)) await this.#assertSource(hop.source);
+    await this.declare(hop.target);
+    await this.#publishTo(hop, false);
+  }
+
+  /** @param isLast whether a queue that is gone is not declared again */
+  #publishTo(hop: Hop, isLast: boolean): Promise<void> {
+    const { name } = hop.target;
+    return new Promise((done, fail) => {
+      const frame = frameOf(hop);
+      this.sender.send(
+        1,
+        () => frame,
+        (_index, outcome) => {
+          if (outcome.status === 'confirmed') return done();
+          // Somebody has deleted it since: declared again, it takes the message.
+          this.#declared.delete(name);
+          if (outcome.status !== 'unroutable' || isLast) return fail(failed(name, outcome));
+          done(this.declare(hop.target).then(() => this.#publishTo(hop, true)));
+        },
+      );
+    });
   }
 
   /**
@@ -94,28 +113,19 @@ export class HopPublisher {
       }
     });
   }
-
-  #send({ delivery: { content }, properties, target }: Hop): Promise<PublishOutcome> {
-    const frame = {
-      exchange: '',
-      routingKey: target.name,
-      content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
-      options: {
-        ...properties,
-        mandatory: true,
-        // One that the broker gives back is known by it.
-        messageId: properties.messageId ?? randomUUID(),
-      },
-    };
-    return new Promise((done) => {
-      this.sender.send(
-        1,
-        () => frame,
-        (_index, outcome) => done(outcome),
-      );
-    });
-  }
 }
+
+/** The body and the properties are taken as they are: nobody else has them. */
+const frameOf = ({ delivery: { content }, properties, target }: Hop) => ({
+  exchange: '',
+  routingKey: target.name,
+  content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
+  options: Object.assign(properties, {
+    mandatory: true as const,
+    // One that the broker gives back is known by it.
+    messageId: properties.messageId ?? randomUUID(),
+  }),
+});
 
 function failed(
   queue: string,

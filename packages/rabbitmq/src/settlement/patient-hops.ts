@@ -18,18 +18,24 @@ export class PatientHops implements Pick<HopPublisher, 'publish'> {
   ) {}
 
   /** Rejects like a single try, once the application shuts down or the message was held for long. */
-  async publish(hop: Hop): Promise<void> {
+  publish(hop: Hop): Promise<void> {
+    return this.hops.publish(hop).catch((error: unknown) => this.#again(hop, error));
+  }
+
+  async #again(hop: Hop, first: unknown): Promise<void> {
     const deadline = performance.now() + LONGEST_HOLD_MS;
+    let error = first;
     for (let tries = 1; ; tries += 1) {
+      if (this.#pauses.areOver || performance.now() >= deadline) throw error;
+      if (tries === 1)
+        this.log.error(
+          `${error instanceof Error ? error.message : String(error)} The message is held here, and this is tried again.`,
+        );
+      await this.#pauses.wait(backoffMs(tries, PAUSE, Math.random()));
       try {
         return await this.hops.publish(hop);
-      } catch (error) {
-        if (this.#pauses.areOver || performance.now() >= deadline) throw error;
-        if (tries === 1)
-          this.log.error(
-            `${error instanceof Error ? error.message : String(error)} The message is held here, and this is tried again.`,
-          );
-        await this.#pauses.wait(backoffMs(tries, PAUSE, Math.random()));
+      } catch (failure) {
+        error = failure;
       }
     }
   }
