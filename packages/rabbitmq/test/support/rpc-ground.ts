@@ -247,7 +247,7 @@ export const nestCaller: OpenCaller = async ({ queue }) => {
   };
 };
 
-export const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connection }) => {
+const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connection }) => {
   const caller = connection ?? (await openGolevelupCaller());
   return {
     ask: (how, timeout) =>
