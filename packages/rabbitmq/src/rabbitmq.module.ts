@@ -165,15 +165,14 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: Watchdog,
-      inject: [Consumers, ConfirmedSender, RABBITMQ_SETTINGS, Observability],
+      inject: [Consumers, RABBITMQ_SETTINGS, Observability],
       useFactory: (
         consumers: Consumers,
-        sender: ConfirmedSender,
-        { ackTimeoutMs }: RabbitMqSettings,
+        { ackTimeoutMs, publishTimeoutMs }: RabbitMqSettings,
         observability: Observability,
       ) => {
         const log = new Logger('RabbitMqModule');
-        const resubscriber = new Resubscriber(sender, log);
+        const resubscriber = new Resubscriber(publishTimeoutMs, log);
         const slowConsumers = new SlowConsumers({
           loads: () => loadsOf(consumers),
           tell: (queue, slowness) => observability.slow(queue, slowness),

@@ -13,6 +13,7 @@ import {
   Injectable,
   Logger,
   Module,
+  type DynamicModule,
   type Provider,
   type Type,
 } from '@nestjs/common';
@@ -25,6 +26,7 @@ const connect = () => Promise.reject(new Error('no broker here'));
 Logger.overrideLogger(false);
 
 interface Given {
+  readonly imports?: DynamicModule[];
   readonly controllers?: Type<unknown>[];
   readonly providers?: Provider[];
   /** Options of Nest's server. */
@@ -33,11 +35,12 @@ interface Given {
 
 /** What is refused at boot; nothing where the application starts. */
 async function problemsOf({
+  imports = [],
   controllers = [],
   providers = [],
   rmq,
 }: Given): Promise<readonly string[]> {
-  @Module({ imports: [RabbitMqModule.forRoot({ connect })], controllers, providers })
+  @Module({ imports: [RabbitMqModule.forRoot({ connect }), ...imports], controllers, providers })
   class AppModule {}
   const options = { logger: false, abortOnError: false } as const;
   try {
@@ -78,6 +81,13 @@ const connection = (configuration: object = {}): Provider => ({
 });
 
 describe('what is refused at boot', () => {
+  it('the module, where it is imported twice', async () => {
+    const imports = [RabbitMqModule.forRoot({ connect, service: 'another' })];
+    await expect(problemsOf({ imports })).resolves.toEqual([
+      expect.stringContaining('RabbitMqModule is imported 2 times'),
+    ]);
+  });
+
   it('is nothing where all is well', async () => {
     await expect(problemsOf({ controllers: [Orders, Payments], rmq: {} })).resolves.toEqual([]);
   });

@@ -53,6 +53,19 @@ describe.each(CONSUMERS)('the watchdog of %s', (kind, open) => {
     },
   );
 
+  it('consumes again where the connection for retries leads elsewhere, or nowhere', async () => {
+    const { queue, start, publish, remove, consumers } = ground();
+    const connect = () => Promise.reject(new Error('there is no broker here'));
+    const consumer = await start({ module: { connect } });
+    await waitFor(async () => (await consumers()) === 1);
+    await remove();
+    await waitFor(async () => (await consumers()) === 1);
+    await publish('m-1');
+    await waitFor(() => consumer.handled.length === 1);
+    await consumer.close();
+    expect((await broker.queue(queue))?.messages).toBe(0);
+  });
+
   it('settles what it was handling when its queue went away, at no cost for the connection', async () => {
     const { start, publish, remove, consumers } = ground();
     let release!: () => void;

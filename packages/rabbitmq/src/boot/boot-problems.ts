@@ -7,6 +7,8 @@ import { policyOf } from '../policy/queue-policy.js';
 import { queuesOf, type PlannedHandler } from './planned-handlers.js';
 
 interface Application {
+  /** How often the module is imported. */
+  readonly imports: number;
   readonly methods: readonly HandlerMethod[];
   readonly handlers: readonly PlannedHandler[];
   readonly servers: Iterable<NestRmqServerLike>;
@@ -15,7 +17,8 @@ interface Application {
 }
 
 /** What would leave messages of the application unprotected, each with its remedy. */
-export function bootProblems({ methods, handlers, servers, facts }: Application): string[] {
+export function bootProblems(application: Application): string[] {
+  const { imports, methods, handlers, servers, facts } = application;
   const consuming = [...servers].filter((server) =>
     handlers.some(
       ({ client, queue }) =>
@@ -24,12 +27,16 @@ export function bootProblems({ methods, handlers, servers, facts }: Application)
   );
   return [
     ...new Set([
+      ...(imports > 1 ? [importedTwice(imports)] : []),
       ...methods.flatMap(problemsOfDecorators),
       ...handlers.flatMap(problemsOfHandler),
       ...consuming.flatMap((server) => problemsOfServer(server, facts)),
     ]),
   ];
 }
+
+const importedTwice = (count: number): string =>
+  `RabbitMqModule is imported ${count} times with different options, and each message would be settled by one of them by chance. Import it once, at the top, and say in queues what is different.`;
 
 function problemsOfDecorators({ owner, method, handler }: HandlerMethod): string[] {
   const check = new OptionsCheck();

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
 import { ClientAdoption } from '../consumers/client-adoption.js';
 import type { BrokerFacts } from '../core/broker-facts.js';
 import { Attempts } from '../crashes/attempts.js';
@@ -29,6 +29,7 @@ export class Boot {
     @Inject(Topology) private readonly topology: ModuleTopology,
     @Inject(RABBITMQ_SETTINGS) private readonly settings: RabbitMqSettings,
     @Inject(Attempts) private readonly attempts: Attempts,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
   /**
@@ -67,7 +68,12 @@ export class Boot {
     const { servers } = this.clients;
     this.#handlers = plannedHandlers(methods, this.clients);
     const facts = await this.#facts();
-    const problems = bootProblems({ methods, handlers: this.#handlers, servers, facts });
+    // Each has a Boot of its own.
+    const imports = [...this.modules.values()].filter(({ providers }) =>
+      providers.has(Boot),
+    ).length;
+    const handlers = this.#handlers;
+    const problems = bootProblems({ imports, methods, handlers, servers, facts });
     if (problems.length > 0) throw new RabbitMqConfigurationError(problems);
   }
 

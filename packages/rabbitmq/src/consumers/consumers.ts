@@ -3,6 +3,7 @@ import type { RefusedDeclaration } from '../topology/refused-declarations.js';
 import { openGate, type DeliveryGate } from '../crashes/delivery-gate.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import { TappedChannel, type ChannelEvents, type Consumer } from './tapped-channel.js';
+import type { OpenConnectionLike } from './managed-connection-like.js';
 import type { Unsettled } from './unsettled.js';
 
 const TAPPED = Symbol.for('@acme/nest-rabbitmq:tapped');
@@ -12,6 +13,8 @@ export interface Client {
   /** In logs. */
   readonly name: string;
   isConnected(): boolean;
+  /** That which is open: to the broker and the virtual host that it consumes from. */
+  connection(): OpenConnectionLike | undefined;
   /** Has it open a new connection and set up everything on it. */
   reconnect(): void;
 }

@@ -60,6 +60,7 @@ export async function adoptGolevelupConnection(
   const client: Client = {
     name: 'golevelup',
     isConnected: () => managedConnection.isConnected(),
+    connection: () => managedConnection.connection,
     reconnect: () => reconnect(managedConnection),
   };
   for (const [name, managed] of Object.entries(connection.managedChannels)) {

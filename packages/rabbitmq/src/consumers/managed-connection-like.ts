@@ -1,6 +1,17 @@
+import type { AmqpConnectionLike } from '../publisher/amqp-like.js';
+
+/** amqplib's connection, of a client library. */
+export interface OpenConnectionLike extends Pick<
+  AmqpConnectionLike,
+  'createChannel' | 'connection'
+> {
+  on(event: 'error', listener: () => void): unknown;
+}
+
 /** amqp-connection-manager's connection, which both client libraries stand on. */
 export interface ManagedConnectionLike {
-  readonly connection?: { on(event: 'error', listener: () => void): unknown } | undefined;
+  /** The one that is open, if any. */
+  readonly connection?: OpenConnectionLike | undefined;
   isConnected(): boolean;
   /** Closes the connection that is open, and opens another. Throws after it was closed for good. */
   reconnect(): void;

@@ -58,6 +58,7 @@ export function adoptNestServer(
   const client: Client = {
     name: 'Nest',
     isConnected: () => server.unwrap().isConnected(),
+    connection: () => server.unwrap().connection,
     reconnect: () => reconnect(server.unwrap()),
   };
   const setupChannel = server.setupChannel.bind(server);

@@ -19,7 +19,7 @@ export function codeOf(error: unknown): number | undefined {
 }
 
 /** What the broker at the other end does in its own way. */
-export function factsOf(connection: AmqpConnectionLike): BrokerFacts {
+export function factsOf(connection: Pick<AmqpConnectionLike, 'connection'>): BrokerFacts {
   const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };
   return brokerFactsOf(serverProperties);
 }

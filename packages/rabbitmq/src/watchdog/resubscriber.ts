@@ -1,13 +1,14 @@
-import { backoffMs, Pauses } from '@acme/nest-message-context/kit';
+import { backoffMs, Pauses, within } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import type { Client } from '../consumers/consumers.js';
 import type { ConsumingChannelLike } from '../consumers/consuming-channel-like.js';
 import type { Consumer } from '../consumers/tapped-channel.js';
-import { declareAgain } from '../consumers/topology-seen.js';
+import type { OpenConnectionLike } from '../consumers/managed-connection-like.js';
+import { declareAgain, type SeenQueue } from '../consumers/topology-seen.js';
 import { cureFor, type Cure } from '../core/cure.js';
 import type { AmqpDeclaringChannelLike } from '../publisher/amqp-like.js';
 import { factsOf, queueExists } from '../publisher/broker-words.js';
-import type { ConfirmedSender } from '../publisher/confirmed-sender.js';
+import { onOwnChannel } from '../publisher/own-channel.js';
 
 const PAUSE = { initialMs: 200, maxMs: 5_000 };
 
@@ -19,8 +20,7 @@ export class Resubscriber {
   readonly #pauses = new Pauses();
 
   constructor(
-    /** A connection of its own: what the broker refuses there costs the consumers nothing. */
-    private readonly sender: Pick<ConfirmedSender, 'onChannel'>,
+    private readonly timeoutMs: number,
     private readonly log: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
 
@@ -32,7 +32,7 @@ export class Resubscriber {
     );
     for (let tries = 1; consumer.status === 'cancelled' && !this.#pauses.areOver; tries += 1) {
       try {
-        const cure = await this.#prepare(consumer);
+        const cure = await this.#prepare(consumer, client);
         // Meanwhile its connection may have gone, or the application begun to close.
         if (consumer.status !== 'cancelled' || this.#pauses.areOver) return;
         if (cure === 'reconnect') {
@@ -63,21 +63,38 @@ export class Resubscriber {
     this.#pauses.release();
   }
 
-  async #prepare({ queue, channel }: Consumer): Promise<Cure> {
+  /** Asks over the client's own connection: another one may lead to another virtual host. */
+  async #prepare({ queue, channel }: Consumer, client: Client): Promise<Cure> {
+    const connection = client.connection();
+    if (!connection) throw new Error('its connection is not open.');
     const seen = channel.seen(queue);
-    const cure = await this.sender.onChannel(async (own, connection) =>
-      cureFor({
-        queueExists: await queueExists(own as AmqpDeclaringChannelLike, queue),
-        isDeclaredHere: seen?.declaration !== undefined,
-        belongsToConnection: seen?.declaration?.exclusive === true || queue.startsWith('amq.'),
-        hasUnsettled: channel.unsettled.size > 0,
-        facts: factsOf(connection),
+    return this.#inTime(
+      onOwnChannel(connection, async (own) => {
+        const cure = cureFor({
+          queueExists: await queueExists(own as AmqpDeclaringChannelLike, queue),
+          isDeclaredHere: seen?.declaration !== undefined,
+          belongsToConnection: seen?.declaration?.exclusive === true || queue.startsWith('amq.'),
+          hasUnsettled: channel.unsettled.size > 0,
+          facts: factsOf(connection),
+        });
+        if (cure === 'declare' && seen) await this.#declare(connection, queue, seen);
+        return cure;
       }),
     );
-    if (cure === 'declare' && seen)
-      await this.sender.onChannel((own) =>
-        declareAgain(own as unknown as ConsumingChannelLike, queue, seen),
-      );
-    return cure;
+  }
+
+  /** On another channel: the broker has closed the first with its answer. */
+  #declare(connection: OpenConnectionLike, queue: string, seen: SeenQueue): Promise<void> {
+    return onOwnChannel(connection, (own) =>
+      declareAgain(own as unknown as ConsumingChannelLike, queue, seen),
+    );
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return within(
+      this.timeoutMs,
+      answer,
+      () => new Error(`The broker did not answer within ${this.timeoutMs} ms.`),
+    );
   }
 }

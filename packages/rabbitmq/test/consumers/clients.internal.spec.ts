@@ -16,7 +16,7 @@ describe('reconnecting', () => {
     const connection = new EventEmitter();
     connection.on('error', () => {});
     reconnect({
-      connection,
+      connection: connection as never,
       isConnected: () => true,
       // As the manager does it.
       reconnect: () => void connection.removeAllListeners(),

@@ -6,7 +6,12 @@ import { delivery, FakeChannel } from '../support/fake-channel.internal.js';
 async function setUp() {
   const fake = new FakeChannel();
   const channel = fake as unknown as ConsumingChannelLike;
-  const client: Client = { name: 'tests', isConnected: () => true, reconnect: () => {} };
+  const client: Client = {
+    name: 'tests',
+    isConnected: () => true,
+    connection: () => undefined,
+    reconnect: () => {},
+  };
   const consumers = new Consumers();
   consumers.tap(channel, client);
   const handled: unknown[] = [];

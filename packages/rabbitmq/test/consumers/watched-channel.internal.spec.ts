@@ -8,7 +8,12 @@ import { delivery, FakeChannel } from '../support/fake-channel.internal.js';
 async function setUp(prefetch?: number) {
   const fake = new FakeChannel();
   const channel = fake as unknown as ConsumingChannelLike;
-  const client: Client = { name: 'tests', isConnected: () => true, reconnect: () => {} };
+  const client: Client = {
+    name: 'tests',
+    isConnected: () => true,
+    connection: () => undefined,
+    reconnect: () => {},
+  };
   const consumers = new Consumers();
   const told: unknown[][] = [];
   consumers.watchedBy = {

@@ -61,7 +61,12 @@ async function setUp({ store, declared, patienceMs, park = async () => {} }: Set
     ...(patienceMs !== undefined && { patienceMs }),
   });
   consumers.gate = guard;
-  const client: Client = { name: 'tests', isConnected: () => true, reconnect: () => {} };
+  const client: Client = {
+    name: 'tests',
+    isConnected: () => true,
+    connection: () => undefined,
+    reconnect: () => {},
+  };
   consumers.tap(channel, client);
   if (declared) await channel.assertQueue('orders', { arguments: declared });
   const handled: Delivery[] = [];

@@ -7,14 +7,14 @@ import { Resubscriber } from '../../src/watchdog/resubscriber.js';
 function setUp({ version = '3.10.8', isExclusive = false } = {}) {
   let answer!: () => void;
   const asked = new Promise<void>((done) => (answer = done));
-  const sender = {
-    onChannel: async (work: (...args: never[]) => Promise<unknown>) => {
-      await asked;
-      const checkQueue = () =>
-        isExclusive ? Promise.reject(Object.assign(new Error('none'), { code: 404 })) : undefined;
-      const connection = { connection: { serverProperties: { product: 'RabbitMQ', version } } };
-      return work({ checkQueue } as never, connection as never);
-    },
+  const checkQueue = async () => {
+    await asked;
+    if (isExclusive) throw Object.assign(new Error('none'), { code: 404 });
+  };
+  const connection = {
+    connection: { serverProperties: { product: 'RabbitMQ', version } },
+    createChannel: async () => ({ checkQueue, on: () => {}, close: async () => {} }),
+    on: () => {},
   };
   const again = vi.fn<() => Promise<void>>(async () => {});
   const reconnect = vi.fn<() => void>();
@@ -24,9 +24,14 @@ function setUp({ version = '3.10.8', isExclusive = false } = {}) {
     channel: { seen: () => ({ declaration: { exclusive: isExclusive } }), unsettled: new Map() },
     again,
   } as unknown as Consumer;
-  const client: Client = { name: 'tests', isConnected: () => true, reconnect };
+  const client: Client = {
+    name: 'tests',
+    isConnected: () => true,
+    connection: () => connection as never,
+    reconnect,
+  };
   const log = { log: () => {}, warn: () => {}, error: () => {} };
-  const resubscriber = new Resubscriber(sender as never, log);
+  const resubscriber = new Resubscriber(5_000, log);
   const back = resubscriber.bringBack(consumer, client);
   return { answer, again, reconnect, consumer, resubscriber, back };
 }

@@ -10,7 +10,8 @@ function setUp() {
   const warn = vi.fn<(text: string) => void>();
   const error = vi.fn<(text: string) => void>();
   const reconnect = vi.fn<() => void>();
-  const client: Client = { name: 'golevelup', isConnected: () => true, reconnect };
+  const connection = () => undefined;
+  const client: Client = { name: 'golevelup', isConnected: () => true, connection, reconnect };
   const unsettled: Unsettled[] = [];
   const queues: ConsumedQueue[] = [];
   const attached: Partial<Consumer>[] = [];
