@@ -78,6 +78,7 @@ export {
   statusOfRpcError,
   type RpcErrorBody,
 } from './wire/rpc-error.js';
+export { replyHeaders } from './wire/reply-headers.js';
 export { RPC_ANSWER, STATUS, statusOf, type ErrorStatus } from './wire/status.js';
 export type { HeaderValue, OutboundMessage } from './wire/outbound-message.js';
 export type { BrokerAnswers, BrokerProbe } from './wire/broker-probe.js';

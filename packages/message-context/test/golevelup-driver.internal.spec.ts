@@ -4,7 +4,12 @@ import { Contexts } from '../src/context/contexts.js';
 import type { MessageContext } from '../src/context/message-context.js';
 import { LocalSettlement } from '../src/delivery/local-settlement.js';
 import { DeadLetter, Requeue, RetryLater } from '../src/delivery/outcome-signals.js';
-import { Settlement, type BrokerAnswer, type Settling } from '../src/delivery/settlement.js';
+import {
+  Settlement,
+  type BrokerAnswer,
+  type FailedHandling,
+  type Settling,
+} from '../src/delivery/settlement.js';
 import {
   installGolevelupDoor,
   type GolevelupConnectionLike,
@@ -31,7 +36,7 @@ afterEach(() => void settled.splice(0));
 
 const unreadable = (one: object, error: unknown): Settling => ({
   decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: 'not JSON' },
-  message: contexts.open(golevelupFacts(one as AmqpDeliveryLike, undefined), true).message,
+  message: contexts.open(golevelupFacts(one as AmqpDeliveryLike, undefined, false), true).message,
   handler: undefined,
   deliveries: [one as AmqpDeliveryLike],
   queue: 'orders',
@@ -250,6 +255,106 @@ function givenTo(
   connection[creator](handler, { queue: 'q', ...options });
   return given[0]!;
 }
+
+/** Has a handler that failed called once more. */
+class Repeating extends Saying {
+  override repeats(_failure: FailedHandling, failed: number): false | Promise<boolean> {
+    return failed === 1 && Promise.resolve(true);
+  }
+}
+
+describe('a handler that is called again', () => {
+  const failing = (...outcomes: unknown[]) =>
+    vi.fn<() => Promise<unknown>>(async () => {
+      const outcome = outcomes.shift();
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    });
+
+  it('has what it returns then', async () => {
+    const { driver } = newDriver(new Repeating('requeue'));
+    const handler = failing(new Error('passes'), 'a Nack of its own');
+    expect(await driver.settle(contextOf(delivery()), handler, consumer)).toBe('a Nack of its own');
+  });
+
+  it('has what it throws then', async () => {
+    const { driver } = newDriver(new Repeating('requeue'));
+    const handler = failing(new Error('passes'), new Error('stays'));
+    expect(await driver.settle(contextOf(delivery()), handler, consumer)).toBe('Nack requeue');
+    expect(handler).toHaveBeenCalledTimes(2);
+  });
+
+  it('is not where somebody has decided, but for an ack that gives way', async () => {
+    for (const [action, times] of [
+      ['reject', 1],
+      ['ack', 2],
+    ] as const) {
+      const { driver } = newDriver(new Repeating('requeue'));
+      const context = contextOf(delivery());
+      const handler = vi.fn<() => Promise<never>>(async () => {
+        context.message.delivery.settle({ action });
+        throw new Error('again');
+      });
+      await driver.settle(context, handler, consumer);
+      expect([action, handler.mock.calls.length]).toEqual([action, times]);
+    }
+  });
+
+  it('begins with what came in, as its handler, and with a signal of its own', async () => {
+    const { driver } = newDriver(new Repeating('requeue'));
+    const context = contextOf(delivery());
+    const { message } = context;
+    const seen: unknown[] = [];
+    const handler = async (): Promise<void> => {
+      seen.push([message.payload, message.isTaken, message.signal.aborted]);
+      message.payload = 'replaced';
+      message.isTaken = true;
+      message.abandon(new Error('over'));
+      if (seen.length === 1) throw new Error('at the commit');
+    };
+    await driver.settle(context, handler, consumer);
+    expect(seen).toEqual([
+      [1, false, false],
+      [1, false, false],
+    ]);
+  });
+});
+
+describe('a request that fails', () => {
+  const request = (sent: number | undefined): MessageContext =>
+    contexts.open(
+      {
+        transport: 'golevelup',
+        name: 'key',
+        payload: 1,
+        expectsReply: true,
+        raw: delivery(),
+        deadline: sent,
+      },
+      true,
+    );
+  const answered = async (context: MessageContext): Promise<unknown> => {
+    const reply = vi.fn<(request: unknown, body: unknown) => Promise<void>>(async () => {});
+    const { driver } = newDriver(new Saying('requeue'));
+    const handler = () => Promise.reject(new DeadLetter('SOLD'));
+    await driver.settle(context, handler, { ...consumer, reply }).catch(() => {});
+    return (reply.mock.calls[0]?.[1] as { code?: string } | undefined)?.code;
+  };
+
+  it('is answered where its sender has said a deadline, and by that knows errors', async () => {
+    await expect(answered(request(Date.now() + 5_000))).resolves.toBe('SOLD');
+    await expect(answered(request(undefined))).resolves.toBeUndefined();
+    const limited = request(undefined);
+    limited.message.allow(5_000);
+    await expect(answered(limited)).resolves.toBeUndefined();
+  });
+
+  it('is none to whoever only looks on', () => {
+    const sent = delivery({ replyTo: 'replies' }) as AmqpDeliveryLike;
+    expect(golevelupFacts(sent, 1, false).expectsReply).toBe(false);
+    expect(golevelupFacts(sent, 1, true).expectsReply).toBe(true);
+  });
+});
 
 describe('a handler with a failure policy of its own', () => {
   const own = () => void settled.push('own');

@@ -116,6 +116,7 @@ describe('the public API', () => {
         "isMessageContextError",
         "isRpcErrorBody",
         "patternsOf",
+        "replyHeaders",
         "rpcErrorBody",
         "signalOf",
         "statusOf",

@@ -1,5 +1,6 @@
 import { waitFor } from '@acme/internal-testing';
 import { MessageContext } from '@acme/nest-message-context';
+import type { RpcError } from '@acme/nest-rabbitmq';
 import { RmqRecordBuilder } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +8,10 @@ import { Reservations, StockController, stockClient } from './support/rpc-exampl
 import {
   clientOf,
   empties,
+  golevelupCaller,
   nestCaller,
   newQueue,
+  openGolevelup,
   openNest,
   openReliable,
   openWith,
@@ -121,6 +124,27 @@ describe('what the guide shows', () => {
     expect(left).toEqual([2, 1, 0, undefined]);
   });
 });
+
+describe.each([
+  ['golevelup', openGolevelup],
+  ['ReliableRmqServer', openReliable],
+] as [string, OpenServer][])(
+  'a request of golevelup with an id of its own to %s',
+  (_, openServer) => {
+    it.each([
+      ['succeeds', { total: 700 }],
+      ['refuses', 'OUT_OF_STOCK'],
+    ])('gets its answer when the handler %s', async (how, answer) => {
+      const server = await openServer();
+      const { ask } = await golevelupCaller(server);
+      const headers = { 'X-Request-ID': 'r-1' };
+      const answered = ask(how, 2_000, headers).catch(
+        (error: unknown) => (error as RpcError).reason,
+      );
+      await expect(answered).resolves.toEqual(answer);
+    });
+  },
+);
 
 describe('an event for Nest RMQ', () => {
   it('is retried when it fails, wherever its sender wants a reply', async () => {

@@ -43,6 +43,8 @@ export class InboundMessage {
   readonly messageId: string | undefined;
   readonly headers: InboundHeaders;
   readonly redelivered: boolean;
+  /** The deadline that it came with, in Unix milliseconds. */
+  readonly sentDeadline: number | undefined;
   readonly expectsReply: boolean;
   readonly raw: unknown;
   /** What HTTP is answered with: Express's response, Fastify's reply. Undefined on other transports. */
@@ -51,10 +53,8 @@ export class InboundMessage {
   /** When it came, among those of its consumer; undefined on transports that have no order, and for handlers that need none. */
   arrival: Arrival | undefined;
   #attempt: number;
-  #deadline: number | undefined;
-  /** The deadline that it came with. */
-  readonly #sent: number | undefined;
   #allowedMs: number | undefined;
+  #allowedUntil: number | undefined;
   readonly #facts: InboundFacts;
   #received: { readonly value: unknown } | undefined;
   #payload: { readonly value: unknown } | undefined;
@@ -79,7 +79,7 @@ export class InboundMessage {
     this.#facts = facts;
     this.redelivered = facts.redelivered ?? false;
     this.#attempt = attemptOf(this.headers, facts);
-    this.#deadline = this.#sent = facts.deadline ?? deadlineOf(this.headers);
+    this.sentDeadline = facts.deadline ?? deadlineOf(this.headers);
     this.expectsReply = facts.expectsReply;
     this.raw = facts.raw;
     this.response = facts.response;
@@ -96,31 +96,46 @@ export class InboundMessage {
   /** For a stage that repeats the handler without a further delivery: the number of the attempt that comes now. */
   repeatAs(attempt: number): void {
     this.#attempt = Math.max(this.#attempt, attempt);
-    if (this.#ended) this.#reopen();
-    if (this.#allowedMs === undefined) return;
     // The attempt before may have taken all of its time, and this one has as much.
-    this.#cancellation?.end();
-    this.#cancellation = undefined;
-    this.#deadline = this.#sent;
+    if (this.#allowedMs === undefined) return;
+    this.#newSignal();
     this.allow(this.#allowedMs);
   }
 
-  /** Unix milliseconds after which nobody waits for the result, or its handler has had the time that it has. */
-  get deadline(): number | undefined {
-    return this.#deadline;
+  /** @internal It has failed, and is handled once more from its door on: nothing of before counts. */
+  again(): void {
+    this.#ended = false;
+    this.#isTaken = false;
+    this.thrown = undefined;
+    this.#payload = undefined;
+    this.#newSignal();
+    this.repeatAs(this.#attempt);
   }
 
-  /** For a stage that gives its handler no more time than this, from now on; a deadline that comes before that stays. */
+  /**
+   * Unix milliseconds after which nobody waits for the result, or its handler has had the time that it has: whichever comes first of
+   * `sentDeadline` and `allowedUntil`.
+   */
+  get deadline(): number | undefined {
+    const { sentDeadline = Infinity, allowedUntil = Infinity } = this;
+    const deadline = Math.min(sentDeadline, allowedUntil);
+    return deadline === Infinity ? undefined : deadline;
+  }
+
+  /** Unix milliseconds until which a stage allows its handler to take; undefined where none does. */
+  get allowedUntil(): number | undefined {
+    return this.#allowedUntil;
+  }
+
+  /** For a stage that gives its handler no more time than this, from now on. */
   allow(ms: number): void {
     this.#allowedMs = ms;
-    const deadline = Date.now() + ms;
-    if (this.#deadline !== undefined && this.#deadline <= deadline) return;
-    this.#deadline = deadline;
-    this.#cancellation?.limitTo(deadline);
+    this.#allowedUntil = Date.now() + ms;
+    this.#cancellation?.limitTo(this.deadline!);
   }
 
-  #reopen(): void {
-    this.#ended = false;
+  #newSignal(): void {
+    this.#cancellation?.end();
     this.#cancellation = undefined;
   }
 

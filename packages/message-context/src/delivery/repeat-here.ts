@@ -7,6 +7,9 @@ import type { FailedHandling, Settlement } from './settlement.js';
 export const causeOf = (error: unknown, { thrown }: InboundMessage): unknown =>
   thrown && !signalOf(error) ? thrown.error : error;
 
+/** What it has returned, or what it has failed with in the end. */
+export type RepeatedOutcome = { readonly value: unknown } | { readonly error: unknown };
+
 interface Handling extends Omit<FailedHandling, 'error'> {
   readonly settlement: Pick<Settlement, 'repeats'>;
   /** Calls the handler once more. */
@@ -14,23 +17,20 @@ interface Handling extends Omit<FailedHandling, 'error'> {
 }
 
 /**
- * What a handler has failed with in the end, after it was called again as often as the settlement would have it; undefined where it has
- * succeeded then. What somebody has decided is no failure that may pass, and whoever waits for a reply has got it.
+ * How a handler has ended that failed, after it was called again as often as the settlement would have it. What somebody has decided is no failure that may pass, and whoever waits for a reply has got it.
  */
 export async function repeatHere(
   first: unknown,
   { settlement, run, ...handling }: Handling,
-): Promise<{ readonly error: unknown } | undefined> {
+): Promise<RepeatedOutcome> {
   const { message } = handling;
   let error = first;
   for (let failed = 1; isOpen(handling, error); failed += 1) {
     const repeats = settlement.repeats({ ...handling, error: causeOf(error, message) }, failed);
     if (repeats === false || !(await repeats)) break;
-    message.thrown = undefined;
-    message.repeatAs(message.attempt);
+    message.again();
     try {
-      await run();
-      return undefined;
+      return { value: await run() };
     } catch (failure) {
       error = failure;
     }
@@ -43,7 +43,7 @@ const isOpen = (
   error: unknown,
 ): boolean =>
   !message.expectsReply &&
-  !message.delivery.decision &&
+  (message.delivery.decision?.action ?? 'ack') === 'ack' &&
   !signalOf(error) &&
   // It has lost its place, and is repeated where places are kept.
   !(handler && isOrdered(handler.method));

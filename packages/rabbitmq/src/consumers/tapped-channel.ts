@@ -69,7 +69,10 @@ export class TappedChannel {
       nack: channel.nack.bind(channel),
       prefetch: channel.prefetch.bind(channel),
     };
-    this.#unsettled = new UnsettledDeliveries((unsettled) => events.gate.leave(unsettled));
+    this.#unsettled = new UnsettledDeliveries(
+      ({ delivery, consumer }) => events.watch(delivery, consumer.queue),
+      (unsettled) => events.gate.leave(unsettled),
+    );
     this.#topology = new TopologySeen((wanted) => events.onRefused(wanted));
     this.#topology.watch(channel);
     channel.prefetch = (count, isGlobal) => {
@@ -204,7 +207,7 @@ export class TappedChannel {
     if (this.#isDraining) return this.#giveBack(consumer, known);
     const unsettled = this.#unsettled.add(known, consumer);
     this.events.gate.enter(unsettled, () => {
-      const watch = (unsettled.watch = this.events.watch(known, consumer.queue));
+      const watch = this.#unsettled.watchOf(unsettled);
       if (watch) watch.within(() => onDelivery(delivery));
       else onDelivery(delivery);
     });

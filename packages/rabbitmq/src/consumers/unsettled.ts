@@ -21,8 +21,8 @@ export interface Unsettled extends Linked<Unsettled> {
   readonly consumer: Consumer;
   /** When it came in, by `performance.now()`. */
   readonly since: number;
-  /** Undefined while it is not handed over, or nobody wants to know. */
-  watch: DeliveryWatch | undefined;
+  /** Undefined where nobody wants to know; null where nobody was asked yet, since it is not handed over. */
+  watch: DeliveryWatch | undefined | null;
   /** Whether it has begun, where those who begin have to take turns. */
   isRunning: boolean;
 }
@@ -36,8 +36,14 @@ const UNSETTLED = Symbol('unsettled');
 export class UnsettledDeliveries implements Iterable<Unsettled> {
   readonly #chain = new Chain<Unsettled>();
 
-  /** @param gone told of each that leaves */
-  constructor(private readonly gone: (unsettled: Unsettled) => void) {}
+  /**
+   * @param watch asked once for each
+   * @param gone told of each that leaves
+   */
+  constructor(
+    private readonly watch: (unsettled: Unsettled) => DeliveryWatch | undefined,
+    private readonly gone: (unsettled: Unsettled) => void,
+  ) {}
 
   get size(): number {
     return this.#chain.size;
@@ -52,7 +58,7 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
       delivery,
       consumer,
       since: performance.now(),
-      watch: undefined,
+      watch: null,
       isRunning: false,
       previous: undefined,
       next: undefined,
@@ -63,6 +69,12 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
     return unsettled;
   }
 
+  /** Whoever looks on while it is handled. */
+  watchOf(unsettled: Unsettled): DeliveryWatch | undefined {
+    if (unsettled.watch === null) unsettled.watch = this.watch(unsettled);
+    return unsettled.watch;
+  }
+
   /** It was handed to nobody, and is given back. */
   withdraw(unsettled: Unsettled): void {
     this.#chain.remove(unsettled);
@@ -70,21 +82,22 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
 
   /** The broker is about to be told. An instrumentation of the channel ends its span with that. */
   settling(told: Told, delivery: unknown, allUpTo = false): void {
-    if (!allUpTo) return this.#of(delivery)?.watch?.settling(told);
-    for (const { watch } of this.#upTo(delivery)) watch?.settling(told);
+    if (allUpTo) for (const unsettled of this.#upTo(delivery)) this.#settling(unsettled, told);
+    else this.#settling(this.#of(delivery), told);
   }
 
+  /** Of several the last first: whoever goes makes way for those behind. */
   settled(told: Told, delivery: unknown, allUpTo = false): void {
     if (!allUpTo) return this.#leave(this.#of(delivery), told);
-    for (const unsettled of this.#upTo(delivery)) this.#leave(unsettled, told);
+    for (const unsettled of this.#upTo(delivery).toReversed()) this.#leave(unsettled, told);
   }
 
   settlingAll(told: Told): void {
-    for (const { watch } of this) watch?.settling(told);
+    for (const unsettled of this) this.#settling(unsettled, told);
   }
 
   settledAll(told: Told): void {
-    for (const unsettled of this) this.#leave(unsettled, told);
+    for (const unsettled of [...this].toReversed()) this.#leave(unsettled, told);
   }
 
   #of(delivery: unknown): Unsettled | undefined {
@@ -99,10 +112,14 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
     return [...this].filter((one) => one.delivery.fields.deliveryTag <= deliveryTag);
   }
 
+  #settling(unsettled: Unsettled | undefined, told: Told): void {
+    if (unsettled) this.watchOf(unsettled)?.settling(told);
+  }
+
   #leave(unsettled: Unsettled | undefined, told: Told): void {
     if (!unsettled || !this.#chain.remove(unsettled)) return;
     unsettled.consumer.settled += 1;
-    unsettled.watch?.settled(told);
+    this.watchOf(unsettled)?.settled(told);
     this.gone(unsettled);
   }
 }

@@ -173,6 +173,8 @@ export class CrashGuard implements DeliveryGate {
     const { delivery, consumer } = unsettled;
     const { queue, channel } = consumer;
     const { settlement, attempts, log } = this.parts;
+    // Who looks on is to know, although nobody handles it.
+    channel.unsettled.watchOf(unsettled);
     // It begins no more; others need not wait until the broker has it.
     this.#turns.leave(unsettled);
     try {

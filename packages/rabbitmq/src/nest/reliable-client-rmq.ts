@@ -63,7 +63,8 @@ export class ReliableClientRMQ extends ClientRMQ {
       throw new RabbitMqConfigurationError(check.problems, 'ReliableClientRMQ');
     super(rest);
     this.#timeoutMs = timeoutMs;
-    this.serializer = timing(this.serializer);
+    // Whoever else is bound to an exchange would lose what he takes his time for.
+    this.serializer = timing(this.serializer, !rest.wildcards && rest.exchangeType !== 'fanout');
   }
 
   /**
@@ -119,7 +120,7 @@ class TimedData {
 }
 
 /** The options that a packet is sent with are what its serializer says. */
-function timing(serializer: Serializer): Serializer {
+function timing(serializer: Serializer, expires: boolean): Serializer {
   return {
     serialize(packet: Timed, options?: Record<string, unknown>) {
       const { [DEADLINE]: deadline } = packet;
@@ -128,8 +129,9 @@ function timing(serializer: Serializer): Serializer {
       };
       if (!deadline) return serialized;
       const { options: own } = serialized;
-      const properties = requestProperties(deadline, own?.headers);
-      serialized.options = { ...own, ...properties, mandatory: true } as object;
+      const { expiration, headers } = requestProperties(deadline, own?.headers);
+      const timed = { ...own, ...(expires && { expiration }), headers, mandatory: true };
+      serialized.options = timed as object;
       return serialized;
     },
   };

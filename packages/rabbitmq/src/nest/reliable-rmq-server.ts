@@ -1,4 +1,8 @@
-import type { AmqpDeliveryLike, NonRetryableError } from '@acme/nest-message-context';
+import {
+  replyHeaders,
+  type AmqpDeliveryLike,
+  type NonRetryableError,
+} from '@acme/nest-message-context';
 import { RmqContext, ServerRMQ, type MessageHandler } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { isAdopted, type ConsumedByServer } from '../consumers/nest-servers.js';
@@ -169,7 +173,9 @@ export class ReliableRmqServer extends ServerRMQ {
     // Nest 12 calls it elsewhere.
     if (!('handleRequest' in this)) this.onProcessingEndHook?.(this.transportId, context);
     const { content, contentType } = replyBytes(reply.body);
-    this.channel!.sendToQueue(replyTo, content, { correlationId, contentType });
+    const { headers } = (context.getMessage() as unknown as Delivery).properties;
+    const options = { correlationId, contentType, headers: replyHeaders(headers) };
+    this.channel!.sendToQueue(replyTo, content, options);
   }
 
   #patternOf(packet: ReadMessage, delivery: AmqpDeliveryLike): string {

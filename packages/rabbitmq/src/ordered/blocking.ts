@@ -154,5 +154,5 @@ function idOf({ message, arrival }: Held): string | undefined {
 }
 
 /** A request that failed is answered with the error, and acked: by golevelup where its sender knows errors. */
-const isAnswered = ({ transport, expectsReply, deadline }: InboundMessage): boolean =>
-  expectsReply && (transport === 'rmq' || deadline !== undefined);
+const isAnswered = ({ transport, expectsReply, sentDeadline }: InboundMessage): boolean =>
+  expectsReply && (transport === 'rmq' || sentDeadline !== undefined);

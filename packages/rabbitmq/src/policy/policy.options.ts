@@ -46,7 +46,8 @@ export interface RetryOptions {
   readonly maxDeferrals?: number | undefined;
   /**
    * How often a handler that has failed is called again at once, with its delivery still in hand, before an attempt counts as failed: for
-   * what passes within moments, a deadlock or a lost connection of a pool. Not of requests, batches and ordered handlers.
+   * what passes within moments, a deadlock or a lost connection of a pool. Not of requests, batches, ordered handlers,
+   * and events with several handlers.
    * @default 0
    */
   readonly immediate?: number | undefined;

@@ -32,12 +32,15 @@ const TIMEOUT_MS = 10_000;
 export function adoptGolevelupRequests(connection: GolevelupRequestingConnectionLike): void {
   const request = connection.request.bind(connection);
   connection.request = async (options) => {
-    const { timeout = connection.configuration?.defaultRpcTimeout ?? TIMEOUT_MS } = options;
+    // As golevelup reads it: 0 is nothing said.
+    const timeout = options.timeout || connection.configuration?.defaultRpcTimeout || TIMEOUT_MS;
     const deadline = deadlineFor(timeout);
     const name = options.routingKey;
     if (deadline.leftMs === 0) throw new RpcTimeoutError(name, 0);
     const { expiration, headers } = requestProperties(deadline, options.headers);
-    const timed = { expiration, ...options, headers, timeout: deadline.leftMs };
+    // Whoever else is bound to an exchange would lose what he takes his time for.
+    const dropped = options.exchange === '' ? { expiration } : {};
+    const timed = { ...dropped, ...options, headers, timeout: deadline.leftMs };
     const reply = await request(timed).catch((error: unknown) => {
       throw marked(error);
     });

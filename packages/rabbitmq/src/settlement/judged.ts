@@ -52,7 +52,8 @@ const isDecided = ({ error, message }: Pick<Settling, 'error' | 'message'>): boo
   error === undefined ||
   message.expectsReply ||
   signalOf(error) !== undefined ||
-  message.delivery.decision !== undefined;
+  // An ack gives way to the failure: what it stood for was rolled back.
+  (message.delivery.decision !== undefined && message.delivery.decision.action !== 'ack');
 
 function decisionBy<D extends SettleDecision>(
   error: unknown,

@@ -62,7 +62,7 @@ describe('whoever watches a delivery', () => {
     settle(channel);
     expect(told).toEqual([
       ...tags.map((tag) => ['settling', word, tag, 0]),
-      ...tags.map((tag) => ['settled', word, tag, 1]),
+      ...tags.toReversed().map((tag) => ['settled', word, tag, 1]),
     ]);
   });
 

@@ -101,6 +101,36 @@ describe('a first delivery', () => {
 });
 
 describe('a message that comes again', () => {
+  it('is not handed over when the channel closes, nor is what waits behind it', async () => {
+    const store = new CountedAttempts({ a: 1 });
+    const { deliver, fake, ids } = await setUp({ store });
+    deliver({ id: 'a', again: true });
+    await settled();
+    deliver({ id: 'b' }, { id: 'c' });
+    expect(ids()).toEqual(['a']);
+    fake.emit('close');
+    await settled();
+    expect(ids()).toEqual(['a']);
+  });
+
+  it('is told of when it is parked, although nobody has handled it', async () => {
+    const store = new CountedAttempts({ a: 3 });
+    const { deliver, consumers, parked, ids } = await setUp({ store });
+    const told: string[] = [];
+    consumers.watchedBy = {
+      ...consumers.watchedBy,
+      watch: () => ({
+        within: (hand) => hand(),
+        settling: (how) => told.push(`settling ${how}`),
+        settled: (how) => told.push(`settled ${how}`),
+      }),
+    };
+    deliver({ id: 'a', again: true });
+    await settled();
+    expect([ids(), parked.length]).toEqual([[], 1]);
+    expect(told).toEqual(['settling acked', 'settled acked']);
+  });
+
   it('is noted before it is handled, beside others, and forgotten when it is settled', async () => {
     const store = new CountedAttempts();
     const { deliver, ids, channel, guard } = await setUp({ store });

@@ -219,7 +219,7 @@ export const openGolevelup: OpenServer = async (url = broker.url) => {
 };
 
 interface Caller {
-  ask(how: string, timeout?: number): Promise<unknown>;
+  ask(how: string, timeout?: number, headers?: object): Promise<unknown>;
 }
 export type OpenCaller = (server: Server) => Promise<Caller>;
 
@@ -247,15 +247,16 @@ export const nestCaller: OpenCaller = async ({ queue }) => {
   };
 };
 
-const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connection }) => {
+export const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connection }) => {
   const caller = connection ?? (await openGolevelupCaller());
   return {
-    ask: (how, timeout) =>
+    ask: (how, timeout, headers) =>
       caller.request({
         exchange,
         routingKey: queue,
         payload: { how },
         publishOptions: { type: 'total' },
+        ...(headers && { headers }),
         ...(timeout !== undefined && { timeout }),
       }),
   };

@@ -66,12 +66,21 @@ function golevelupName({ properties, fields }: AmqpDeliveryLike): string {
   return original ?? fields.routingKey;
 }
 
-/** The facts of a delivery to a golevelup handler. */
-export function golevelupFacts(delivery: AmqpDeliveryLike, payload: unknown): InboundFacts {
+/**
+ * The facts of a delivery to a golevelup handler.
+ *
+ * @param replies whether what it returns is sent to whoever has asked
+ */
+export function golevelupFacts(
+  delivery: AmqpDeliveryLike,
+  payload: unknown,
+  replies: boolean,
+): InboundFacts {
   return amqpFacts('golevelup', delivery, {
     name: golevelupName(delivery),
     payload,
-    expectsReply: Boolean(delivery.properties.replyTo),
+    // Others may be bound to where requests go, and only look on.
+    expectsReply: replies && Boolean(delivery.properties.replyTo),
   });
 }
 
@@ -92,8 +101,12 @@ function golevelupBatchFacts(
 }
 
 /** The facts of whatever golevelup hands to a handler: one delivery or a batch. */
-export function golevelupFactsOf(raw: unknown, payload: unknown): InboundFacts | undefined {
-  if (isAmqpDelivery(raw)) return golevelupFacts(raw, payload);
+export function golevelupFactsOf(
+  raw: unknown,
+  payload: unknown,
+  replies: boolean,
+): InboundFacts | undefined {
+  if (isAmqpDelivery(raw)) return golevelupFacts(raw, payload, replies);
   return Array.isArray(raw) && raw.every(isAmqpDelivery)
     ? golevelupBatchFacts(raw, payload)
     : undefined;

@@ -8,6 +8,8 @@ import type { Settling } from '../../delivery/settlement.js';
 import type { HandlerMethod } from '../../doors/handler-method.js';
 import { golevelupFacts, golevelupFactsOf, type AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { Arrivals } from '../../delivery/arrivals.js';
+import { NonRetryableError } from '../../delivery/outcome-signals.js';
+import { replyHeaders } from '../../wire/reply-headers.js';
 import { isOverdue, overdue } from '../../delivery/overdue.js';
 import { queueWarnings, type QueueDeclarationLike } from '../amqp/queue-check.js';
 
@@ -154,7 +156,7 @@ function enter(
     reply: creator === 'createRpc' ? replyingBy(parts.connection) : undefined,
   };
   return async (payload, raw, headers) => {
-    const facts = golevelupFactsOf(raw, payload);
+    const facts = golevelupFactsOf(raw, payload, creator === 'createRpc');
     if (!facts) return handler(payload, raw, headers);
     const context = contexts.openOrJoin(raw as object, () => facts, true);
     context.message.deliveredTo = method;
@@ -179,8 +181,12 @@ function enter(
 /** golevelup itself replies with what a handler returns, and to one that fails not at all. */
 const replyingBy =
   (connection: GolevelupConnectionLike) =>
-  ({ properties: { replyTo, correlationId } }: AmqpDeliveryLike, body: unknown) =>
-    connection.publish('', replyTo!, body, { correlationId, persistent: false });
+  ({ properties: { replyTo, correlationId, headers } }: AmqpDeliveryLike, body: unknown) =>
+    connection.publish('', replyTo!, body, {
+      correlationId,
+      headers: replyHeaders(headers),
+      persistent: false,
+    });
 
 /**
  * golevelup calls an error handler for what the driver throws, for what it could not parse and for what it could not settle.
@@ -196,12 +202,15 @@ function withSafeErrorHandlers(
   const { batchOptions } = options;
   const unreadable = (delivery: object, error: unknown): Settling => ({
     decision: { action: 'park', code: 'MESSAGE_UNREADABLE', reason: UNREADABLE },
-    message: contexts.open(golevelupFacts(delivery as AmqpDeliveryLike, undefined), true).message,
+    message: contexts.open(
+      golevelupFacts(delivery as AmqpDeliveryLike, undefined, creator === 'createRpc'),
+      true,
+    ).message,
     handler,
     deliveries: [delivery as AmqpDeliveryLike],
     queue: queueOf(options),
     needsRoutingKey: needsRoutingKey(creator),
-    error,
+    error: new NonRetryableError('MESSAGE_UNREADABLE', { message: UNREADABLE, cause: error }),
   });
   const safe = { ...options, errorHandler: driver.safeErrorHandler(policy, unreadable) };
   if (!batchOptions?.errorHandler) return safe;

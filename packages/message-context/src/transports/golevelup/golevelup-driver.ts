@@ -2,7 +2,7 @@ import type { InboundMessage } from '../../context/inbound-message.js';
 import type { MessageContext } from '../../context/message-context.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { SettleDecision } from '../../delivery/decision.js';
-import { repeatHere } from '../../delivery/repeat-here.js';
+import { repeatHere, type RepeatedOutcome } from '../../delivery/repeat-here.js';
 import { rpcErrorOf } from '../../delivery/rpc-error-of.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
@@ -44,8 +44,8 @@ const ACK: SettleDecision = { action: 'ack' };
  * Whether the sender of a request knows an error when he gets one: whoever sends a deadline does. To all others, golevelup's own
  * callers among them, an error would look like the reply.
  */
-const waits = ({ expectsReply, deadline }: InboundMessage): boolean =>
-  expectsReply && deadline !== undefined;
+const waits = ({ expectsReply, sentDeadline }: InboundMessage): boolean =>
+  expectsReply && sentDeadline !== undefined;
 
 interface Outcome {
   readonly decision?: SettleDecision | undefined;
@@ -114,11 +114,11 @@ export class GolevelupDriver {
       if (signalOf(response)) throw response as Error;
       return { decision: delivery.decision, response };
     } catch (first) {
-      const failure = ownFailurePolicy
+      const outcome = ownFailurePolicy
         ? { error: first }
-        : await this.failureOf(first, message, handler, consumer);
-      if (!failure) return { decision: delivery.decision };
-      const { error } = failure;
+        : await this.outcomeOf(first, message, handler, consumer);
+      if ('value' in outcome) return { decision: delivery.decision, response: outcome.value };
+      const { error } = outcome;
       // An ack decided before the failure gives way to it: what it stood for was rolled back.
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
@@ -130,18 +130,18 @@ export class GolevelupDriver {
     }
   }
 
-  /** Undefined where it has succeeded after all. */
-  private async failureOf(
+  private async outcomeOf(
     error: unknown,
     message: InboundMessage,
     handle: () => unknown,
     { queue }: Consumer,
-  ): Promise<{ readonly error: unknown } | undefined> {
+  ): Promise<RepeatedOutcome> {
     if (Array.isArray(message.raw)) return { error };
     const { settlement } = this.parts;
-    const run = async (): Promise<void> => {
+    const run = async (): Promise<unknown> => {
       const response = await handle();
       if (signalOf(response)) throw response as Error;
+      return response;
     };
     return repeatHere(error, { settlement, run, message, handler: message.deliveredTo, queue });
   }

@@ -4,7 +4,7 @@ import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
 import { tellBroker } from '../amqp/tell-broker.js';
 import { decisionFor } from '../../delivery/decide.js';
 import type { AmqpChannelLike } from '../amqp/guarded-channel.js';
-import { causeOf, repeatHere } from '../../delivery/repeat-here.js';
+import { causeOf, repeatHere, type RepeatedOutcome } from '../../delivery/repeat-here.js';
 import { reportFailure, type FailureLog } from '../../delivery/report-failure.js';
 import type { BrokerAnswer, Settlement, Settling } from '../../delivery/settlement.js';
 import { writeSafely } from '../../read-safely.js';
@@ -43,13 +43,13 @@ export class NestRmqDriver {
     this.carryOut(decided, delivery, channel);
   }
 
-  /** What a handler has failed with in the end; undefined where it has succeeded after all. */
-  failureOf(
+  /** How a handler has ended that failed. */
+  outcomeOf(
     error: unknown,
     message: InboundMessage,
     run: () => Promise<unknown>,
     delivery: AmqpDeliveryLike,
-  ): Promise<{ readonly error: unknown } | undefined> {
+  ): Promise<RepeatedOutcome> {
     const { settlement, server } = this.parts;
     const [handler, queue] = [message.deliveredTo, queueOf(server, delivery)];
     return repeatHere(error, { settlement, run, message, handler, queue });

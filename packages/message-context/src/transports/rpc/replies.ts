@@ -1,6 +1,6 @@
 import { writeSafely } from '../../read-safely.js';
 import type { AmqpDeliveryLike } from '../amqp/amqp-facts.js';
-import type { RmqContextLike } from './rpc-facts.js';
+import { isRmqContext, type RmqContextLike } from './rpc-facts.js';
 
 type Send = (
   packet: object,
@@ -22,7 +22,11 @@ interface ReplyChannelLike {
 
 interface OpenRequest {
   readonly settle: () => void;
-  readonly sent: unknown[];
+  /** Parts of the reply that the broker has not confirmed. */
+  unconfirmed: number;
+  hasStarted: boolean;
+  /** The last part was sent. */
+  isComplete: boolean;
 }
 
 const TAPPED = Symbol('replies');
@@ -53,43 +57,74 @@ export class Replies {
 
   /** @param settle called once: when the last reply is confirmed, or can no longer be */
   expect(delivery: AmqpDeliveryLike, settle: () => void): void {
-    this.#open.set(delivery, { settle, sent: [] });
+    const open = { settle, unconfirmed: 0, hasStarted: false, isComplete: false };
+    this.#open.set(delivery, open);
   }
 
-  #sendMessage(packet: object, ...[replyTo, correlationId, context]: Rest): void {
+  /** Its handler has ended. Whoever replies by a way of his own is not heard of here. */
+  ended(delivery: AmqpDeliveryLike): void {
+    setImmediate(() => {
+      const open = this.#open.get(delivery);
+      if (!open || open.hasStarted) return;
+      open.isComplete = true;
+      this.#settleOnce(delivery, open);
+    });
+  }
+
+  /** Returns what the server itself does: it may take its time, and the next part waits for that. */
+  #sendMessage(packet: object, ...to: Rest): unknown {
+    const [, , context] = to;
+    if (!isRmqContext(context)) return this.#send(packet, ...to);
     const delivery = context.getMessage() as object;
     const open = this.#open.get(delivery);
+    if (open) {
+      open.hasStarted = true;
+      open.unconfirmed += 1;
+    }
     // Nest adds to what it sends.
     const isLast = (packet as { readonly isDisposed?: unknown }).isDisposed === true;
-    const sent = this.#sendSafely(packet, replyTo, correlationId, context);
-    if (!open) return;
-    open.sent.push(sent.promise);
-    if (!isLast && !sent.isLast) return;
-    this.#open.delete(delivery);
-    void Promise.all(open.sent).then(open.settle);
+    const { returned, confirmed, hasFailed } = this.#sendSafely(packet, to);
+    if (open && (isLast || hasFailed)) open.isComplete = true;
+    void confirmed.then(() => {
+      if (!open) return;
+      open.unconfirmed -= 1;
+      this.#settleOnce(delivery, open);
+    });
+    return returned;
+  }
+
+  #settleOnce(delivery: object, open: OpenRequest): void {
+    if (!open.isComplete || open.unconfirmed > 0) return;
+    if (this.#open.delete(delivery)) open.settle();
   }
 
   /** Nest leaves the request for ever where this throws, or ends the process for what cannot be serialised. */
-  #sendSafely(packet: object, ...to: Rest): { promise: Promise<void>; isLast?: boolean } {
+  #sendSafely(packet: object, to: Rest): Sent & { readonly hasFailed: boolean } {
     try {
-      return { promise: this.#confirmed(packet, to) };
+      return { ...this.#sendNow(packet, to), hasFailed: false };
     } catch (error) {
       this.warn(`A reply could not be sent: ${writeSafely(error)}`);
-      const { id } = packet as { readonly id?: string };
-      const promise = this.#confirmed({ id, err: FAILED, isDisposed: true }, to);
-      return { promise, isLast: true };
+    }
+    const { id } = packet as { readonly id?: string };
+    try {
+      const sent = this.#sendNow({ id, err: FAILED, isDisposed: true }, to);
+      return { ...sent, hasFailed: true };
+    } catch (error) {
+      this.warn(`Its caller cannot be told: ${writeSafely(error)}. He waits until his time is up.`);
+      return { returned: undefined, confirmed: Promise.resolve(), hasFailed: true };
     }
   }
 
-  #confirmed(packet: object, to: Rest): Promise<void> {
+  #sendNow(packet: object, to: Rest): Sent {
     this.#tap();
     this.#promised = undefined;
-    this.#send(packet, ...to);
-    return Promise.resolve(this.#promised).then(nothing, (error: unknown) => {
+    const returned = this.#send(packet, ...to);
+    const confirmed = Promise.all([returned, this.#promised]).then(nothing, (error: unknown) => {
       this.warn(
-        `A reply has not reached the broker: ${writeSafely(error)}. Its caller waits until it times out.`,
+        `A reply has not reached the broker: ${writeSafely(error)}. Its caller waits until his time is up.`,
       );
     });
+    return { returned, confirmed };
   }
 
   /** Nest has no channel before it is connected. */
@@ -100,6 +135,13 @@ export class Replies {
     const sendToQueue = channel.sendToQueue.bind(channel);
     channel.sendToQueue = (...args) => (this.#promised = sendToQueue(...args));
   }
+}
+
+interface Sent {
+  /** By the server. */
+  readonly returned: unknown;
+  /** Never rejects. */
+  readonly confirmed: Promise<void>;
 }
 
 type Rest = Parameters<Send> extends [object, ...infer Others] ? Others : never;

@@ -74,7 +74,8 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
   Object.defineProperty(server, DOOR, { value: true });
   const addHandler = server.addHandler.bind(server);
   const settles = !server.noAck;
-  const replies = settles ? Replies.of(server, parts.warn) : undefined;
+  // Of RabbitMQ alone: others reply to topics and sockets, and acknowledge nothing.
+  const replies = server.noAck === false ? Replies.of(server, parts.warn) : undefined;
   const isEvent = eventsOf(server);
   let methods: RpcMethods | undefined;
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
@@ -257,17 +258,18 @@ async function settleByOutcome(
   const succeeded = (): void => driver.succeeded(context, rmq.delivery, channel);
   if (message.expectsReply) {
     replies?.expect(rmq.delivery, succeeded);
-    return settleRequest(result, context, replies ? () => {} : succeeded);
+    const ended = replies ? () => replies.ended(rmq.delivery) : succeeded;
+    return settleRequest(result, context, ended);
   }
   const delivery = message.delivery as RecordedDelivery;
   try {
     await toItsEnd(result, callback);
   } catch (first) {
     const run = (): Promise<void> => toItsEnd(inContext(context, callback, inner), callback);
-    const failure = delivery.hasOthers
+    const outcome = delivery.hasOthers
       ? { error: first }
-      : await driver.failureOf(first, context.message, run, rmq.delivery);
-    if (failure) delivery.failed({ ...failure, context });
+      : await driver.outcomeOf(first, context.message, run, rmq.delivery);
+    if ('error' in outcome) delivery.failed({ ...outcome, context });
   }
   // Given back while another handler still runs, the message would be handled twice at once.
   if (delivery.hasOthers) await delivery.ended();
@@ -295,7 +297,7 @@ function isUnreadable({ content, properties }: AmqpDeliveryLike, payload: unknow
 /**
  * A request is settled when it is answered. A caller who was answered with an error is served, too: another attempt would answer twice.
  *
- * @param succeeded where nobody else knows that it is answered, called once the reply is on its way
+ * @param succeeded called once the last reply is on its way
  */
 async function settleRequest(
   running: Promise<unknown>,
