@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Contexts } from '../src/context/contexts.js';
 import type { MessageContext } from '../src/context/message-context.js';
 import { LocalSettlement } from '../src/delivery/local-settlement.js';
-import { DeadLetter, Requeue, RetryLater } from '../src/delivery/outcome-signals.js';
+import { DeadLetter, Requeue, RetryLater, signalOf } from '../src/delivery/outcome-signals.js';
 import {
   Settlement,
   type BrokerAnswer,
@@ -353,6 +353,19 @@ describe('a request that fails', () => {
     const sent = delivery({ replyTo: 'replies' }) as AmqpDeliveryLike;
     expect(golevelupFacts(sent, 1, false).expectsReply).toBe(false);
     expect(golevelupFacts(sent, 1, true).expectsReply).toBe(true);
+  });
+});
+
+describe('a body that golevelup cannot read', () => {
+  it('is to blame itself, whatever was thrown: nobody is asked whether that may pass', async () => {
+    const settlement = new Saying('ack');
+    const { options } = givenTo('createSubscriber', () => undefined, {}, undefined, settlement);
+    const thrown = new SyntaxError('Unexpected token');
+    await options.errorHandler(channel, delivery(), thrown);
+    const [settling] = settlement.asked;
+    expect(settling?.decision).toMatchObject({ action: 'park', code: 'MESSAGE_UNREADABLE' });
+    expect(signalOf(settling?.error)).toMatchObject({ action: 'park' });
+    expect((settling?.error as Error).cause).toBe(thrown);
   });
 });
 
