@@ -365,7 +365,7 @@ describe('a body that golevelup cannot read', () => {
     const [settling] = settlement.asked;
     expect(settling?.decision).toMatchObject({ action: 'park', code: 'MESSAGE_UNREADABLE' });
     expect(signalOf(settling?.error)).toMatchObject({ action: 'park' });
-    expect((settling?.error as Error).cause).toBe(thrown);
+    expect(settling?.error).toHaveProperty('cause', thrown);
   });
 });
 
