@@ -94,6 +94,7 @@ async function scene({ kind, type, hasStore, crashes, queueArguments }: SceneOpt
       expect(signal, one.lines.join('\n')).toBe('SIGKILL');
     }
   };
+  const depth = async (of: string): Promise<number> => (await broker.queue(of))?.messages ?? 0;
   return {
     queue,
     parked,
@@ -101,7 +102,11 @@ async function scene({ kind, type, hasStore, crashes, queueArguments }: SceneOpt
     publish,
     noted,
     untilOneSurvives,
-    depth: async (of: string) => (await broker.queue(of))?.messages ?? 0,
+    depth,
+    /** So many were handled, and so many parked. */
+    isOver: async (handled: number, inDeadLetters: number): Promise<boolean> =>
+      new Set(noted('done').map(({ id }) => id)).size === handled &&
+      (await depth(parked)) === inDeadLetters,
     beginsOf: (id: string) => noted('begun').filter((one) => one.id === id).length,
   };
 }
@@ -117,11 +122,7 @@ describe.each(KINDS)('%s, with an attempt store', (kind) => {
       const on = await scene({ kind, type, hasStore: true });
       const healthy = ids(25);
       await on.publish([...healthy.slice(0, 5), 'poison', ...healthy.slice(5)]);
-      const deaths = await on.untilOneSurvives(
-        async () =>
-          new Set(on.noted('done').map(({ id }) => id)).size === healthy.length &&
-          (await on.depth(on.parked)) === 1,
-      );
+      const deaths = await on.untilOneSurvives(() => on.isOver(healthy.length, 1));
 
       // As a first delivery, and beside others when it came again: then three times alone.
       expect(deaths).toBe(5);
@@ -166,11 +167,7 @@ describe('several that kill the process', () => {
       ...healthy.slice(4),
       poisons[2]!,
     ]);
-    const deaths = await on.untilOneSurvives(
-      async () =>
-        new Set(on.noted('done').map(({ id }) => id)).size === healthy.length &&
-        (await on.depth(on.parked)) === poisons.length,
-    );
+    const deaths = await on.untilOneSurvives(() => on.isOver(healthy.length, poisons.length));
     const parked = (await takeAll(broker, on.parked)).map(({ properties }) => properties.messageId);
     expect(new Set(parked)).toEqual(new Set(poisons));
     expect(parked).toHaveLength(poisons.length);
@@ -186,11 +183,7 @@ describe.each(KINDS)('%s on a quorum queue without a store', (kind) => {
     const on = await scene({ kind, type: 'quorum', hasStore: false, queueArguments });
     const healthy = ids(25);
     await on.publish([...healthy.slice(0, 5), 'poison', ...healthy.slice(5)]);
-    const deaths = await on.untilOneSurvives(
-      async () =>
-        new Set(on.noted('done').map(({ id }) => id)).size === healthy.length &&
-        (await on.depth(on.parked)) === 1,
-    );
+    const deaths = await on.untilOneSurvives(() => on.isOver(healthy.length, 1));
 
     expect(deaths).toBe(4);
     expect(on.beginsOf('poison')).toBe(4);

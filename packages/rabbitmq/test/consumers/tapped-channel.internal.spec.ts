@@ -1,17 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Consumers, type Client } from '../../src/consumers/consumers.js';
+import { Consumers } from '../../src/consumers/consumers.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
-import { delivery, FakeChannel } from '../support/fake-channel.internal.js';
+import { delivery, FakeChannel, fakeClient as client } from '../support/fake-channel.internal.js';
 
 async function setUp() {
   const fake = new FakeChannel();
   const channel = fake as unknown as ConsumingChannelLike;
-  const client: Client = {
-    name: 'tests',
-    isConnected: () => true,
-    connection: () => undefined,
-    reconnect: () => {},
-  };
   const consumers = new Consumers();
   consumers.tap(channel, client);
   const handled: unknown[] = [];

@@ -1,19 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Client } from '../../src/consumers/consumers.js';
 import { Consumers } from '../../src/consumers/consumers.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
 import { loadsOf } from '../../src/consumers/queue-loads.js';
-import { delivery, FakeChannel } from '../support/fake-channel.internal.js';
+import { delivery, FakeChannel, fakeClient as client } from '../support/fake-channel.internal.js';
 
 async function setUp(prefetch?: number) {
   const fake = new FakeChannel();
   const channel = fake as unknown as ConsumingChannelLike;
-  const client: Client = {
-    name: 'tests',
-    isConnected: () => true,
-    connection: () => undefined,
-    reconnect: () => {},
-  };
   const consumers = new Consumers();
   const told: unknown[][] = [];
   consumers.watchedBy = {

@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { waitFor } from '@acme/internal-testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Consumers, type Client } from '../../src/consumers/consumers.js';
+import { Consumers } from '../../src/consumers/consumers.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
 import { Attempts } from '../../src/crashes/attempts.js';
 import { CrashGuard } from '../../src/crashes/crash-guard.js';
 import type { Unhandled } from '../../src/settlement/broker-settlement.js';
 import { CountedAttempts } from '../support/counted-attempts.js';
-import { FakeChannel } from '../support/fake-channel.internal.js';
+import { FakeChannel, fakeClient as client } from '../support/fake-channel.internal.js';
 
 interface Sent {
   readonly id?: string | undefined;
@@ -61,12 +61,6 @@ async function setUp({ store, declared, patienceMs, park = async () => {} }: Set
     ...(patienceMs !== undefined && { patienceMs }),
   });
   consumers.gate = guard;
-  const client: Client = {
-    name: 'tests',
-    isConnected: () => true,
-    connection: () => undefined,
-    reconnect: () => {},
-  };
   consumers.tap(channel, client);
   if (declared) await channel.assertQueue('orders', { arguments: declared });
   const handled: Delivery[] = [];

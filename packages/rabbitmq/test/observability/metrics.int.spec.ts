@@ -1,33 +1,23 @@
-import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
-import { Otel, type Point } from '@acme/internal-testing/otel';
+import { waitFor } from '@acme/internal-testing';
+import type { Point } from '@acme/internal-testing/otel';
 import { NonRetryableError } from '@acme/nest-message-context';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ConsumerGround } from '../support/consumer-ground.js';
 import { CONSUMERS, slug } from '../support/consumers.js';
+import { useTelemetry } from '../support/telemetry-ground.js';
 
-let broker: TestBroker;
-let otel: Otel;
-beforeAll(async () => {
-  broker = await testBroker();
-});
-beforeEach(() => {
-  otel = new Otel('@acme/nest-rabbitmq');
-});
-afterEach(async () => {
-  await ConsumerGround.closeAll();
-  otel.stop();
-});
+const here = useTelemetry();
 
 const retry = { attempts: 2, initial: 50, max: 50, jitter: false } as const;
 const PROCESS = { 'messaging.operation.name': 'process', 'messaging.operation.type': 'process' };
 
 describe.each(CONSUMERS)('the metrics of %s', (kind, open) => {
   const ground = () => {
-    const own = new ConsumerGround(broker, open, `${slug(kind)}-metrics`, ['retry.50', 'dlq']);
+    const own = new ConsumerGround(here.broker, open, `${slug(kind)}-metrics`, ['retry.50', 'dlq']);
     const { queue } = own;
     const from = { 'messaging.system': 'rabbitmq', 'messaging.destination.name': queue };
     const points = async (name: string, of = queue): Promise<Point[]> => {
-      const { points: all = [] } = (await otel.metrics())[name] ?? {};
+      const { points: all = [] } = (await here.otel.metrics())[name] ?? {};
       return all.filter(({ attributes }) => attributes['messaging.destination.name'] === of);
     };
     const valueOf = async (name: string, of?: string) =>
@@ -117,7 +107,7 @@ describe.each(CONSUMERS)('the metrics of %s', (kind, open) => {
         if (n === 1) throw new Error('once');
       },
     });
-    const channel = await broker.confirmChannel();
+    const channel = await here.broker.confirmChannel();
     const hourAgo = Math.floor(Date.now() / 1_000) - 3_600;
     channel.publish(own.exchange, 'placed', Buffer.from('{}'), {
       type: 'placed',

@@ -1,25 +1,13 @@
-import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
-import { Otel } from '@acme/internal-testing/otel';
+import { waitFor } from '@acme/internal-testing';
 import { MessageContext, NonRetryableError, RetryLater } from '@acme/nest-message-context';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Options } from 'amqplib';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ConsumerGround } from '../support/consumer-ground.js';
 import { CONSUMERS, slug, type ConsumerOptions } from '../support/consumers.js';
-import { instrumentAmqplib, processSpans } from '../support/telemetry-ground.js';
+import { instrumentAmqplib, processSpans, useTelemetry } from '../support/telemetry-ground.js';
 
-let broker: TestBroker;
-let otel: Otel;
-beforeAll(async () => {
-  broker = await testBroker();
-});
-beforeEach(() => {
-  otel = new Otel('@acme/nest-rabbitmq');
-});
-afterEach(async () => {
-  await ConsumerGround.closeAll();
-  otel.stop();
-});
+const here = useTelemetry();
 
 const TRACE = 'a'.repeat(32);
 const SENDER = 'b'.repeat(16);
@@ -29,20 +17,22 @@ const retry = { attempts: 2, initial: 50, max: 50, jitter: false } as const;
 describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
   const ground = () => {
     const suffixes = ['retry.50', 'dlq'];
-    const own = new ConsumerGround(broker, open, `${slug(kind)}-spans`, suffixes);
+    const own = new ConsumerGround(here.broker, open, `${slug(kind)}-spans`, suffixes);
     const { queue, exchange } = own;
     const start = (options: Partial<ConsumerOptions> = {}) =>
       own.start({ module: { retry }, ...options });
     const send = async (properties: Options.Publish = {}) => {
-      const channel = await broker.confirmChannel();
+      const channel = await here.broker.confirmChannel();
       const options = { type: 'placed', messageId: 'm-1', headers: { ...TRACED }, ...properties };
       channel.publish(exchange, 'placed', Buffer.from('{}'), options);
       await channel.waitForConfirms();
       await channel.close();
     };
     const spans = async (count: number) => {
-      await waitFor(() => processSpans(otel, queue).length >= count, { what: `${count} spans` });
-      return processSpans(otel, queue);
+      await waitFor(() => processSpans(here.otel, queue).length >= count, {
+        what: `${count} spans`,
+      });
+      return processSpans(here.otel, queue);
     };
     return { queue, exchange, start, send, spans };
   };
@@ -51,7 +41,7 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
 
   it('go from sender to guard and handler, and to what they do', async () => {
     const { queue, start, send, spans } = ground();
-    const within = (name: string) => otel.within(name, async () => true);
+    const within = (name: string) => here.otel.within(name, async () => true);
     let correlationId: string | undefined;
     await start({
       guard: () => within('guard'),
@@ -81,7 +71,7 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
       'acme.rabbitmq.outcome': 'acked',
     });
     for (const name of ['guard', 'query'])
-      expect(otel.spans(name).map(parentOf)).toEqual([span!.spanContext().spanId]);
+      expect(here.otel.spans(name).map(parentOf)).toEqual([span!.spanContext().spanId]);
   });
 
   it('begin a trace for each attempt, linked to the sender, and say what has become of it', async () => {
@@ -132,7 +122,7 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
 
   it('are not taken for those of whoever has opened the connection', async () => {
     const { queue, start, send, spans } = ground();
-    await otel.within('outer', async () => {
+    await here.otel.within('outer', async () => {
       await start();
     });
     await send({ headers: {} });
@@ -145,11 +135,11 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
   it('are those of the instrumentation of amqplib where it is there, with what is known here', async () => {
     const remove = instrumentAmqplib();
     try {
-      otel.propagate();
+      here.otel.propagate();
       const { queue, start, send, spans } = ground();
       await start({
         handle: async () => {
-          await otel.within('query', async () => {});
+          await here.otel.within('query', async () => {});
           throw new NonRetryableError('ORDER_UNKNOWN');
         },
       });
@@ -165,7 +155,7 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
         'messaging.message.conversation_id': 'c-1',
       });
       expect(span!.status.code).toBe(SpanStatusCode.ERROR);
-      expect(otel.spans('query').map(parentOf)).toEqual([span!.spanContext().spanId]);
+      expect(here.otel.spans('query').map(parentOf)).toEqual([span!.spanContext().spanId]);
     } finally {
       await ConsumerGround.closeAll();
       remove();
@@ -175,14 +165,14 @@ describe.each(CONSUMERS)('the spans of %s', (kind, open) => {
   it('do not go from attempt to attempt with that instrumentation', async () => {
     const remove = instrumentAmqplib();
     try {
-      otel.propagate();
+      here.otel.propagate();
       const { start, send, spans } = ground();
       await start({
         handle: (_, n) => {
           if (n === 1) throw new Error('once');
         },
       });
-      await otel.within('sender', () => send({ headers: {} }));
+      await here.otel.within('sender', () => send({ headers: {} }));
       const [first, second] = await spans(2);
       // Siblings: what was sent again carries what its sender has written.
       expect(first!.parentSpanContext!.spanId).toBe(second!.parentSpanContext!.spanId);

@@ -1,10 +1,19 @@
 import { EventEmitter } from 'node:events';
+import type { Client } from '../../src/consumers/consumers.js';
 import type { OnDelivery } from '../../src/consumers/consuming-channel-like.js';
 
 export const delivery = (deliveryTag: number) => ({
   fields: { deliveryTag, routingKey: 'k' },
   properties: {},
 });
+
+/** Whoever has the channel. */
+export const fakeClient: Client = {
+  name: 'tests',
+  isConnected: () => true,
+  connection: () => undefined,
+  reconnect: () => {},
+};
 
 /** A channel of amqplib, without a broker. */
 export class FakeChannel extends EventEmitter {

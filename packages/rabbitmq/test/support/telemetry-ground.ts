@@ -1,7 +1,10 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Otel } from '@acme/internal-testing/otel';
+import { testBroker, type TestBroker } from '@acme/internal-testing';
+import { Otel } from '@acme/internal-testing/otel';
 import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib';
+import { afterEach, beforeAll, beforeEach } from 'vitest';
+import { ConsumerGround } from './consumer-ground.js';
 
 const require = createRequire(import.meta.url);
 
@@ -9,6 +12,22 @@ const require = createRequire(import.meta.url);
 const COPIES = [require, createRequire(require.resolve('@golevelup/nestjs-rabbitmq'))].map((near) =>
   dirname(near.resolve('amqplib')),
 );
+
+/** A broker for a spec file, and an SDK for each test. Called once, at the top of the file. */
+export function useTelemetry(): { readonly broker: TestBroker; readonly otel: Otel } {
+  const here = {} as { broker: TestBroker; otel: Otel };
+  beforeAll(async () => {
+    here.broker = await testBroker();
+  });
+  beforeEach(() => {
+    here.otel = new Otel('@acme/nest-rabbitmq');
+  });
+  afterEach(async () => {
+    await ConsumerGround.closeAll();
+    here.otel.stop();
+  });
+  return here;
+}
 
 /** The spans of one queue that have ended, the first begun first. */
 export const processSpans = (otel: Otel, queue: string): ReturnType<Otel['spans']> =>

@@ -87,11 +87,13 @@ export class GolevelupDriver {
   ): Promise<unknown> {
     const { queue, needsRoutingKey } = consumer;
     const { message } = context;
-    const { decision, response, error } = await this.run(context, handle, consumer);
+    const outcome = await this.run(context, handle, consumer);
+    const { decision, response, error } = outcome;
     const deliveries = [message.raw].flat() as AmqpDeliveryLike[];
     if (!decision || decision.action === 'ack') {
       this.note('ack', deliveries);
-      if (error !== undefined) return this.returnValueFor('ack', message.expectsReply);
+      // Also where nothing was thrown, as `throw undefined` does: a reply would be taken for success.
+      if ('error' in outcome) return this.returnValueFor('ack', message.expectsReply);
       return decision && !message.expectsReply ? undefined : response;
     }
     const handler = message.deliveredTo;
