@@ -17,7 +17,8 @@ interface Handling extends Omit<FailedHandling, 'error'> {
 }
 
 /**
- * How a handler has ended that failed, after it was called again as often as the settlement would have it. What somebody has decided is no failure that may pass, and whoever waits for a reply has got it.
+ * How a handler has ended that failed, after it was called again as often as the settlement would have it. What somebody has decided is
+ * no failure that may pass, and whoever waits for a reply has got it.
  */
 export async function repeatHere(
   first: unknown,
