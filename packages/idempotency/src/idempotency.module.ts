@@ -7,7 +7,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { AttemptStore, MessageContextCoreModule } from '@acme/nest-message-context';
+import { AttemptStore, MessageContextCoreModule, OrderStore } from '@acme/nest-message-context';
 import {
   DEFAULT_TRANSACTIONS,
   getTransactionsToken,
@@ -29,6 +29,7 @@ import { problemsOfInfo } from './stage/info-check.js';
 import { IdempotencyStage } from './stage/idempotency.stage.js';
 import { Protection } from './stage/protection.js';
 import { StoredAttempts } from './stage/stored-attempts.js';
+import { StoredOrder } from './stage/stored-order.js';
 import { StoresLife } from './stage/stores-life.js';
 
 /** Options that must be known before any factory runs, because they decide what the module provides. */
@@ -139,6 +140,12 @@ function provide(
         useFactory: ({ guards, options }: Protection) =>
           new StoredAttempts(guards.get(DEFAULT_STORE)!.store, options.namespace),
       },
+      {
+        provide: OrderStore,
+        inject: [Protection],
+        useFactory: ({ guards, options }: Protection) =>
+          new StoredOrder(guards.get(DEFAULT_STORE)!.store, options.namespace),
+      },
       StoresLife,
       Serializers,
       IdempotencyStage,
@@ -150,6 +157,7 @@ function provide(
       IdempotencyService,
       IdempotencyEvents,
       AttemptStore,
+      OrderStore,
     ],
   };
 }

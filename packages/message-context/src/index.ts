@@ -53,6 +53,7 @@ export {
 } from './doors/slots.js';
 export type { Arrival, Arrivals } from './delivery/arrivals.js';
 export { AttemptStore, type AttemptKey } from './delivery/attempt-store.js';
+export { OrderStore, type OrderedKey } from './delivery/order-store.js';
 export { decisionFor } from './delivery/decide.js';
 export {
   golevelupConfigOf,

@@ -93,6 +93,7 @@ describe('the public API', () => {
         "MessageObserver",
         "NEST_PACKET",
         "NonRetryableError",
+        "OrderStore",
         "OutcomeSignal",
         "PlainJsonDeserializer",
         "PublishError",

@@ -17,13 +17,22 @@ export {
   type OrderedTopologyOptions,
   type TopologyConnectionLike,
 } from './ordered/ordered-topology.js';
-export type { OrderedCall, OrderKeySource, RmqOrderedOptions } from './ordered/ordered.options.js';
+export { OrderedKeys, type StoppedKey } from './ordered/ordered-keys.js';
+export type {
+  OrderedCall,
+  OrderKeySource,
+  RmqOrderedOptions,
+  SequenceOptions,
+} from './ordered/ordered.options.js';
 export { RabbitMqEvents } from './observability/rabbitmq-events.js';
 export type {
   RabbitMqAbandonedEvent,
   RabbitMqConsumerBackEvent,
   RabbitMqConsumerLostEvent,
   RabbitMqEvent,
+  RabbitMqKeyResumedEvent,
+  RabbitMqKeyStoppedEvent,
+  RabbitMqOutOfSequenceEvent,
   RabbitMqSettledEvent,
   RabbitMqSlowConsumerEvent,
   SettleOutcome,

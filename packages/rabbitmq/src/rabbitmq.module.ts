@@ -15,6 +15,7 @@ import {
   AttemptStore,
   MessageContextCoreModule,
   MessageObserver,
+  OrderStore,
   Settlement,
 } from '@acme/nest-message-context';
 import { Boot } from './boot/boot.js';
@@ -30,6 +31,8 @@ import { Observability } from './observability/observability.js';
 import { ObservedHops } from './observability/observed-hops.js';
 import { RabbitMqEvents } from './observability/rabbitmq-events.js';
 import { Blocking } from './ordered/blocking.js';
+import { OrderBook } from './ordered/order-book.js';
+import { OrderedKeys } from './ordered/ordered-keys.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
 import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
@@ -84,17 +87,18 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: BrokerSettlement,
-      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats, Observability],
+      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
       useFactory: (
         sender: ConfirmedSender,
         settings: RabbitMqSettings,
         repeats: Repeats,
         observability: Observability,
+        orders: OrderBook,
       ) => {
         const log = new Logger('RabbitMqModule');
         const queues = new HopPublisher(sender);
         const hops = new ObservedHops(new PatientHops(queues, log), observability);
-        return new BrokerSettlement(queues, hops, settings, log, repeats);
+        return new BrokerSettlement(queues, hops, settings, log, repeats, orders);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
@@ -115,6 +119,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
       inject: [RABBITMQ_SETTINGS, Repeats],
       useFactory: (settings: RabbitMqSettings, repeats: Repeats) =>
         new Blocking(settings, repeats, new Logger('RabbitMqModule')),
+    },
+    {
+      provide: OrderBook,
+      inject: [Observability, { token: OrderStore, optional: true }],
+      useFactory: (observability: Observability, store?: OrderStore) =>
+        new OrderBook(store, observability, new Logger('RabbitMqModule')),
+    },
+    {
+      provide: OrderedKeys,
+      inject: [OrderBook],
+      useFactory: ({ records }: OrderBook) => new OrderedKeys(records),
     },
     OrderedStage,
     TimeoutStage,
@@ -212,6 +227,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     Settlement,
     MessageObserver,
     OrderedStage,
+    OrderedKeys,
     RabbitMqEvents,
     RabbitMqHealthIndicator,
     DeadLetters,

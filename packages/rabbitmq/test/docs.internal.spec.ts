@@ -15,6 +15,8 @@ import { FILTER_OPTIONS, OPTIONS } from '../src/cli/options.js';
 import { FILTER_NUMBERS, FILTER_TEXTS } from '../src/core/dead-letter-filter.js';
 import { CRASH_LOOP } from '../src/crashes/crash-reasons.js';
 import { GIVEN_UP, HEADERS_TOO_LARGE } from '../src/core/settle-plan.js';
+import { ORDER_KEY_STOPPED } from '../src/ordered/order-texts.js';
+import { orderWatchOf } from '../src/ordered/order-watch.js';
 import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
 import { NOT_RETRIED } from '../src/settlement/judged.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
@@ -96,13 +98,16 @@ describe('docs/reference/rabbitmq-options.md', () => {
 
   it('has all options of the decorator, and no others', () => {
     const check = (options: object) =>
-      problemsOfOrdered({
-        handler: { className: 'Orders', methodName: 'placed' },
-        kinds: new Set(['event']),
-        options: { key: 'routingKey', ...options },
-        method: () => {},
-        owner: class Orders {},
-      });
+      problemsOfOrdered(
+        {
+          handler: { className: 'Orders', methodName: 'placed' },
+          kinds: new Set(['event']),
+          options: { key: 'routingKey', ...options },
+          method: () => {},
+          owner: class Orders {},
+        },
+        { store: undefined, watch: () => {} },
+      );
     const [problem] = check(nope);
     expect(names(rowsUnder(PAGE, '## @RmqOrdered()'))).toEqual(
       /Known are (.*)\./
@@ -111,6 +116,23 @@ describe('docs/reference/rabbitmq-options.md', () => {
         .sort(),
     );
     expect(check(documentedDefaults(PAGE, '## @RmqOrdered()', ['key']))).toEqual([]);
+  });
+
+  it('has all options of a sequence, and no others', () => {
+    const check = (sequence: object) => {
+      const problems: string[] = [];
+      const watch = orderWatchOf({ key: 'routingKey', sequence: sequence as never }, problems);
+      return { problems, sequence: watch?.sequence };
+    };
+    expect(names(rowsUnder(PAGE, '## sequence of @RmqOrdered()'))).toEqual(
+      /Known are (.*)\./
+        .exec(check(nope).problems[0] ?? '')?.[1]
+        ?.split(', ')
+        .sort(),
+    );
+    const defaults = documentedDefaults(PAGE, '## sequence of @RmqOrdered()', []);
+    expect(check({ ...defaults, onGap: 'hold' })).toEqual(check({ onGap: 'hold' }));
+    expect(check({ ...defaults, holdMax: undefined })).toEqual(check({}));
   });
 
   it('has all options of the topology, and no others', () => {
@@ -140,6 +162,7 @@ describe('docs/reference/rabbitmq-options.md', () => {
         NOT_RETRIED,
         CRASH_LOOP,
         ...Object.values(UNORDERED),
+        ORDER_KEY_STOPPED,
       ].sort(),
     );
   });

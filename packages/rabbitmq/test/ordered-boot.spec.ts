@@ -1,8 +1,8 @@
 import { freePort, openApp, openContext, openMicroservice } from '@acme/internal-testing';
-import { MessageContextModule } from '@acme/nest-message-context';
+import { MessageContextModule, OrderStore } from '@acme/nest-message-context';
 import { RabbitMqModule, RmqOrdered, type RmqOrderedOptions } from '@acme/nest-rabbitmq';
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Controller, Injectable, Module, Post, type Type } from '@nestjs/common';
+import { Controller, Global, Injectable, Module, Post, type Type } from '@nestjs/common';
 import {
   ClientProxyFactory,
   EventPattern,
@@ -11,7 +11,13 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { consumeOrders, OrdersConsumer, OrdersController } from './support/ordered-example.js';
+import { KeptOrder } from './support/kept-order.js';
+import {
+  consumeOrders,
+  LedgerController,
+  OrdersConsumer,
+  OrdersController,
+} from './support/ordered-example.js';
 import { describe, expect, it } from 'vitest';
 
 const imports = [
@@ -19,14 +25,23 @@ const imports = [
   RabbitMqModule.forRoot({ connect: () => Promise.reject(new Error('there is no broker here')) }),
 ];
 
-function appWith(controller: Type<unknown>): Type<unknown> {
-  @Module({ imports, controllers: [controller], providers: [controller] })
+@Global()
+@Module({
+  providers: [{ provide: OrderStore, useFactory: () => new KeptOrder() }],
+  exports: [OrderStore],
+})
+class StoreModule {}
+
+function appWith(controller: Type<unknown>, ...more: Type<unknown>[]): Type<unknown> {
+  @Module({ imports: [...imports, ...more], controllers: [controller], providers: [controller] })
   class AppModule {}
   return AppModule;
 }
 
-const refusal = async (controller: Type<unknown>): Promise<string> => {
-  const opened = await openContext(appWith(controller)).catch((error: unknown) => error as Error);
+const refusal = async (controller: Type<unknown>, ...more: Type<unknown>[]): Promise<string> => {
+  const opened = await openContext(appWith(controller, ...more)).catch(
+    (error: unknown) => error as Error,
+  );
   if (opened instanceof Error) return opened.message;
   await opened.close();
   return '';
@@ -95,6 +110,43 @@ describe('@RmqOrdered() at boot', () => {
     { options: null, says: 'null is not an object' },
   ])('refuses options that are none: $says', async ({ options, says }) => {
     await expect(refusal(handler(onEvent, options as never))).resolves.toContain(says);
+  });
+
+  it('takes a handler that wants more known than a process knows, where there is a store', async () => {
+    await expect(refusal(LedgerController, StoreModule)).resolves.toBe('');
+  });
+
+  it.each([
+    {
+      options: { key, onFailure: 'park-key' },
+      says: "onFailure: 'park-key': there is no OrderStore",
+    },
+    { options: { key, sequence: {} }, says: 'sequence: there is no OrderStore' },
+  ] as const)('refuses it where there is none: $options', async ({ options, says }) => {
+    const message = await refusal(handler(onEvent, options));
+    expect(message).toContain(says);
+    expect(message).toContain('Import IdempotencyModule');
+  });
+
+  it.each([
+    { options: { onFailure: 'park-key', key: () => 'k' }, says: 'key: a function reads' },
+    { options: { key, sequence: 'yes' }, says: 'sequence: "yes" is not an object' },
+    { options: { key, sequence: { from: 1 } }, says: 'sequence.from: there is no such option' },
+    { options: { key, sequence: { header: '' } }, says: 'sequence.header: ""' },
+    { options: { key, sequence: { onGap: 'stop' } }, says: 'sequence.onGap: "stop" is unknown' },
+    { options: { key, sequence: { holdMax: '1m' } }, says: 'sequence.holdMax: nothing is held' },
+    {
+      options: { key, sequence: { onGap: 'hold', holdMax: 'soon' } },
+      says: 'sequence.holdMax: "soon"',
+    },
+    {
+      options: { key, sequence: { onGap: 'hold', holdMax: '11m' } },
+      says: 'sequence.holdMax: "11m" is too long',
+    },
+    { options: { key, sequence: { startsAt: 0.5 } }, says: 'sequence.startsAt: 0.5' },
+  ])('refuses options of it that are none: $says', async ({ options, says }) => {
+    const message = await refusal(handler(onEvent, options as never), StoreModule);
+    expect(message).toContain(`@RmqOrdered() on Orders.on: ${says}`);
   });
 
   it('takes every handler of a class', async () => {

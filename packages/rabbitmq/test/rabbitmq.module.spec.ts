@@ -79,6 +79,7 @@ describe('RabbitMqModule', () => {
         "DeadLetters",
         "GolevelupPublisher",
         "InterruptedError",
+        "OrderedKeys",
         "QueueUnavailableError",
         "RabbitMqConfigurationError",
         "RabbitMqError",

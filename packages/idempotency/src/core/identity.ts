@@ -18,6 +18,10 @@ export function recordIdOf({ namespace, principal, name, key }: RecordScope): st
 export const attemptIdOf = (namespace: string, queue: string, messageId: string): string =>
   digest('attempt', namespace, queue, messageId);
 
+/** The name under which is kept what is known of the order of a key. No record of a handler has it. */
+export const orderIdOf = (namespace: string, queue: string, key: string): string =>
+  digest('order', namespace, queue, key);
+
 /** A key for a call downstream, the same on every attempt: SHA-256 in hex. */
 export const derivedKey = (recordId: string, label: string): string =>
   digest('derived', recordId, label);

@@ -47,6 +47,19 @@ export const outcomeCases: Cases = {
     same(outcome, 'a', 'the outcome');
   },
 
+  'keeps what was settled last, also where nobody has claimed it': async ({ store, other }) => {
+    const id = newId();
+    const request = { ...requestFor(id), token: 'a' };
+    for (const [by, outcome] of [[store, 'one'] as const, [other, 'two "ü"'] as const]) {
+      same(await by.settle(request, outcome, MINUTE_MS), 'held', 'the settlement');
+      same((await store.get(id))?.outcome, outcome, 'the outcome');
+    }
+    same(await other.remove(id, 'done'), true, 'the removal');
+    same(await store.get(id), undefined, 'what is left');
+    same(await store.settle(request, 'three', MINUTE_MS), 'held', 'a later settlement');
+    same((await other.get(id))?.outcome, 'three', 'the later outcome');
+  },
+
   'lets a lease that ran out without a successor be settled, fingerprint and all': async ({
     store,
   }) => {

@@ -212,7 +212,8 @@ export class InboundMessage {
   /** @internal */
   end(): void {
     this.#ended = true;
-    this.arrival?.leave();
+    // Whoever waits for a reply has got it. Of all else it is now decided what becomes of it, and the doors say when it is.
+    if (this.expectsReply) this.arrival?.leave();
     this.#cancellation?.end();
   }
 }

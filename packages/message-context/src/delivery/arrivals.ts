@@ -74,6 +74,8 @@ export class Arrival implements Linked<Arrival> {
   /** @internal */
   chain: object | undefined;
   #come: (() => void) | undefined;
+  #hasLeft = false;
+  readonly #left: (() => void)[] = [];
 
   /** @internal */
   constructor(
@@ -105,8 +107,19 @@ export class Arrival implements Linked<Arrival> {
     return this.#come !== undefined;
   }
 
-  /** @internal It has ended. Where its body was not reached, nobody has to wait for that any more. */
+  /** Calls it once it has ended, and what becomes of it is being carried out; at once where that is so. */
+  whenLeft(then: () => void): void {
+    if (this.#hasLeft) then();
+    else this.#left.push(then);
+  }
+
+  /**
+   * @internal It has ended, and whoever settles it was told. Where its body was not reached, nobody has to wait for that any more.
+   */
   leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
     if (!this.#come) this.among.forget(this);
+    for (const then of this.#left.splice(0)) then();
   }
 }

@@ -26,6 +26,8 @@ export const HeaderNames = {
   deferrals: 'x-deferrals',
   /** Number per ordering key. */
   sequence: 'x-sequence',
+  /** Of a parked message: its place among those that are parked of its ordering key. */
+  orderPlace: 'x-order-place',
   firstFailedAt: 'x-first-failed-at',
   lastFailedAt: 'x-last-failed-at',
   errorCode: 'x-error-code',

@@ -9,6 +9,8 @@ export interface Arriving {
   readonly id: string | undefined;
   /** Whether the broker says that it has been delivered before. */
   readonly redelivered: boolean;
+  /** Its number in the order of its key: it goes before those that wait and have a higher one. Undefined: as it comes. */
+  readonly number?: number | undefined;
 }
 
 /** A place in a lane. */
@@ -19,6 +21,12 @@ export interface Place {
   leave(): void;
   /** The message goes back to the broker. Its place is kept until it comes again, or until `leave()`: those behind it wait. */
   keep(): void;
+  /**
+   * Where it has begun and waits for another one with a lower number, which then goes first. Resolves when it is its turn once more.
+   */
+  yield(): Promise<Turn>;
+  /** It waits no longer for others that may come: it is its turn once those before it have left. */
+  resume(): void;
 }
 
 /** What is done at one time in one lane. */
@@ -28,6 +36,8 @@ interface Step {
   members: number;
   turn: Turn | undefined;
   isKept: boolean;
+  /** It has begun, and lets others go first. */
+  isYielding: boolean;
   readonly waiting: ((turn: Turn) => void)[];
 }
 
@@ -52,12 +62,20 @@ export class KeyLanes {
       same.members += 1;
       return this.#placeIn(key, same);
     }
-    const step: Step = { arriving, members: 1, turn: undefined, isKept: false, waiting: [] };
+    const step: Step = {
+      arriving,
+      members: 1,
+      turn: undefined,
+      isKept: false,
+      isYielding: false,
+      waiting: [],
+    };
     const kept = lane.findIndex((other) => isKeptFor(arriving, other));
-    if (kept < 0) lane.push(step);
+    if (kept < 0) lane.splice(placeFor(arriving, lane), 0, step);
     else lane[kept] = step;
     if (this.#released) tell(step, 'give-back');
-    this.#begin(lane);
+    // One that waits for a lower number goes on waiting: what has come behind it is none.
+    if (lane[0]?.isYielding !== true) this.#begin(lane);
     return this.#placeIn(key, step);
   }
 
@@ -85,7 +103,31 @@ export class KeyLanes {
         else step.isKept = false;
         if (step.members === 0 && !step.isKept) this.#remove(key, step);
       },
+      yield: () => this.#yield(key, step),
+      resume: () => {
+        step.isYielding = false;
+        const lane = this.#lanes.get(key);
+        if (lane?.[0] === step) this.#begin(lane);
+      },
     };
+  }
+
+  #yield(key: string, step: Step): Promise<Turn> {
+    if (this.#released) return Promise.resolve('give-back');
+    step.isYielding = true;
+    step.turn = undefined;
+    const lane = this.#laneOf(key);
+    // They have come while it was running.
+    const number = step.arriving.number ?? 0;
+    const isLower = ({ arriving }: Step): boolean => (arriving.number ?? number) < number;
+    const at = lane.indexOf(step);
+    const to = lane.findLastIndex(isLower);
+    if (to > at) {
+      lane.splice(at, 1);
+      lane.splice(to, 0, step);
+      this.#begin(lane);
+    }
+    return new Promise((turn) => step.waiting.push(turn));
   }
 
   #remove(key: string, step: Step): void {
@@ -102,6 +144,16 @@ export class KeyLanes {
   }
 }
 
+/** Behind all that have begun, or go before it; never before one whose place is kept, which has begun as well. */
+function placeFor({ number }: Arriving, lane: readonly Step[]): number {
+  if (number === undefined) return lane.length;
+  const higher = lane.findIndex(
+    ({ arriving, turn, isKept, isYielding }) =>
+      (isYielding || (turn === undefined && !isKept)) && (arriving.number ?? -1) > number,
+  );
+  return higher < 0 ? lane.length : higher;
+}
+
 function isKeptFor({ id, redelivered }: Arriving, { arriving, members }: Step): boolean {
   if (members > 0) return false;
   return id === undefined ? redelivered && arriving.id === undefined : arriving.id === id;
@@ -110,5 +162,6 @@ function isKeptFor({ id, redelivered }: Arriving, { arriving, members }: Step): 
 function tell(step: Step, turn: Turn): void {
   if (step.turn) return;
   step.turn = turn;
+  step.isYielding = false;
   for (const waiting of step.waiting.splice(0)) waiting(turn);
 }

@@ -69,13 +69,37 @@ export interface RabbitMqAbandonedEvent extends Told {
   readonly count: number;
 }
 
+/** The number of a message is not the one that comes next of its key: see `sequence` of `@RmqOrdered()`. */
+export interface RabbitMqOutOfSequenceEvent extends Told {
+  readonly type: 'out_of_sequence';
+  /** Numbers before it have not come; it is one of those and comes late; it was handled before. */
+  readonly finding: 'gap' | 'late' | 'duplicate';
+  readonly number: number;
+  /** How many numbers have not come, where that is what was found. */
+  readonly missing: number | undefined;
+}
+
+/** A message was parked, and what follows of its key is parked behind it: see `'park-key'` of `@RmqOrdered()`. */
+export interface RabbitMqKeyStoppedEvent extends Told {
+  readonly type: 'key_stopped';
+  readonly messageId: string | undefined;
+}
+
+/** All that was parked of a key was redriven and handled. */
+export interface RabbitMqKeyResumedEvent extends Told {
+  readonly type: 'key_resumed';
+}
+
 /** What `RabbitMqEvents` and the channels tell. Nothing in it tells a routing key, a header or what a message carries. */
 export type RabbitMqEvent =
   | RabbitMqSettledEvent
   | RabbitMqConsumerLostEvent
   | RabbitMqConsumerBackEvent
   | RabbitMqSlowConsumerEvent
-  | RabbitMqAbandonedEvent;
+  | RabbitMqAbandonedEvent
+  | RabbitMqOutOfSequenceEvent
+  | RabbitMqKeyStoppedEvent
+  | RabbitMqKeyResumedEvent;
 
 /** Every type there is; a type that is missing here does not compile. */
 export const EVENT_TYPES = Object.keys({
@@ -89,4 +113,7 @@ export const EVENT_TYPES = Object.keys({
   consumer_back: 0,
   slow_consumer: 0,
   drain_abandoned: 0,
+  out_of_sequence: 0,
+  key_stopped: 0,
+  key_resumed: 0,
 } satisfies Record<RabbitMqEvent['type'], 0>) as readonly RabbitMqEvent['type'][];

@@ -91,6 +91,19 @@ export class Metrics {
     this.#scope.instruments?.abandoned.add(count, ofQueue(queue));
   }
 
+  outOfSequence(queue: string, finding: string): void {
+    const attributes = { ...ofQueue(queue), 'acme.rabbitmq.finding': finding };
+    this.#scope.instruments?.outOfSequence.add(1, attributes);
+  }
+
+  keyStopped(queue: string): void {
+    this.#scope.instruments?.keysStopped.add(1, ofQueue(queue));
+  }
+
+  keyResumed(queue: string): void {
+    this.#scope.instruments?.keysResumed.add(1, ofQueue(queue));
+  }
+
   end(): void {
     this.#gauges?.end();
   }
@@ -101,6 +114,9 @@ interface Instruments {
   readonly sent: Adding;
   readonly settled: Adding;
   readonly abandoned: Adding;
+  readonly outOfSequence: Adding;
+  readonly keysStopped: Adding;
+  readonly keysResumed: Adding;
   readonly duration: Recording;
   readonly operation: Recording;
   readonly wait: Recording;
@@ -108,8 +124,8 @@ interface Instruments {
 }
 
 function instrumentsOf(meter: MeterLike): Instruments {
-  const counter = (name: string, description: string): Adding =>
-    meter.createCounter(name, { description, unit: '{message}' });
+  const counter = (name: string, description: string, unit = '{message}'): Adding =>
+    meter.createCounter(name, { description, unit });
   const histogram = (name: string, unit: string, edges: number[], description: string): Recording =>
     meter.createHistogram(name, { description, unit, advice: { explicitBucketBoundaries: edges } });
   return {
@@ -117,6 +133,20 @@ function instrumentsOf(meter: MeterLike): Instruments {
     sent: counter('messaging.client.sent.messages', 'Retried and parked messages that were sent.'),
     settled: counter('acme.rabbitmq.settled', 'Deliveries that were settled, by outcome.'),
     abandoned: counter('acme.rabbitmq.abandoned', 'Messages that a shutdown has cut off.'),
+    outOfSequence: counter(
+      'acme.rabbitmq.out_of_sequence',
+      'Messages whose number was not the next one of their key.',
+    ),
+    keysStopped: counter(
+      'acme.rabbitmq.keys_stopped',
+      'Keys that were stopped because a message of theirs was parked.',
+      '{key}',
+    ),
+    keysResumed: counter(
+      'acme.rabbitmq.keys_resumed',
+      'Keys that go on, since all that was parked of them was handled.',
+      '{key}',
+    ),
     duration: histogram(
       'messaging.process.duration',
       's',

@@ -10,6 +10,7 @@ import type { Observable } from 'rxjs';
 import type { Consumers, ConsumersWatch } from '../consumers/consumers.js';
 import { loadsOf } from '../consumers/queue-loads.js';
 import type { DeliveryWatch, Unsettled } from '../consumers/unsettled.js';
+import type { SequenceFinding } from '../core/key-sequence.js';
 import { isServerNamed } from '../core/server-named.js';
 import type { Slowness } from '../core/slow-consumer.js';
 import { EVENT_TYPES, type RabbitMqEvent } from './event.js';
@@ -111,6 +112,24 @@ export class Observability implements ConsumersWatch {
       this.#metrics?.abandoned({ queue, count });
       if (this.#isOn) this.#tell({ type: 'drain_abandoned', queue, count });
     }
+  }
+
+  outOfSequence(queue: string, found: SequenceFinding, number: number): void {
+    const { finding } = found;
+    if (finding === 'next') return;
+    this.#metrics?.outOfSequence(queue, finding);
+    const missing = 'missing' in found ? found.missing[1] - found.missing[0] + 1 : undefined;
+    if (this.#isOn) this.#tell({ type: 'out_of_sequence', queue, finding, number, missing });
+  }
+
+  keyStopped(queue: string, messageId: string | undefined): void {
+    this.#metrics?.keyStopped(queue);
+    if (this.#isOn) this.#tell({ type: 'key_stopped', queue, messageId });
+  }
+
+  keyResumed(queue: string): void {
+    this.#metrics?.keyResumed(queue);
+    if (this.#isOn) this.#tell({ type: 'key_resumed', queue });
   }
 
   end(): void {

@@ -3,9 +3,11 @@ import {
   handlerName,
   NonRetryableError,
   Requeue,
+  type Arrival,
   type Arrivals,
   type BodyCall,
   type BodyStageService,
+  type HandlerRef,
   type StageHandler,
 } from '@acme/nest-message-context';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
@@ -14,9 +16,11 @@ import { UNORDERED } from '../core/order-key.js';
 import { watchOf } from '../observability/watched-delivery.js';
 import { Blocking, type Held } from './blocking.js';
 import { keyOf } from './key-of.js';
+import { OrderBook } from './order-book.js';
 import { problemsOfOrdered } from './ordered-check.js';
 import type { RmqOrderedOptions } from './ordered.options.js';
 import { OrderlyShutdown } from './orderly-shutdown.js';
+import type { WatchedOrder } from './watched-order.js';
 
 type Call = BodyCall<RmqOrderedOptions>;
 
@@ -29,12 +33,16 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   /** Deliveries that have not begun. */
   readonly #waiting = new WeakSet<object>();
   readonly #overtaken = new Set<string | undefined>();
+  readonly #unnamed = new Set<HandlerRef>();
   readonly #log = new Logger('RabbitMqModule');
 
-  constructor(@Inject(Blocking) private readonly blocking: Blocking) {}
+  constructor(
+    @Inject(Blocking) private readonly blocking: Blocking,
+    @Inject(OrderBook) private readonly book: OrderBook,
+  ) {}
 
   check(handler: StageHandler<RmqOrderedOptions>): readonly string[] {
-    return problemsOfOrdered(handler);
+    return problemsOfOrdered(handler, this.book);
   }
 
   async around(call: Call, next: () => Promise<unknown>): Promise<unknown> {
@@ -47,27 +55,57 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     const key = keyOf(call, call.options.key);
     await arrival.turn();
     const lanes = this.#lanesOf(arrival.among);
+    const order = this.#orderOf(call, arrival, key);
+    const delivery = message.raw as object;
     const place = lanes.take(key, {
-      delivery: message.raw as object,
+      delivery,
       id: message.messageId,
       redelivered: message.redelivered,
+      number: order?.number,
     });
     const held: Held = { message, arrival, key, goesBack: false };
-    const delivery = message.raw as object;
     this.#waiting.add(delivery);
+    let hasFailed = true;
     try {
-      const turn = await turnOf(place, held);
+      let turn = await turnOf(place, held);
+      if (turn === 'go' && order) turn = await order.admit(place, held);
       if (turn === 'give-back') await this.#shutdown.giveBack();
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
       this.#waiting.delete(delivery);
       watchOf(delivery)?.begins();
-      return await this.#shutdown.running(() =>
-        call.options.onFailure === 'skip' ? next() : this.blocking.run(held, next),
-      );
+      const result = await this.#shutdown.running(() => this.#run(call, held, next, order));
+      hasFailed = false;
+      return result;
     } finally {
       if (held.goesBack && !arrival.isLost) keepForAWhile(place);
+      // Until somebody carries out what becomes of it: if it stops its key, the next one has to know.
+      else if (order && hasFailed) arrival.whenLeft(() => place.leave());
       else place.leave();
     }
+  }
+
+  #run(
+    { options }: Call,
+    held: Held,
+    next: () => Promise<unknown>,
+    order: WatchedOrder | undefined,
+  ): Promise<unknown> {
+    const run = () => (options.onFailure === 'skip' ? next() : this.blocking.run(held, next));
+    return order ? order.around(held, run) : run();
+  }
+
+  #orderOf(
+    { handler, context: { message } }: Call,
+    { among: { queue } }: Arrival,
+    key: string,
+  ): WatchedOrder | undefined {
+    const watch = this.book.watchOf(handler);
+    if (!watch) return undefined;
+    if (queue !== undefined) return this.book.open(message, queue, key, watch);
+    // With another connection it has another name, and nothing would be known of its keys.
+    if (!this.#unnamed.has(handler)) this.#log.warn(unnamed(handler));
+    this.#unnamed.add(handler);
+    return undefined;
   }
 
   /**
@@ -79,6 +117,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     const ended = this.#shutdown.begin();
     for (const lanes of this.#lanes.values()) lanes.release();
     this.blocking.release();
+    this.book.release();
     await ended;
   }
 
@@ -140,6 +179,9 @@ const notBegun = (key: string): Error =>
   new Requeue({
     message: `REQUEUE: given back before it was its turn among those of its key (${key})`,
   });
+
+const unnamed = (handler: HandlerRef): string =>
+  `Of the keys of ${handlerName(handler)} nothing is known beyond this connection: the server has named its queue. Give the queue a name, or take sequence and onFailure: 'park-key' off.`;
 
 const unordered = ({ handler, context: { message } }: Call): Error =>
   new NonRetryableError(UNORDERED.unknown, {

@@ -23,6 +23,7 @@ import {
   type SettlePlan,
 } from '../core/settle-plan.js';
 import { watchOf } from '../observability/watched-delivery.js';
+import type { OrderBook } from '../ordered/order-book.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
@@ -38,6 +39,8 @@ type HopPlan = Exclude<SettlePlan, { readonly action: 'answer' }>;
 interface Hopping extends Pick<Settling, 'deliveries' | 'error'> {
   readonly message: Pick<Settling['message'], 'name' | 'attempt'>;
   readonly queue: string;
+  /** Headers that its copy has besides. */
+  readonly carried?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A delivery that no handler is to see. */
@@ -68,6 +71,7 @@ export class BrokerSettlement extends Settlement {
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
     private readonly repeated: Pick<Repeats, 'of'>,
+    private readonly orders: Pick<OrderBook, 'orderOf' | 'orderOfUnread'>,
   ) {
     super();
   }
@@ -90,8 +94,13 @@ export class BrokerSettlement extends Settlement {
     const known = { ...settling, queue };
     const [delivery, ...more] = settling.deliveries;
     // Nearly always. Promises of promises would cost every message that fails.
-    if (delivery && more.length === 0)
-      return this.#publish(delivery, first as HopPlan, known, policy);
+    if (delivery && more.length === 0) {
+      const order = first?.action === 'park' && this.orders.orderOf(settling, delivery);
+      if (!order) return this.#publish(delivery, first as HopPlan, known, policy);
+      return order.parked((carried) =>
+        this.#publish(delivery, first, { ...known, carried }, policy),
+      );
+    }
     return this.#publishAll(plans as HopPlan[], known, policy);
   }
 
@@ -114,15 +123,14 @@ export class BrokerSettlement extends Settlement {
   }
 
   /** Resolves once it is in the dead-letter queue, confirmed; rejects where the broker has not confirmed for long. */
-  async park({ delivery, queue, handler, name, code, reason }: Unhandled): Promise<void> {
-    const hopping = {
-      deliveries: [delivery],
-      error: undefined,
-      message: { name, attempt: 1 },
-      queue,
-    };
+  async park(unhandled: Unhandled): Promise<void> {
+    const { delivery, queue, handler, name, code, reason } = unhandled;
+    const message = { name, attempt: 1 };
+    const hopping = { deliveries: [delivery], error: undefined, message, queue };
     const policy = this.settings.policyOf(queue, handler);
-    await this.#publish(delivery, { action: 'park', code, reason }, hopping, policy);
+    const park = (carried?: Record<string, string>): Promise<BrokerAnswer> =>
+      this.#publish(delivery, { action: 'park', code, reason }, { ...hopping, carried }, policy);
+    await (this.orders.orderOfUnread(unhandled)?.parked(park) ?? park());
   }
 
   /**
@@ -217,6 +225,7 @@ export class BrokerSettlement extends Settlement {
     delete headers[HeaderNames.deferrals];
     const putOff = isParked ? deferrals : plan.deferrals;
     if (putOff > 0) headers[HeaderNames.deferrals] = putOff;
+    Object.assign(headers, settling.carried);
     return isParked
       ? parkHeaders(headers, failureHeaders(failure))
       : retryHeaders(headers, attemptHeaders(failure));

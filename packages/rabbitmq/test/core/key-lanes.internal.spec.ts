@@ -193,6 +193,79 @@ describe('lanes of keys', () => {
     await expect(turnsOf([next])).resolves.toEqual(['go']);
   });
 
+  const numbered = (number: number) => ({
+    delivery: {},
+    id: `m-${number}`,
+    redelivered: false,
+    number,
+  });
+
+  it('let those with lower numbers go before others that have not begun', async () => {
+    const lanes = new KeyLanes();
+    const [five, nine, without, seven] = [
+      lanes.take('a', numbered(5)),
+      lanes.take('a', numbered(9)),
+      lanes.take('a', first('x')),
+      lanes.take('a', numbered(7)),
+    ];
+    five.leave();
+    await expect(turnsOf([seven, nine, without])).resolves.toEqual(['go', undefined, undefined]);
+    seven.leave();
+    await expect(turnsOf([nine, without])).resolves.toEqual(['go', undefined]);
+  });
+
+  it('let one that has begun wait for lower numbers, each of which wakes it', async () => {
+    const lanes = new KeyLanes();
+    const nine = lanes.take('a', numbered(9));
+    const turn = nine.yield();
+    // Higher ones change nothing for it.
+    const ten = lanes.take('a', numbered(10));
+    await expect(turnsOf([{ ...nine, turn }, ten])).resolves.toEqual([undefined, undefined]);
+    const eight = lanes.take('a', numbered(8));
+    await expect(turnsOf([eight, { ...nine, turn }])).resolves.toEqual(['go', undefined]);
+    eight.leave();
+    await expect(turnsOf([{ ...nine, turn }, ten])).resolves.toEqual(['go', undefined]);
+  });
+
+  it('let those with lower numbers go first that have come before it knew', async () => {
+    const lanes = new KeyLanes();
+    const nine = lanes.take('a', numbered(9));
+    const [eight, ten] = [lanes.take('a', numbered(8)), lanes.take('a', numbered(10))];
+    const turn = nine.yield();
+    await expect(turnsOf([eight, { ...nine, turn }, ten])).resolves.toEqual([
+      'go',
+      undefined,
+      undefined,
+    ]);
+    eight.leave();
+    await expect(turn).resolves.toBe('go');
+    nine.leave();
+    await expect(turnsOf([ten])).resolves.toEqual(['go']);
+  });
+
+  it('let one go on that waits no longer, once those before it have left', async () => {
+    const lanes = new KeyLanes();
+    const nine = lanes.take('a', numbered(9));
+    const alone = nine.yield();
+    nine.resume();
+    await expect(alone).resolves.toBe('go');
+    const again = nine.yield();
+    const eight = lanes.take('a', numbered(8));
+    nine.resume();
+    await expect(turnsOf([{ ...nine, turn: again }])).resolves.toEqual([undefined]);
+    eight.leave();
+    await expect(again).resolves.toBe('go');
+  });
+
+  it('give back what waits for lower numbers, when nothing begins any more', async () => {
+    const lanes = new KeyLanes();
+    const nine = lanes.take('a', numbered(9));
+    const before = nine.yield();
+    lanes.release();
+    await expect(before).resolves.toBe('give-back');
+    await expect(nine.yield()).resolves.toBe('give-back');
+  });
+
   it('go on without what does not come again', async () => {
     const lanes = new KeyLanes();
     const lost = lanes.take('a', first('1'));

@@ -9,11 +9,13 @@ import {
   AttemptStore,
   MessageContext,
   MessageContextModule,
+  OrderStore,
   PlainJsonDeserializer,
   type InboundMessage,
 } from '@acme/nest-message-context';
 import {
   DeadLetters,
+  OrderedKeys,
   RabbitMqModule,
   RmqOrdered,
   type RabbitMqModuleOptions,
@@ -52,6 +54,7 @@ export interface Consumer {
   readonly log: RecordingLogger;
   /** Of its own module. */
   readonly deadLetters: DeadLetters;
+  readonly keys: OrderedKeys;
   close(): Promise<void>;
 }
 
@@ -68,6 +71,7 @@ export interface ConsumerOptions {
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
   readonly attempts?: AttemptStore;
+  readonly order?: OrderStore;
   /** What stands on the handler, and on its class. */
   readonly decorators?: {
     readonly method?: MethodDecorator | undefined;
@@ -89,15 +93,18 @@ export type Open = (options: ConsumerOptions) => Promise<Consumer>;
 
 @Global()
 @Module({})
-class AttemptsModule {
-  static of(store: AttemptStore): DynamicModule {
-    const providers = [{ provide: AttemptStore, useValue: store }];
-    return { module: AttemptsModule, providers, exports: [AttemptStore] };
+class StoresModule {
+  static of({ attempts, order }: Pick<ConsumerOptions, 'attempts' | 'order'>): DynamicModule {
+    const providers = [
+      ...(attempts ? [{ provide: AttemptStore, useValue: attempts }] : []),
+      ...(order ? [{ provide: OrderStore, useValue: order }] : []),
+    ];
+    return { module: StoresModule, providers, exports: providers.map(({ provide }) => provide) };
   }
 }
 
-const imports = ({ broker, module, attempts }: ConsumerOptions) => [
-  ...(attempts ? [AttemptsModule.of(attempts)] : []),
+const imports = ({ broker, module, ...stores }: ConsumerOptions) => [
+  StoresModule.of(stores),
   MessageContextModule.forRoot(),
   RabbitMqModule.forRoot({ connect: () => connect(broker.url), service: 'tests', ...module }),
 ];
@@ -116,6 +123,11 @@ function decorated({ ordered, guard, pipe }: ConsumerOptions): MethodDecorator {
     if (pipe) UsePipes({ transform: pipe })(target, key, descriptor);
   };
 }
+
+const servicesOf = (app: INestApplicationContext) => ({
+  deadLetters: app.get(DeadLetters),
+  keys: app.get(OrderedKeys),
+});
 
 /** Tells the test when it closes. */
 const closing =
@@ -169,7 +181,7 @@ const openNest = async (
     AppModule,
     strategy ? { strategy: strategy(rmq) } : { transport: Transport.RMQ, options: stock },
   );
-  return { app, handled, log, close: closing(close, options), deadLetters: app.get(DeadLetters) };
+  return { app, handled, log, close: closing(close, options), ...servicesOf(app) };
 };
 
 const openReliable: Open = (options) => openNest(options, (rmq) => new ReliableRmqServer(rmq));
@@ -208,7 +220,7 @@ const openGolevelup: Open = async (options) => {
   })
   class AppModule {}
   const { app, log, close } = await openContext(AppModule);
-  return { app, handled, log, close: closing(close, options), deadLetters: app.get(DeadLetters) };
+  return { app, handled, log, close: closing(close, options), ...servicesOf(app) };
 };
 
 /** For names. */

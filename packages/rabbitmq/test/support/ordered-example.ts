@@ -9,8 +9,12 @@ interface Order {
   readonly orderId: string;
 }
 
+interface Booking {
+  readonly accountId: string;
+}
+
 const handled: unknown[] = [];
-const apply = async (what: string, order: Order): Promise<void> => {
+const apply = async (what: string, order: Order | Booking): Promise<void> => {
   handled.push({ what, order });
 };
 
@@ -37,6 +41,17 @@ export class OrdersConsumer {
   @RmqOrdered({ key: { header: 'x-order-id' }, onFailure: 'skip' })
   async handle(order: Order): Promise<void> {
     await apply('handled', order);
+  }
+}
+// #endregion
+
+// #region park-key
+@Controller()
+export class LedgerController {
+  @EventPattern('payment.booked.v1')
+  @RmqOrdered({ key: { payload: 'accountId' }, onFailure: 'park-key', sequence: { startsAt: 1 } })
+  async book(booking: Booking): Promise<void> {
+    await apply('booked', booking);
   }
 }
 // #endregion

@@ -161,18 +161,14 @@ function enter(
     const context = contexts.openOrJoin(raw as object, () => facts, true);
     context.message.deliveredTo = method;
     const arrival = (context.message.arrival = arrivals.enter());
-    const run = async (): Promise<unknown> => {
-      try {
-        if (isOverdue(context.message)) throw overdue();
-        return await handler(context.message.payload, raw, headers);
-      } finally {
-        // Settling may take minutes, and what comes behind does not have to wait for that.
-        arrival.leave();
-      }
+    const run = (): unknown => {
+      if (isOverdue(context.message)) throw overdue();
+      return handler(context.message.payload, raw, headers);
     };
     try {
       return await driver.settle(context, () => context.run(run), consumer);
     } finally {
+      arrival.leave();
       context.message.end();
     }
   };

@@ -98,7 +98,10 @@ export class GolevelupDriver {
     }
     const handler = message.deliveredTo;
     const settling = { decision, message, handler, deliveries, queue, needsRoutingKey, error };
-    const answer = await this.parts.settlement.answer(settling);
+    const answering = this.parts.settlement.answer(settling);
+    // It may take minutes, and what comes behind does not have to wait for that.
+    message.arrival?.leave();
+    const answer = await answering;
     this.note(answer, deliveries);
     return this.returnValueFor(answer, message.expectsReply);
   }

@@ -200,7 +200,9 @@ function besides(
   args: unknown[],
 ): Promise<unknown> {
   if (!delivery.settles || expectsReply) return inContext(context, callback, args);
-  const handler = toItsEnd(inContext(context, callback, args), callback);
+  const handler = toItsEnd(inContext(context, callback, args), callback).finally(() =>
+    context.message.arrival?.leave(),
+  );
   (delivery as RecordedDelivery).await({ handler, context });
   return Promise.resolve();
 }
@@ -276,6 +278,7 @@ async function settleByOutcome(
   const { failure } = delivery;
   if (failure) driver.failed(failure.error, failure.context, rmq.delivery, channel);
   else succeeded();
+  message.arrival?.leave();
   return undefined;
 }
 

@@ -1,0 +1,176 @@
+import {
+  HeaderNames,
+  type AmqpDeliveryLike,
+  type HandlerMethod,
+  type HandlerRef,
+  type InboundMessage,
+  type OrderStore,
+  type Settling,
+} from '@acme/nest-message-context';
+import { Pauses } from '@acme/nest-message-context/kit';
+import type { Logger } from '@nestjs/common';
+import { readMessage } from '../core/envelopes.js';
+import { textIn } from '../core/hop-properties.js';
+import { textOf } from '../core/read-safely.js';
+import type { Observability } from '../observability/observability.js';
+import type { Unhandled } from '../settlement/broker-settlement.js';
+import { KeyRecords } from './key-records.js';
+import { keyOf } from './key-of.js';
+import type { OrderWatch } from './order-watch.js';
+import { WatchedOrder, type OrderParts } from './watched-order.js';
+
+const SAID_EVERY_MS = 60_000;
+
+// On the delivery itself: several handlers of an event have one.
+const ORDER = Symbol('order');
+
+interface Known {
+  [ORDER]?: WatchedOrder;
+}
+
+/** Of a message, what its place in an order is found by. */
+type Placed = Pick<InboundMessage, 'raw' | 'payload' | 'messageId'> & {
+  readonly headers: Pick<InboundMessage['headers'], 'get'>;
+};
+
+type Headers = Readonly<Record<string, unknown>> | undefined;
+
+/** Knows of the keys whose order is watched beyond the process, and whose messages those are. */
+export class OrderBook {
+  readonly records: KeyRecords;
+  readonly #watches = new WeakMap<HandlerRef, OrderWatch>();
+  readonly #pauses = new Pauses();
+  readonly #parts: OrderParts;
+  readonly #unnumbered = new Set<string>();
+  #saidAt = -Infinity;
+
+  constructor(
+    readonly store: OrderStore | undefined,
+    observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>,
+    private readonly log: Pick<Logger, 'log' | 'warn'>,
+  ) {
+    this.records = new KeyRecords(store);
+    this.#parts = {
+      records: this.records,
+      pauses: this.#pauses,
+      observability,
+      log,
+      unkept: (error) => this.#tellUnkept(error),
+    };
+  }
+
+  /** At boot, of every handler that asks for it. */
+  watch(handler: HandlerRef, watch: OrderWatch): void {
+    this.#watches.set(handler, watch);
+  }
+
+  watchOf(handler: HandlerRef): OrderWatch | undefined {
+    return this.#watches.get(handler);
+  }
+
+  /** A message that has come to its handler. */
+  open(message: InboundMessage, queue: string, key: string, watch: OrderWatch): WatchedOrder {
+    const delivery = message.raw as Known;
+    message.arrival?.whenLeft(this.records.open({ queue, key }));
+    return (delivery[ORDER] ??= this.#orderOf(message, queue, key, watch));
+  }
+
+  /** What a message has to do with the order of its key; undefined where it has nothing. To be asked before it is parked. */
+  orderOf(
+    { handler, queue, message }: Pick<Settling, 'handler' | 'queue' | 'message'>,
+    delivery: AmqpDeliveryLike,
+  ): WatchedOrder | undefined {
+    const watch = handler && this.#watches.get(handler.handler);
+    if (!watch || queue === undefined) return undefined;
+    return (delivery as Known)[ORDER] ?? this.#found(message, handler, queue, watch);
+  }
+
+  /** The same for what no handler has seen, and nobody has read. */
+  orderOfUnread({ delivery, handler, queue }: Unhandled): WatchedOrder | undefined {
+    const watch = handler && this.#watches.get(handler.handler);
+    if (!watch) return undefined;
+    const { headers, messageId } = delivery.properties;
+    const message: Placed = {
+      raw: delivery,
+      messageId,
+      payload: payloadOf(delivery),
+      headers: { get: (name) => headerIn(headers, name) },
+    };
+    return this.#found(message, handler, queue, watch);
+  }
+
+  /** The application shuts down: nothing is waited for any more. */
+  release(): void {
+    this.#pauses.release();
+  }
+
+  #found(
+    message: Placed,
+    { handler }: HandlerMethod,
+    queue: string,
+    watch: OrderWatch,
+  ): WatchedOrder | undefined {
+    // What a function reads are arguments, and there are none.
+    if (typeof watch.key === 'function') return undefined;
+    try {
+      const context = { message } as Parameters<typeof keyOf>[0]['context'];
+      const key = keyOf({ args: [], context }, watch.key);
+      return this.#orderOf(message, queue, key, watch);
+    } catch (error) {
+      if (watch.stops)
+        this.log.warn(
+          `A message of "${queue}" for ${handler.className}.${handler.methodName} is parked, and its key is not stopped: ${textOf(error)}`,
+        );
+      return undefined;
+    }
+  }
+
+  #orderOf(message: Placed, queue: string, key: string, watch: OrderWatch): WatchedOrder {
+    const { headers } = (message.raw as AmqpDeliveryLike).properties;
+    const number = watch.sequence && this.#numberOf(message, queue, watch.sequence.header);
+    const { messageId } = message;
+    return new WatchedOrder(this.#parts, watch, {
+      key: { queue, key },
+      messageId,
+      headers,
+      number,
+    });
+  }
+
+  #numberOf({ headers }: Placed, queue: string, header: string): number | undefined {
+    const text = headers.get(header)?.trim();
+    const number = text === undefined || text === '' ? Number.NaN : Number(text);
+    if (Number.isSafeInteger(number)) return number;
+    if (!this.#unnumbered.has(queue)) {
+      this.#unnumbered.add(queue);
+      this.log.warn(
+        `A message of "${queue}" has no whole number in its header "${header}" (${text ?? 'it is not there'}), so its sequence is not watched. Have its sender number the messages of a key: the outbox does with sequence: true (${HeaderNames.sequence}).`,
+      );
+    }
+    return undefined;
+  }
+
+  #tellUnkept(error: unknown): void {
+    const now = performance.now();
+    if (now - this.#saidAt < SAID_EVERY_MS) return;
+    this.#saidAt = now;
+    this.log.warn(
+      `The order store (${this.records.label}) cannot be asked: ${textOf(error)}. Meanwhile handlers with onFailure: 'park-key' wait, and others handle messages without watching their numbers. See that the store can be reached.`,
+    );
+  }
+}
+
+function payloadOf(delivery: AmqpDeliveryLike): unknown {
+  try {
+    return readMessage(delivery).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By its name in whatever case. */
+function headerIn(headers: Headers, name: string): string | undefined {
+  const found = Object.keys(headers ?? {}).find((one) => one.toLowerCase() === name.toLowerCase());
+  const value = found === undefined ? undefined : headers?.[found];
+  return typeof value === 'number' ? String(value) : textIn({ value }, 'value');
+}

@@ -1,0 +1,264 @@
+import {
+  HeaderNames,
+  NonRetryableError,
+  Requeue,
+  signalOf,
+  type OrderedKey,
+} from '@acme/nest-message-context';
+import { durationText, Pauses } from '@acme/nest-message-context/kit';
+import type { Logger } from '@nestjs/common';
+import { LONGEST_HOLD_MS } from '../core/hold.js';
+import type { Place, Turn } from '../core/key-lanes.js';
+import { findingOf, sequenceAfter, type KeySequence } from '../core/key-sequence.js';
+import type { KeyState } from '../core/key-state.js';
+import { joined, leftOf, mayGo, type InLine, type ParkedLine } from '../core/parked-line.js';
+import type { Observability } from '../observability/observability.js';
+import type { Held } from './blocking.js';
+import { isGivenBack } from './given-back.js';
+import type { KeyRecord, KeyRecords } from './key-records.js';
+import { ORDER_KEY_STOPPED, orderTexts } from './order-texts.js';
+import { orderPlace, placeIn, wasInLine } from './order-place.js';
+import type { OrderWatch } from './order-watch.js';
+
+/** While a store that is needed cannot be asked. */
+const PAUSE_MS = 1_000;
+
+/** What is known of a delivery, also where nobody has handled it. */
+export interface OrderedDelivery {
+  readonly key: OrderedKey;
+  readonly messageId: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>> | undefined;
+  /** In its sequence, as it came; undefined where it has none that could be read. */
+  readonly number: number | undefined;
+}
+
+export interface OrderParts {
+  readonly records: KeyRecords;
+  readonly pauses: Pauses;
+  readonly observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>;
+  readonly log: Pick<Logger, 'log' | 'warn'>;
+  /** Says so once a minute. */
+  readonly unkept: (error: unknown) => void;
+}
+
+/** One delivery whose order is known beyond the process: asked before it is handled, and told what became of it. */
+export class WatchedOrder {
+  #isInLine = false;
+  #isTold = false;
+
+  constructor(
+    private readonly parts: OrderParts,
+    private readonly watch: OrderWatch,
+    private readonly delivery: OrderedDelivery,
+  ) {}
+
+  /**
+   * Whether it may be handled now; resolves when it may.
+   *
+   * @throws {NonRetryableError} ORDER_KEY_STOPPED
+   */
+  async admit(place: Place, held: Held): Promise<Turn> {
+    const { sequence } = this.watch;
+    const until = performance.now() + (sequence?.holds ? sequence.holdMaxMs : 0);
+    for (;;) {
+      const state = await this.#look(held);
+      if (state === 'give-back') return state;
+      const { line } = state;
+      this.#isInLine = line !== undefined;
+      if (line && !mayGo(line, this.#inLine(line))) throw this.#stopped(line);
+      const left = until - performance.now();
+      if (!this.#hasGap(state) || left <= 0) {
+        this.#tell(state);
+        return 'go';
+      }
+      const turn = await yielded(place, left);
+      if (turn === 'give-back' || held.arrival.isLost) return 'give-back';
+    }
+  }
+
+  /** Where it waits for lower ones: they go before it. */
+  get number(): number | undefined {
+    return this.watch.sequence?.holds ? this.delivery.number : undefined;
+  }
+
+  /** Runs its handler, and notes that it was handled. What is parked is noted by whoever parks it. */
+  async around(held: Held, run: () => Promise<unknown>): Promise<unknown> {
+    let result: unknown;
+    try {
+      result = await run();
+    } catch (error) {
+      if (signalOf(error)?.action === 'ack') await this.#passed(held);
+      throw error;
+    }
+    const { decision } = held.message.delivery;
+    const isDone = !decision || decision.action === 'ack' || decision.action === 'reject';
+    if (isDone && !isGivenBack(held.message, result)) await this.#passed(held);
+    return result;
+  }
+
+  /** @throws {Requeue} where its key is stopped, and would stay so because this cannot be kept */
+  async #passed(held: Held): Promise<void> {
+    const { records, log, observability, unkept } = this.parts;
+    const { key } = this.delivery;
+    try {
+      const resumed = await records.turn(key, async (record) => {
+        const before = await record.read();
+        const after = this.#afterPassing(before);
+        await record.keep(after);
+        return before.line !== undefined && after.line === undefined;
+      });
+      if (!resumed) return;
+      log.log(orderTexts.resumed(key));
+      observability.keyResumed(key.queue);
+    } catch (error) {
+      unkept(error);
+      if (!this.#isInLine) return;
+      held.goesBack = true;
+      throw new Requeue({ message: orderTexts.unkept(key), cause: error });
+    }
+  }
+
+  /**
+   * Parks it, with what its copy has to carry, once that is kept. Whoever asks about its key meanwhile waits until it is parked: in the
+   * dead-letter queue messages of a key have their order, too.
+   *
+   * @param publish resolves when the broker has confirmed it
+   */
+  parked<T>(publish: (carried: Record<string, string>) => Promise<T>): Promise<T> {
+    const { key } = this.delivery;
+    return this.parts.records.turn(key, async (record) =>
+      publish(this.watch.stops ? await this.#stop(record) : await this.#note(record)),
+    );
+  }
+
+  /** Nothing but its number is lost where that cannot be kept. */
+  async #note(record: KeyRecord): Promise<Record<string, string>> {
+    try {
+      const state = await record.read();
+      await record.keep({ ...state, sequence: this.#sequenceAfter(state, 'parked') });
+    } catch (error) {
+      this.parts.unkept(error);
+    }
+    return {};
+  }
+
+  /** Parked without that, the next one would overtake it: hence it waits for the store, and is given back in the end. */
+  async #stop(record: KeyRecord): Promise<Record<string, string>> {
+    const { log, observability } = this.parts;
+    const { key, messageId } = this.delivery;
+    const until = performance.now() + LONGEST_HOLD_MS;
+    for (;;) {
+      try {
+        const before = await record.read(true);
+        const { line, place } = joined(before.line, this.#inLine(before.line), Date.now());
+        await record.keep({ sequence: this.#sequenceAfter(before, 'parked'), line });
+        if (!before.line) {
+          log.warn(orderTexts.stopped(key, messageId));
+          observability.keyStopped(key.queue, messageId);
+        }
+        return { [HeaderNames.orderPlace]: orderPlace(line, place) };
+      } catch (error) {
+        if (!(await this.#mayWait(error, until))) throw error;
+      }
+    }
+  }
+
+  async #mayWait(error: unknown, until: number): Promise<boolean> {
+    const { pauses, unkept } = this.parts;
+    unkept(error);
+    await pauses.wait(PAUSE_MS);
+    return !pauses.areOver && performance.now() < until;
+  }
+
+  #afterPassing(state: KeyState): KeyState {
+    const { line } = state;
+    const inLine = this.#inLine(line);
+    const sequence = this.#sequenceAfter(state, 'handled');
+    // The line may have begun while this one ran.
+    const left = line && mayGo(line, inLine) ? leftOf(line, inLine) : line;
+    return sequence === state.sequence && left === line ? state : { sequence, line: left };
+  }
+
+  #sequenceAfter(state: KeyState, how: 'handled' | 'parked'): KeySequence | undefined {
+    const { number } = this.delivery;
+    return number === undefined ? state.sequence : sequenceAfter(this.#known(state), number, how);
+  }
+
+  #known({ sequence }: KeyState): KeySequence | undefined {
+    const startsAt = this.watch.sequence?.startsAt;
+    return sequence ?? (startsAt === undefined ? undefined : { last: startsAt - 1, missing: [] });
+  }
+
+  #inLine(line: ParkedLine | undefined): InLine {
+    const { messageId: id, headers } = this.delivery;
+    return { id, place: line && placeIn(headers, line) };
+  }
+
+  #hasGap(state: KeyState): boolean {
+    const { number } = this.delivery;
+    return number !== undefined && findingOf(this.#known(state), number).finding === 'gap';
+  }
+
+  /** Waits for a store that is needed. Where numbers are merely watched it goes without. */
+  async #look(held: Held): Promise<KeyState | 'give-back'> {
+    const { records, pauses, unkept } = this.parts;
+    const until = performance.now() + LONGEST_HOLD_MS;
+    for (;;) {
+      try {
+        const state = await records.turn(this.delivery.key, async (record) => {
+          const known = await record.read();
+          // Before anything is made of it: another process may know better.
+          return this.#isPlain(known) ? known : record.read(true);
+        });
+        // What was to be parked before it may not have been.
+        return this.watch.stops && pauses.areOver ? 'give-back' : state;
+      } catch (error) {
+        if (!this.watch.stops) {
+          unkept(error);
+          return {};
+        }
+        if ((await this.#mayWait(error, until)) && !held.arrival.isLost) continue;
+        held.goesBack = true;
+        return 'give-back';
+      }
+    }
+  }
+
+  #isPlain(state: KeyState): boolean {
+    const { number } = this.delivery;
+    if (state.line) return false;
+    return number === undefined || findingOf(this.#known(state), number).finding === 'next';
+  }
+
+  #tell(state: KeyState): void {
+    const { number, key, headers, messageId } = this.delivery;
+    if (number === undefined || this.#isTold) return;
+    const found = findingOf(this.#known(state), number);
+    // It comes late because somebody has redriven it.
+    if (found.finding === 'next' || (found.finding === 'late' && wasInLine(headers))) return;
+    this.#isTold = true;
+    const { holds, holdMaxMs = 0 } = this.watch.sequence ?? {};
+    const waited = holds ? durationText(holdMaxMs) : undefined;
+    this.parts.log.warn(orderTexts.found(found, { key, number, messageId, waited }));
+    this.parts.observability.outOfSequence(key.queue, found, number);
+  }
+
+  #stopped(line: ParkedLine): Error {
+    const { key } = this.delivery;
+    const { place } = this.#inLine(line);
+    return new NonRetryableError(ORDER_KEY_STOPPED, {
+      message: orderTexts.waits(key, line, place),
+    });
+  }
+}
+
+/** Until one with a lower number has been handled, but no longer than this. */
+async function yielded(place: Place, ms: number): Promise<Turn> {
+  const turn = place.yield();
+  const timer = setTimeout(() => place.resume(), ms);
+  try {
+    return await turn;
+  } finally {
+    clearTimeout(timer);
+  }
+}
