@@ -5,6 +5,7 @@ import {
   type DynamicModule,
   type OnApplicationShutdown,
   type OnModuleInit,
+  type Provider,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { AttemptStore, MessageContextCoreModule, OrderStore } from '@acme/nest-message-context';
@@ -13,6 +14,7 @@ import {
   getTransactionsToken,
   type Transactions,
 } from '@acme/nest-transaction';
+import type { IdempotencyStore } from './core/store.js';
 import { IdempotencyConfigurationError } from './idempotency.errors.js';
 import type { IdempotencyModuleOptions } from './idempotency.options.js';
 import {
@@ -98,6 +100,17 @@ export class IdempotencyModule
   }
 }
 
+/** A port of another package, kept where claims are whose handlers name no store. */
+const inDefaultStore = (
+  port: typeof AttemptStore | typeof OrderStore,
+  implementation: new (store: IdempotencyStore, namespace: string) => unknown,
+): Provider => ({
+  provide: port,
+  inject: [Protection],
+  useFactory: ({ guards, options }: Protection) =>
+    new implementation(guards.get(DEFAULT_STORE)!.store, options.namespace),
+});
+
 function provide(
   definition: DynamicModule,
   transactions: string,
@@ -134,18 +147,8 @@ function provide(
         inject: [Observability],
         useFactory: ({ events$ }: Observability) => new IdempotencyEvents(events$),
       },
-      {
-        provide: AttemptStore,
-        inject: [Protection],
-        useFactory: ({ guards, options }: Protection) =>
-          new StoredAttempts(guards.get(DEFAULT_STORE)!.store, options.namespace),
-      },
-      {
-        provide: OrderStore,
-        inject: [Protection],
-        useFactory: ({ guards, options }: Protection) =>
-          new StoredOrder(guards.get(DEFAULT_STORE)!.store, options.namespace),
-      },
+      inDefaultStore(AttemptStore, StoredAttempts),
+      inDefaultStore(OrderStore, StoredOrder),
       StoresLife,
       Serializers,
       IdempotencyStage,

@@ -97,6 +97,21 @@ describe('arrivals', () => {
     expect(overtaken).toEqual([false, false, true, false, false]);
   });
 
+  it('tell when one has left, once, and at once where it has', async () => {
+    const { arrivals, came, reach } = watched();
+    const [first, second] = [arrivals.enter(), arrivals.enter()];
+    const told: string[] = [];
+    first.whenLeft(() => told.push('first'));
+    void reach(second);
+    await settled();
+    expect([told, came]).toEqual([[], []]);
+    first.leave();
+    first.leave();
+    first.whenLeft(() => told.push('later'));
+    await settled();
+    expect([told, came]).toEqual([['first', 'later'], [2]]);
+  });
+
   it('are lost when their door says so', () => {
     const arrivals = new Arrivals(undefined);
     const first = arrivals.enter();

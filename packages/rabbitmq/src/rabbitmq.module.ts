@@ -31,6 +31,7 @@ import { Observability } from './observability/observability.js';
 import { ObservedHops } from './observability/observed-hops.js';
 import { RabbitMqEvents } from './observability/rabbitmq-events.js';
 import { Blocking } from './ordered/blocking.js';
+import { ConsumerLanes } from './ordered/consumer-lanes.js';
 import { OrderBook } from './ordered/order-book.js';
 import { OrderedKeys } from './ordered/ordered-keys.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
@@ -122,15 +123,16 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: OrderBook,
-      inject: [Observability, { token: OrderStore, optional: true }],
-      useFactory: (observability: Observability, store?: OrderStore) =>
-        new OrderBook(store, observability, new Logger('RabbitMqModule')),
+      inject: [Observability, ConsumerLanes, { token: OrderStore, optional: true }],
+      useFactory: (observability: Observability, lanes: ConsumerLanes, store?: OrderStore) =>
+        new OrderBook(store, lanes, observability, new Logger('RabbitMqModule')),
     },
     {
       provide: OrderedKeys,
       inject: [OrderBook],
       useFactory: ({ records }: OrderBook) => new OrderedKeys(records),
     },
+    ConsumerLanes,
     OrderedStage,
     TimeoutStage,
     Consumers,

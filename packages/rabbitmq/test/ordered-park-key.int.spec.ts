@@ -1,4 +1,5 @@
 // A key stops when a message of it is parked, and goes on once what was parked of it was handled in its order: behind Nest and golevelup.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { testBroker, waitFor, type TestBroker } from '@acme/internal-testing';
 import { DeadLetter, NonRetryableError } from '@acme/nest-message-context';
 import { RabbitMqEvents, type RabbitMqEvent } from '@acme/nest-rabbitmq';
@@ -168,6 +169,43 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     await closedAndEmpty(consumer);
   });
 
+  it('is not stopped before those that were delivered before, where a guard refuses at once', async () => {
+    const { start, publish, ledger, untilParked, closedAndEmpty } = scene();
+    let asked = 0;
+    const consumer = await start({
+      guard: async () => {
+        asked += 1;
+        if (asked === 3) throw new NonRetryableError('NOT_ALLOWED');
+        return true;
+      },
+      // Those before are in their lane meanwhile.
+      handle: (handled) => ledger.handle(ofMessage(handled), () => sleep(20)),
+    });
+    await publish(numbered(1, 5));
+    await untilParked(3);
+    expect(ledger.of('k0')).toEqual([1, 2]);
+    await closedAndEmpty(consumer);
+  });
+
+  it('is stopped before the next one begins, however long filters take', async () => {
+    const { start, publish, ledger, failing, untilParked, closedAndEmpty } = scene();
+    let asked = 0;
+    failing.with = () => new NonRetryableError('NO_SUCH_ORDER');
+    const consumer = await start({
+      guard: async () => {
+        asked += 1;
+        if (asked === 1) throw new NonRetryableError('NOT_ALLOWED');
+        return true;
+      },
+      filter: () => sleep(20),
+    });
+    // Of the one a guard refuses the first message, of the other the handler the second.
+    await publish([{ key: 'k1', n: 0 }, ...numbered(2, 3)]);
+    await untilParked(6);
+    expect([ledger.of('k0'), ledger.of('k1')]).toEqual([[1], []]);
+    await closedAndEmpty(consumer);
+  });
+
   it('waits for a store that cannot be asked, and loses nothing', async () => {
     const { start, publish, ledger, order, closedAndEmpty } = scene();
     let isDown = true;
@@ -185,6 +223,30 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     isDown = false;
     await waitFor(() => ledger.done.length === 4);
     expect(ledger.violations).toEqual([]);
+    await closedAndEmpty(consumer);
+  });
+
+  it('handles nothing behind what it could not park before it closed', async () => {
+    const { start, publish, ledger, order, failing, depth, closedAndEmpty } = scene();
+    failing.with = () => new DeadLetter('NO_SUCH_ORDER');
+    let refused = 0;
+    order.answers = (what) => {
+      if (what !== 'write') return;
+      refused += 1;
+      throw new Error('the store is away');
+    };
+    const queueArguments = { 'x-delivery-limit': 20 };
+    const before = await start({ queueArguments });
+    await publish(numbered(1, 3));
+    await waitFor(() => refused > 0);
+    await before.close();
+    expect(ledger.of('k0')).toEqual([1]);
+    await expect(depth()).resolves.toBe(2);
+    order.answers = undefined;
+    failing.with = undefined;
+    const consumer = await start({ queueArguments });
+    await waitFor(() => ledger.done.length === 3);
+    expect(ledger.of('k0')).toEqual([1, 2, 3]);
     await closedAndEmpty(consumer);
   });
 

@@ -113,6 +113,28 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     },
   );
 
+  it.each(['quorum', 'classic'] as const)(
+    'gives back in its order what waits for its next attempt when the application closes: a %s queue',
+    async (queueType) => {
+      const { open: start, publish, queue } = ground();
+      const consumer = await start({
+        queueType,
+        queueArguments: queueType === 'quorum' ? { 'x-delivery-limit': 20 } : {},
+        module: { queueType, retry: { initial: '1m', max: '1m' } },
+        handle: () => {
+          throw new Error('not now');
+        },
+      });
+      await publish(numbered(1, 8));
+      await waitFor(() => consumer.log.messages('warn').some((text) => text.includes('not now')));
+      await consumer.close();
+      const left = (await takeAll(broker, queue)).map(
+        ({ content }) => JSON.parse(content.toString()) as Numbered,
+      );
+      expect(left).toEqual(numbered(1, 8));
+    },
+  );
+
   it('spends one delivery at most on what waits while the application closes, however long that takes', async () => {
     const { open: start, publish, queue } = ground();
     const gate = gateOf();

@@ -1,23 +1,29 @@
 import {
   HeaderNames,
   type AmqpDeliveryLike,
+  type Arrival,
   type HandlerMethod,
   type HandlerRef,
   type InboundMessage,
   type OrderStore,
   type Settling,
 } from '@acme/nest-message-context';
-import { Pauses } from '@acme/nest-message-context/kit';
+import { Pauses, within } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { readMessage } from '../core/envelopes.js';
+import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { textIn } from '../core/hop-properties.js';
 import { textOf } from '../core/read-safely.js';
 import type { Observability } from '../observability/observability.js';
 import type { Unhandled } from '../settlement/broker-settlement.js';
+import type { ConsumerLanes } from './consumer-lanes.js';
 import { KeyRecords } from './key-records.js';
 import { keyOf } from './key-of.js';
 import type { OrderWatch } from './order-watch.js';
 import { WatchedOrder, type OrderParts } from './watched-order.js';
+
+/** Parks a message: with what its copy has to carry, when it is its turn. */
+type Parking = Pick<WatchedOrder, 'parked'>;
 
 const SAID_EVERY_MS = 60_000;
 
@@ -40,12 +46,14 @@ export class OrderBook {
   readonly records: KeyRecords;
   readonly #watches = new WeakMap<HandlerRef, OrderWatch>();
   readonly #pauses = new Pauses();
+  readonly #staying = new WeakSet();
   readonly #parts: OrderParts;
   readonly #unnumbered = new Set<string>();
   #saidAt = -Infinity;
 
   constructor(
     readonly store: OrderStore | undefined,
+    private readonly lanes: ConsumerLanes,
     observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>,
     private readonly log: Pick<Logger, 'log' | 'warn'>,
   ) {
@@ -53,6 +61,7 @@ export class OrderBook {
     this.#parts = {
       records: this.records,
       pauses: this.#pauses,
+      staying: this.#staying,
       observability,
       log,
       unkept: (error) => this.#tellUnkept(error),
@@ -75,18 +84,23 @@ export class OrderBook {
     return (delivery[ORDER] ??= this.#orderOf(message, queue, key, watch));
   }
 
-  /** What a message has to do with the order of its key; undefined where it has nothing. To be asked before it is parked. */
-  orderOf(
+  /** Who parks a message in the order of its key; undefined where it has none. To be asked before anything else is done about it. */
+  parkingOf(
     { handler, queue, message }: Pick<Settling, 'handler' | 'queue' | 'message'>,
     delivery: AmqpDeliveryLike,
-  ): WatchedOrder | undefined {
+  ): Parking | undefined {
     const watch = handler && this.#watches.get(handler.handler);
     if (!watch || queue === undefined) return undefined;
-    return (delivery as Known)[ORDER] ?? this.#found(message, handler, queue, watch);
+    const known = (delivery as Known)[ORDER];
+    if (known) return known;
+    const order = this.#found(message, handler, queue, watch);
+    const { arrival } = message;
+    if (!order || !arrival) return order;
+    return { parked: (publish) => this.#parkedInItsLane(message, arrival, order, publish) };
   }
 
   /** The same for what no handler has seen, and nobody has read. */
-  orderOfUnread({ delivery, handler, queue }: Unhandled): WatchedOrder | undefined {
+  parkingOfUnread({ delivery, handler, queue }: Unhandled): Parking | undefined {
     const watch = handler && this.#watches.get(handler.handler);
     if (!watch) return undefined;
     const { headers, messageId } = delivery.properties;
@@ -99,9 +113,37 @@ export class OrderBook {
     return this.#found(message, handler, queue, watch);
   }
 
+  /** Whether it goes back with its channel, where the application shuts down. */
+  isStaying(delivery: object): boolean {
+    return this.#staying.has(delivery);
+  }
+
   /** The application shuts down: nothing is waited for any more. */
   release(): void {
     this.#pauses.release();
+  }
+
+  /** A guard or a pipe has refused it, before it had a place: it is parked behind those that were delivered before it. */
+  async #parkedInItsLane<T>(
+    { raw, messageId: id, redelivered }: InboundMessage,
+    arrival: Arrival,
+    order: WatchedOrder,
+    publish: (carried: Record<string, string>) => Promise<T>,
+  ): Promise<T> {
+    const delivery = raw as object;
+    this.#staying.add(delivery);
+    await arrival.turn();
+    const { key, number } = order;
+    const lanes = this.lanes.of(arrival.among);
+    const place = lanes.take(key, { delivery, id, redelivered, number });
+    try {
+      const turn = await within(LONGEST_HOLD_MS, Promise.resolve(place.turn), tooLong);
+      // Back with its channel.
+      if (turn === 'give-back') await new Promise<never>(() => {});
+      return await order.parked(publish);
+    } finally {
+      place.leave();
+    }
   }
 
   #found(
@@ -126,15 +168,12 @@ export class OrderBook {
   }
 
   #orderOf(message: Placed, queue: string, key: string, watch: OrderWatch): WatchedOrder {
-    const { headers } = (message.raw as AmqpDeliveryLike).properties;
+    const raw = message.raw as AmqpDeliveryLike;
     const number = watch.sequence && this.#numberOf(message, queue, watch.sequence.header);
     const { messageId } = message;
-    return new WatchedOrder(this.#parts, watch, {
-      key: { queue, key },
-      messageId,
-      headers,
-      number,
-    });
+    const { headers } = raw.properties;
+    const delivery = { raw, key: { queue, key }, messageId, headers, number };
+    return new WatchedOrder(this.#parts, watch, delivery);
   }
 
   #numberOf({ headers }: Placed, queue: string, header: string): number | undefined {
@@ -159,6 +198,9 @@ export class OrderBook {
     );
   }
 }
+
+const tooLong = (): Error =>
+  new Error('it was not its turn for long to be parked among those of its key');
 
 function payloadOf(delivery: AmqpDeliveryLike): unknown {
   try {

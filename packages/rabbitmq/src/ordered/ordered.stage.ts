@@ -11,10 +11,11 @@ import {
   type StageHandler,
 } from '@acme/nest-message-context';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
-import { KeyLanes, type Place, type Turn } from '../core/key-lanes.js';
+import type { Place, Turn } from '../core/key-lanes.js';
 import { UNORDERED } from '../core/order-key.js';
 import { watchOf } from '../observability/watched-delivery.js';
 import { Blocking, type Held } from './blocking.js';
+import { ConsumerLanes } from './consumer-lanes.js';
 import { keyOf } from './key-of.js';
 import { OrderBook } from './order-book.js';
 import { problemsOfOrdered } from './ordered-check.js';
@@ -27,8 +28,6 @@ type Call = BodyCall<RmqOrderedOptions>;
 /** What `@RmqOrdered()` does around a handler. */
 @Injectable()
 export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
-  /** Of each consumer: messages of different queues have no order among each other. */
-  readonly #lanes = new Map<Arrivals, KeyLanes>();
   readonly #shutdown = new OrderlyShutdown();
   /** Deliveries that have not begun. */
   readonly #waiting = new WeakSet<object>();
@@ -39,6 +38,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   constructor(
     @Inject(Blocking) private readonly blocking: Blocking,
     @Inject(OrderBook) private readonly book: OrderBook,
+    @Inject(ConsumerLanes) private readonly lanes: ConsumerLanes,
   ) {}
 
   check(handler: StageHandler<RmqOrderedOptions>): readonly string[] {
@@ -54,7 +54,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     if (arrival.isOvertaken) this.#tellOvertaken(arrival.among);
     const key = keyOf(call, call.options.key);
     await arrival.turn();
-    const lanes = this.#lanesOf(arrival.among);
+    const lanes = this.lanes.of(arrival.among);
     const order = this.#orderOf(call, arrival, key);
     const delivery = message.raw as object;
     const place = lanes.take(key, {
@@ -69,19 +69,29 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     try {
       let turn = await turnOf(place, held);
       if (turn === 'go' && order) turn = await order.admit(place, held);
-      if (turn === 'give-back') await this.#shutdown.giveBack();
+      if (turn === 'give-back') await this.#giveBack(delivery);
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
       this.#waiting.delete(delivery);
       watchOf(delivery)?.begins();
       const result = await this.#shutdown.running(() => this.#run(call, held, next, order));
       hasFailed = false;
+      if (held.goesBack) await this.#giveBack(delivery);
       return result;
+    } catch (error) {
+      if (held.goesBack) await this.#giveBack(delivery);
+      throw error;
     } finally {
       if (held.goesBack && !arrival.isLost) keepForAWhile(place);
       // Until somebody carries out what becomes of it: if it stops its key, the next one has to know.
       else if (order && hasFailed) arrival.whenLeft(() => place.leave());
       else place.leave();
     }
+  }
+
+  /** With its channel, where that is about to be closed: nacked it would come again, and then go back behind those behind it. */
+  #giveBack(delivery: object): Promise<void> {
+    if (this.#shutdown.hasBegun) this.#waiting.add(delivery);
+    return this.#shutdown.giveBack();
   }
 
   #run(
@@ -115,7 +125,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
    */
   async release(): Promise<void> {
     const ended = this.#shutdown.begin();
-    for (const lanes of this.#lanes.values()) lanes.release();
+    this.lanes.release();
     this.blocking.release();
     this.book.release();
     await ended;
@@ -123,12 +133,12 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
 
   /** Whether messages of this queue have an order here. */
   isOf(queue: string): boolean {
-    return [...this.#lanes.keys()].some((arrivals) => arrivals.queue === queue);
+    return this.lanes.haveQueue(queue);
   }
 
   /** Whether a delivery waits for its turn, or to go back. */
   isWaiting(delivery: object): boolean {
-    return this.#waiting.has(delivery);
+    return this.#waiting.has(delivery) || this.book.isStaying(delivery);
   }
 
   /** Once: it would be said of every second message. */
@@ -138,15 +148,6 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     this.#log.warn(
       `Messages of "${queue}" do not come in the order of their delivery, so it cannot be kept: its deserializer is asynchronous. Make it synchronous, and do what takes long in a pipe.`,
     );
-  }
-
-  #lanesOf(arrivals: Arrivals): KeyLanes {
-    let lanes = this.#lanes.get(arrivals);
-    if (!lanes) {
-      this.#lanes.set(arrivals, (lanes = new KeyLanes()));
-      if (this.#shutdown.hasBegun) lanes.release();
-    }
-    return lanes;
   }
 }
 

@@ -25,6 +25,8 @@ const PAUSE_MS = 1_000;
 
 /** What is known of a delivery, also where nobody has handled it. */
 export interface OrderedDelivery {
+  /** As the client library has delivered it. */
+  readonly raw: object;
   readonly key: OrderedKey;
   readonly messageId: string | undefined;
   readonly headers: Readonly<Record<string, unknown>> | undefined;
@@ -35,6 +37,8 @@ export interface OrderedDelivery {
 export interface OrderParts {
   readonly records: KeyRecords;
   readonly pauses: Pauses;
+  /** Deliveries that are to be parked, and nothing of that has begun: a shutdown does not wait for them. */
+  readonly staying: WeakSet<object>;
   readonly observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>;
   readonly log: Pick<Logger, 'log' | 'warn'>;
   /** Says so once a minute. */
@@ -74,6 +78,10 @@ export class WatchedOrder {
       const turn = await yielded(place, left);
       if (turn === 'give-back' || held.arrival.isLost) return 'give-back';
     }
+  }
+
+  get key(): string {
+    return this.delivery.key.key;
   }
 
   /** Where it waits for lower ones: they go before it. */
@@ -124,11 +132,19 @@ export class WatchedOrder {
    *
    * @param publish resolves when the broker has confirmed it
    */
-  parked<T>(publish: (carried: Record<string, string>) => Promise<T>): Promise<T> {
-    const { key } = this.delivery;
-    return this.parts.records.turn(key, async (record) =>
-      publish(this.watch.stops ? await this.#stop(record) : await this.#note(record)),
-    );
+  async parked<T>(publish: (carried: Record<string, string>) => Promise<T>): Promise<T> {
+    const { records, pauses, staying } = this.parts;
+    const { key, raw } = this.delivery;
+    staying.add(raw);
+    const done = await records.turn(key, async (record) => {
+      if (pauses.areOver) return undefined;
+      const carried = this.watch.stops ? await this.#stop(record) : await this.#note(record);
+      if (!carried) return undefined;
+      staying.delete(raw);
+      return { answer: await publish(carried) };
+    });
+    // It goes back with its channel, to its place: nothing of its key is handled any more.
+    return done ? done.answer : new Promise<never>(() => {});
   }
 
   /** Nothing but its number is lost where that cannot be kept. */
@@ -142,8 +158,11 @@ export class WatchedOrder {
     return {};
   }
 
-  /** Parked without that, the next one would overtake it: hence it waits for the store, and is given back in the end. */
-  async #stop(record: KeyRecord): Promise<Record<string, string>> {
+  /**
+   * Parked without that, the next one would overtake it: hence it waits for the store, and is given back in the end. Undefined where the
+   * application shuts down before.
+   */
+  async #stop(record: KeyRecord): Promise<Record<string, string> | undefined> {
     const { log, observability } = this.parts;
     const { key, messageId } = this.delivery;
     const until = performance.now() + LONGEST_HOLD_MS;
@@ -158,7 +177,9 @@ export class WatchedOrder {
         }
         return { [HeaderNames.orderPlace]: orderPlace(line, place) };
       } catch (error) {
-        if (!(await this.#mayWait(error, until))) throw error;
+        if (await this.#mayWait(error, until)) continue;
+        if (this.parts.pauses.areOver) return undefined;
+        throw error;
       }
     }
   }

@@ -71,7 +71,7 @@ export class BrokerSettlement extends Settlement {
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
     private readonly repeated: Pick<Repeats, 'of'>,
-    private readonly orders: Pick<OrderBook, 'orderOf' | 'orderOfUnread'>,
+    private readonly orders: Pick<OrderBook, 'parkingOf' | 'parkingOfUnread'>,
   ) {
     super();
   }
@@ -95,9 +95,9 @@ export class BrokerSettlement extends Settlement {
     const [delivery, ...more] = settling.deliveries;
     // Nearly always. Promises of promises would cost every message that fails.
     if (delivery && more.length === 0) {
-      const order = first?.action === 'park' && this.orders.orderOf(settling, delivery);
-      if (!order) return this.#publish(delivery, first as HopPlan, known, policy);
-      return order.parked((carried) =>
+      const parking = first?.action === 'park' && this.orders.parkingOf(settling, delivery);
+      if (!parking) return this.#publish(delivery, first as HopPlan, known, policy);
+      return parking.parked((carried) =>
         this.#publish(delivery, first, { ...known, carried }, policy),
       );
     }
@@ -130,7 +130,7 @@ export class BrokerSettlement extends Settlement {
     const policy = this.settings.policyOf(queue, handler);
     const park = (carried?: Record<string, string>): Promise<BrokerAnswer> =>
       this.#publish(delivery, { action: 'park', code, reason }, { ...hopping, carried }, policy);
-    await (this.orders.orderOfUnread(unhandled)?.parked(park) ?? park());
+    await (this.orders.parkingOfUnread(unhandled)?.parked(park) ?? park());
   }
 
   /**

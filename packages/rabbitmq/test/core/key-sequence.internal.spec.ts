@@ -24,19 +24,19 @@ describe('a number', () => {
   });
 
   it.each([
-    { known: undefined, number: 3, how: 'handled', then: sequence(3) },
-    { known: undefined, number: 3, how: 'parked', then: sequence(3, [3, 3]) },
-    { known: sequence(3), number: 4, how: 'handled', then: sequence(4) },
-    { known: sequence(3), number: 7, how: 'handled', then: sequence(7, [4, 6]) },
-    { known: sequence(3), number: 7, how: 'parked', then: sequence(7, [4, 7]) },
-    { known: sequence(7, [4, 6]), number: 5, how: 'handled', then: sequence(7, [4, 4], [6, 6]) },
-    { known: sequence(7, [4, 6]), number: 5, how: 'parked', then: sequence(7, [4, 6]) },
-    { known: sequence(7, [4, 4]), number: 4, how: 'handled', then: sequence(7) },
-    { known: sequence(7), number: 4, how: 'handled', then: sequence(7) },
+    { known: undefined, number: 3, how: 'handled', now: sequence(3) },
+    { known: undefined, number: 3, how: 'parked', now: sequence(3, [3, 3]) },
+    { known: sequence(3), number: 4, how: 'handled', now: sequence(4) },
+    { known: sequence(3), number: 7, how: 'handled', now: sequence(7, [4, 6]) },
+    { known: sequence(3), number: 7, how: 'parked', now: sequence(7, [4, 7]) },
+    { known: sequence(7, [4, 6]), number: 5, how: 'handled', now: sequence(7, [4, 4], [6, 6]) },
+    { known: sequence(7, [4, 6]), number: 5, how: 'parked', now: sequence(7, [4, 6]) },
+    { known: sequence(7, [4, 4]), number: 4, how: 'handled', now: sequence(7) },
+    { known: sequence(7), number: 4, how: 'handled', now: sequence(7) },
     // A copy that fails: the message itself was handled.
-    { known: sequence(7), number: 4, how: 'parked', then: sequence(7) },
-  ] as const)('$number of $known, $how: $then', ({ known, number, how, then }) => {
-    expect(sequenceAfter(known, number, how)).toEqual(then);
+    { known: sequence(7), number: 4, how: 'parked', now: sequence(7) },
+  ] as const)('$number of $known, $how: $now', ({ known, number, how, now }) => {
+    expect(sequenceAfter(known, number, how)).toEqual(now);
   });
 
   it('is missing as long as it was not handled, whatever the order they come in', () => {

@@ -19,15 +19,15 @@ describe('a line of parked messages', () => {
   });
 
   it.each([
-    { what: 'one that follows', id: 'm-4', place: undefined, then: 4, given: 4 },
-    { what: 'the last one again, before it was acked', id: 'm-3', place: undefined, then: 3 },
-    { what: 'the first one again, before it was acked', id: 'm-1', place: undefined, then: 1 },
-    { what: 'one that was redriven and fails', id: 'm-2', place: 2, then: 2 },
-    { what: 'one that has a place that was never given', id: 'm-9', place: 9, then: 4, given: 4 },
-    { what: 'one without an id', id: undefined, place: undefined, then: 4, given: 4 },
-  ])('has a place for $what', ({ id, place, then, given = 3 }) => {
+    { what: 'one that follows', id: 'm-4', place: undefined, gets: 4, given: 4 },
+    { what: 'the last one again, before it was acked', id: 'm-3', place: undefined, gets: 3 },
+    { what: 'the first one again, before it was acked', id: 'm-1', place: undefined, gets: 1 },
+    { what: 'one that was redriven and fails', id: 'm-2', place: 2, gets: 2 },
+    { what: 'one that has a place that was never given', id: 'm-9', place: 9, gets: 4, given: 4 },
+    { what: 'one without an id', id: undefined, place: undefined, gets: 4, given: 4 },
+  ])('has a place for $what', ({ id, place, gets, given = 3 }) => {
     const next = joined(line(3), { id, place }, 9);
-    expect([next.place, next.line.given, next.line.since]).toEqual([then, given, 5]);
+    expect([next.place, next.line.given, next.line.since]).toEqual([gets, given, 5]);
   });
 
   it.each([

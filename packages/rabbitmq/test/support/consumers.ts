@@ -24,13 +24,16 @@ import {
 import { ReliableRmqServer, type ReliableRmqOptions } from '@acme/nest-rabbitmq/nest';
 import { RabbitMQModule, RabbitPayload, RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import {
+  Catch,
   Controller,
   Global,
   Injectable,
   Module,
+  UseFilters,
   UseGuards,
   UsePipes,
   type DynamicModule,
+  type ExceptionFilter,
   type INestApplicationContext,
 } from '@nestjs/common';
 import {
@@ -81,6 +84,8 @@ export interface ConsumerOptions {
   readonly ordered?: RmqOrderedOptions;
   readonly guard?: () => Promise<boolean>;
   readonly pipe?: (payload: unknown) => Promise<unknown>;
+  /** Before it is thrown on. */
+  readonly filter?: (error: unknown) => Promise<void>;
   /** Of Nest's. */
   readonly deserializer?: object;
   /** Called when it closes, once everybody knows that it does. */
@@ -115,12 +120,24 @@ const argumentsOf = ({ queueType = 'quorum', queueArguments }: ConsumerOptions) 
 });
 
 const nothing = (): void => {};
+function filterOf(filter: NonNullable<ConsumerOptions['filter']>): ExceptionFilter {
+  @Catch()
+  class Filter implements ExceptionFilter {
+    async catch(error: unknown): Promise<never> {
+      await filter(error);
+      throw error;
+    }
+  }
+  return new Filter();
+}
+
 /** What the options ask for besides the handler itself. */
-function decorated({ ordered, guard, pipe }: ConsumerOptions): MethodDecorator {
+function decorated({ ordered, guard, pipe, filter }: ConsumerOptions): MethodDecorator {
   return (target, key, descriptor) => {
     if (ordered) RmqOrdered(ordered)(target, key, descriptor);
     if (guard) UseGuards({ canActivate: guard })(target, key, descriptor);
     if (pipe) UsePipes({ transform: pipe })(target, key, descriptor);
+    if (filter) UseFilters(filterOf(filter))(target, key, descriptor);
   };
 }
 
