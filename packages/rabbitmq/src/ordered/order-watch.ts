@@ -11,7 +11,7 @@ export interface OrderWatch {
   readonly sequence: SequenceWatch | undefined;
 }
 
-export interface SequenceWatch {
+interface SequenceWatch {
   readonly header: string;
   readonly holds: boolean;
   readonly holdMaxMs: number;
