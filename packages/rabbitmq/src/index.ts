@@ -1,5 +1,5 @@
 export { RabbitMqModule } from './rabbitmq.module.js';
-export type { RabbitMqModuleOptions } from './rabbitmq.options.js';
+export type { Connect, RabbitMqModuleOptions } from './rabbitmq.options.js';
 export type {
   DeadLetterOptions,
   QueuePolicyOptions,
@@ -56,6 +56,7 @@ export {
   ClientRmqPublisher,
   type ClientRmqPublisherOptions,
 } from './publisher/client-rmq-publisher.js';
+export { connectToAny, type ConnectToAnyOptions } from './publisher/connect-to-any.js';
 export { rabbitMqProbe } from './publisher/broker-probe.js';
 export type {
   AmqpChannelLike,

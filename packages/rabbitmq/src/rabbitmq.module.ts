@@ -25,6 +25,7 @@ import { Drain } from './consumers/drain.js';
 import { Attempts } from './crashes/attempts.js';
 import { CrashGuard } from './crashes/crash-guard.js';
 import { HandlerFinder } from './crashes/handler-finder.js';
+import { QueueNames } from './consumers/queue-names.js';
 import { loadsOf } from './consumers/queue-loads.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Observability } from './observability/observability.js';
@@ -35,7 +36,6 @@ import { ConsumerLanes } from './ordered/consumer-lanes.js';
 import { OrderBook } from './ordered/order-book.js';
 import { OrderedKeys } from './ordered/ordered-keys.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
-import { ConfirmedSender } from './publisher/confirmed-sender.js';
 import {
   resolveOptions,
   type RabbitMqModuleOptions,
@@ -43,19 +43,18 @@ import {
 } from './rabbitmq.options.js';
 import { RABBITMQ_OPTIONS, RABBITMQ_SETTINGS } from './rabbitmq.tokens.js';
 import { BrokerSettlement } from './settlement/broker-settlement.js';
-import { HopPublisher } from './settlement/hop-publisher.js';
+import { HopConnection } from './settlement/hop-connection.js';
+import { HopConnections } from './settlement/hop-connections.js';
 import { PatientHops } from './settlement/patient-hops.js';
 import { Repeats } from './settlement/repeats.js';
 import { TimeoutStage } from './timeout/timeout.stage.js';
 import { ModuleTopology } from './topology/module-topology.js';
-import { RefusedDeclarations } from './topology/refused-declarations.js';
+import { RefusedDeclarations, type RefusedDeclaration } from './topology/refused-declarations.js';
 import { Topology } from './topology/topology.js';
 import { RabbitMqHealthIndicator } from './watchdog/rabbitmq-health-indicator.js';
 import { Resubscriber } from './watchdog/resubscriber.js';
 import { SlowConsumers } from './watchdog/slow-consumers.js';
 import { Watchdog } from './watchdog/watchdog.js';
-
-const WINDOW = 1_000;
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModuleOptions>({
   optionsInjectionToken: RABBITMQ_OPTIONS,
@@ -76,30 +75,26 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
       useFactory: resolveOptions,
     },
     {
-      provide: ConfirmedSender,
-      inject: [RABBITMQ_SETTINGS],
-      useFactory: ({ connect, publishTimeoutMs }: RabbitMqSettings) =>
-        new ConfirmedSender({
-          name: 'RabbitMqModule',
-          connect,
-          timeoutMs: publishTimeoutMs,
-          window: WINDOW,
-        }),
+      provide: HopConnections,
+      inject: [RABBITMQ_SETTINGS, Consumers],
+      useFactory: ({ connects, publishTimeoutMs }: RabbitMqSettings, consumers: Consumers) => {
+        const all = connects.map((connect) => new HopConnection(connect, publishTimeoutMs));
+        return new HopConnections(all, consumers, publishTimeoutMs);
+      },
     },
     {
       provide: BrokerSettlement,
-      inject: [ConfirmedSender, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
+      inject: [HopConnections, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
       useFactory: (
-        sender: ConfirmedSender,
+        connections: HopConnections,
         settings: RabbitMqSettings,
         repeats: Repeats,
         observability: Observability,
         orders: OrderBook,
       ) => {
         const log = new Logger('RabbitMqModule');
-        const queues = new HopPublisher(sender);
-        const hops = new ObservedHops(new PatientHops(queues, log), observability);
-        return new BrokerSettlement(queues, hops, settings, log, repeats, orders);
+        const hops = new ObservedHops(new PatientHops(connections, log), observability);
+        return new BrokerSettlement(hops, settings, log, repeats, orders);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
@@ -123,14 +118,27 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: OrderBook,
-      inject: [Observability, ConsumerLanes, { token: OrderStore, optional: true }],
-      useFactory: (observability: Observability, lanes: ConsumerLanes, store?: OrderStore) =>
-        new OrderBook(store, lanes, observability, new Logger('RabbitMqModule')),
+      inject: [Observability, ConsumerLanes, QueueNames, { token: OrderStore, optional: true }],
+      useFactory: (
+        observability: Observability,
+        lanes: ConsumerLanes,
+        queueNames: QueueNames,
+        store?: OrderStore,
+      ) => {
+        const log = new Logger('RabbitMqModule');
+        return new OrderBook({ store, lanes, queueNames, observability, log });
+      },
     },
     {
       provide: OrderedKeys,
       inject: [OrderBook],
       useFactory: ({ records }: OrderBook) => new OrderedKeys(records),
+    },
+    {
+      provide: QueueNames,
+      inject: [Consumers, RABBITMQ_SETTINGS],
+      useFactory: (consumers: Consumers, { connects }: RabbitMqSettings) =>
+        new QueueNames(consumers, connects.length > 1),
     },
     ConsumerLanes,
     OrderedStage,
@@ -146,16 +154,18 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     HandlerFinder,
     {
       provide: CrashGuard,
-      inject: [Consumers, Attempts, HandlerFinder, BrokerSettlement, RABBITMQ_SETTINGS],
+      inject: [Consumers, Attempts, HandlerFinder, BrokerSettlement, RABBITMQ_SETTINGS, QueueNames],
       useFactory: (
         consumers: Consumers,
         attempts: Attempts,
         handlers: HandlerFinder,
         settlement: BrokerSettlement,
         settings: RabbitMqSettings,
+        queueNames: QueueNames,
       ) => {
         const log = new Logger('RabbitMqModule');
-        return (consumers.gate = new CrashGuard({ attempts, handlers, settings, settlement, log }));
+        const parts = { attempts, handlers, settings, settlement, log, queueNames };
+        return (consumers.gate = new CrashGuard(parts));
       },
     },
     {
@@ -210,10 +220,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: RefusedDeclarations,
-      inject: [Consumers, RABBITMQ_SETTINGS],
-      useFactory: (consumers: Consumers, { connect, publishTimeoutMs }: RabbitMqSettings) => {
-        const desk = { connect, timeoutMs: publishTimeoutMs };
-        const refused = new RefusedDeclarations(desk, new Logger('RabbitMqModule'));
+      inject: [Consumers, HopConnections, RABBITMQ_SETTINGS],
+      useFactory: (
+        consumers: Consumers,
+        connections: HopConnections,
+        { publishTimeoutMs: timeoutMs }: RabbitMqSettings,
+      ) => {
+        const deskOf = async ({ client, wanted }: RefusedDeclaration) => {
+          const { connect } = await connections.of(client, wanted.name);
+          return { connect, timeoutMs };
+        };
+        const refused = new RefusedDeclarations(deskOf, new Logger('RabbitMqModule'));
         consumers.onRefused = (declaration) => refused.explain(declaration);
         return refused;
       },
@@ -221,7 +238,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     {
       provide: DeadLetters,
       inject: [RABBITMQ_SETTINGS],
-      useFactory: ({ connect, publishTimeoutMs }: RabbitMqSettings) =>
+      useFactory: ({ connects: [connect], publishTimeoutMs }: RabbitMqSettings) =>
         new DeadLetters({ connect, timeout: publishTimeoutMs }),
     },
   ],
@@ -242,7 +259,7 @@ export class RabbitMqModule
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
   constructor(
-    @Inject(ConfirmedSender) private readonly sender: ConfirmedSender,
+    @Inject(HopConnections) private readonly connections: HopConnections,
     @Inject(Boot) private readonly boot: Boot,
     @Inject(Drain) private readonly drain: Drain,
     @Inject(Watchdog) private readonly watchdog: Watchdog,
@@ -286,7 +303,7 @@ export class RabbitMqModule
   async onApplicationShutdown(): Promise<void> {
     await this.deadLetters.close();
     await this.refused.close();
-    await this.sender.close();
+    await this.connections.close();
     this.observability.end();
   }
 }

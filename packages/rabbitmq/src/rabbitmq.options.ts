@@ -9,13 +9,20 @@ import type { TopologyBootOptions, WantedTopology } from './topology/topology.ty
 import type { AmqpTakingConnectionLike } from './publisher/amqp-like.js';
 import { RabbitMqConfigurationError } from './rabbitmq.errors.js';
 
+/** Opens a connection: `() => amqplib.connect(url)`. */
+export type Connect = () => PromiseLike<AmqpTakingConnectionLike>;
+
 /** Options of `RabbitMqModule.forRoot()`. */
 export interface RabbitMqModuleOptions extends QueuePolicyOptions {
   /**
    * Opens a connection for retries and parked messages: `() => amqplib.connect(url)`. Not the one that consumes: a broker that
    * blocks publishers would block the acknowledgements, too. Called again whenever the last one is lost.
+   *
+   * It leads to the broker and the virtual host that is consumed from. Where handlers consume from several, a list, one for each: a message
+   * goes by the one that leads where it came from. `topology` and `DeadLetters` are of the first. Several nodes of one cluster are one
+   * `connectToAny(urls, open)`.
    */
-  readonly connect: () => PromiseLike<AmqpTakingConnectionLike>;
+  readonly connect: Connect | readonly Connect[];
   /**
    * What is different for one queue, by its name. What is left out there is as above, and what a handler's own `@RmqRetry()` and
    * `@RmqDeadLetter()` say goes before this. The wait queues and the dead-letter queue of what is named here, or has such a decorator, are
@@ -56,7 +63,8 @@ type Mode = NonNullable<TopologyBootOptions['mode']>;
 
 /** @internal */
 export interface RabbitMqSettings {
-  readonly connect: RabbitMqModuleOptions['connect'];
+  /** One or more. */
+  readonly connects: readonly [Connect, ...Connect[]];
   readonly service: string;
   readonly publishTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -82,10 +90,7 @@ const MODULE = [
 export function resolveOptions(options: RabbitMqModuleOptions | undefined): RabbitMqSettings {
   const check = new OptionsCheck();
   const all = check.object<RabbitMqModuleOptions>('options', options, MODULE);
-  if (typeof all.connect !== 'function')
-    check.problems.push(
-      `connect: ${show(all.connect)} is not a function. Give () => amqplib.connect(url).`,
-    );
+  const connects = connectsOf(check, all.connect);
   const { service = hostname() } = all;
   if (typeof service !== 'string' || service === '')
     check.problems.push(`service: ${show(service)} is not a name. Give a string.`);
@@ -106,7 +111,7 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
   if (check.problems.length > 0) throw new RabbitMqConfigurationError(check.problems);
   const policies = new Policies(all, queues);
   return {
-    connect: all.connect,
+    connects,
     service,
     publishTimeoutMs,
     drainTimeoutMs,
@@ -115,6 +120,16 @@ export function resolveOptions(options: RabbitMqModuleOptions | undefined): Rabb
     queues: Object.keys(queues),
     policyOf: (queue, handler) => policies.of(queue, handler),
   };
+}
+
+function connectsOf(check: OptionsCheck, given: unknown): RabbitMqSettings['connects'] {
+  const list: readonly unknown[] = Array.isArray(given) && given.length > 0 ? given : [given];
+  for (const [index, one] of list.entries())
+    if (typeof one !== 'function')
+      check.problems.push(
+        `connect${list === given ? `[${index}]` : ''}: ${show(one)} is not a function. Give () => amqplib.connect(url).`,
+      );
+  return list as RabbitMqSettings['connects'];
 }
 
 const MODES: readonly unknown[] = ['assert', 'check', 'off'] satisfies Mode[];

@@ -97,6 +97,7 @@ describe('RabbitMqModule', () => {
         "SettlingFailedError",
         "Topology",
         "TopologyMismatchError",
+        "connectToAny",
         "importedMessage",
         "isRabbitMqError",
         "orderedTopology",

@@ -426,7 +426,7 @@ describe('ReliableRmqServer at boot', () => {
   it('gives up after as many attempts as it may', async () => {
     await expect(
       open({
-        urls: ['amqp://127.0.0.1:1'],
+        urls: [`amqp://127.0.0.1:1${new URL(broker.url).pathname}`],
         maxConnectionAttempts: 2,
         socketOptions: { reconnectTimeInSeconds: 0.05 },
       }),

@@ -49,7 +49,7 @@ export async function run<Values extends CommonValues, Store extends Opened>(
 
 function urlsOf(options: OptionTexts, values: Parsed['values']): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
-    options[name]?.secret && typeof value === 'string' ? [value] : [],
+    options[name]?.secret ? [value].flat().filter((url) => typeof url === 'string') : [],
   );
 }
 

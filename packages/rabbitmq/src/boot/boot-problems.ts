@@ -2,9 +2,10 @@ import { handlerKindsOf, handlerName, type HandlerMethod } from '@acme/nest-mess
 import { OptionsCheck } from '@acme/nest-message-context/kit';
 import type { BrokerFacts } from '../core/broker-facts.js';
 import type { NestRmqServerLike } from '../consumers/nest-servers.js';
+import { virtualHostText, type VirtualHost } from '../core/virtual-host.js';
 import { policyOn } from '../policy/decorators.js';
 import { policyOf } from '../policy/queue-policy.js';
-import { queuesOf, type PlannedHandler } from './planned-handlers.js';
+import { isSettledHere, queuesOf, type PlannedHandler } from './planned-handlers.js';
 
 interface Application {
   /** How often the module is imported. */
@@ -14,11 +15,13 @@ interface Application {
   readonly servers: Iterable<NestRmqServerLike>;
   /** Undefined while there is no broker. */
   readonly facts: BrokerFacts | undefined;
+  /** Each connection for retries; undefined of one that is not connected. */
+  readonly leadingTo: readonly (VirtualHost | undefined)[];
 }
 
 /** What would leave messages of the application unprotected, each with its remedy. */
 export function bootProblems(application: Application): string[] {
-  const { imports, methods, handlers, servers, facts } = application;
+  const { imports, methods, handlers, servers, facts, leadingTo } = application;
   const consuming = [...servers].filter((server) =>
     handlers.some(
       ({ client, queue }) =>
@@ -31,6 +34,8 @@ export function bootProblems(application: Application): string[] {
       ...methods.flatMap(problemsOfDecorators),
       ...handlers.flatMap(problemsOfHandler),
       ...consuming.flatMap((server) => problemsOfServer(server, facts)),
+      ...problemsOfConnections(leadingTo),
+      ...problemsOfVirtualHosts(handlers, leadingTo),
     ]),
   ];
 }
@@ -91,4 +96,38 @@ function problemsOfServer(server: NestRmqServerLike, facts: BrokerFacts | undefi
       `Queue "${queue}" is declared with durable: false, which RabbitMQ ${facts.version} refuses. Leave it out, and move to another queue: a durable one cannot be declared under the same name.`,
     );
   return problems;
+}
+
+/** A message would go by one of them by chance. */
+function problemsOfConnections(leadingTo: readonly (VirtualHost | undefined)[]): string[] {
+  return leadingTo.flatMap((one, index) => {
+    const before = leadingTo.findIndex(
+      (other) => other?.name === one?.name && other?.cluster === one?.cluster,
+    );
+    if (!one || before === index) return [];
+    return `connect[${index}] leads where connect[${before}] does: to ${virtualHostText(one)}. Leave one out: several nodes of one cluster are one connectToAny(urls, open). Where they are clusters of one name, give each its own: rabbitmqctl set_cluster_name.`;
+  });
+}
+
+/** Where its URLs say what a client consumes from, and it is known where all connections lead. */
+function problemsOfVirtualHosts(
+  handlers: readonly PlannedHandler[],
+  leadingTo: readonly (VirtualHost | undefined)[],
+): string[] {
+  if (leadingTo.some((one) => one?.name === undefined)) return [];
+  const names = leadingTo.map((one) => one?.name);
+  return (
+    handlers
+      .filter(isSettledHere)
+      // What the server has named comes back to nobody: it is held here.
+      .filter(
+        ({ queue, virtualHost }) =>
+          queue !== '' && virtualHost !== undefined && !names.includes(virtualHost),
+      )
+      .map(
+        ({ queue, client, virtualHost }) =>
+          `Queue "${queue}" is consumed by ${client} from virtual host "${virtualHost}", and connect leads to ${leadingTo.map((one) => virtualHostText(one!)).join(' and ')}: ` +
+          'what fails could be neither retried nor parked. Give connect a list, with one that leads there.',
+      )
+  );
 }

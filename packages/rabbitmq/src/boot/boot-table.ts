@@ -15,14 +15,18 @@ export function bootTable(
   countsCrashes: boolean,
 ): string | undefined {
   if (handlers.length === 0) return undefined;
+  const areSeveral = new Set(handlers.map(({ virtualHost }) => virtualHost)).size > 1;
   const rows = handlers.map((planned) => [
-    planned.queue === '' ? '(named by the server)' : planned.queue,
+    areSeveral ? `${queueIn(planned)} in "${planned.virtualHost ?? '?'}"` : queueIn(planned),
     `${planned.client}, prefetch ${planned.prefetch}`,
     `${handlerName(planned.found.handler)} (${planned.name})`,
     fateIn(planned, settings.policyOf(planned.queue, planned.found), countsCrashes),
   ]);
   return table([HEAD, ...rows.toSorted((a, b) => a[0]!.localeCompare(b[0]!))]);
 }
+
+const queueIn = ({ queue }: PlannedHandler): string =>
+  queue === '' ? '(named by the server)' : queue;
 
 function fateIn(planned: PlannedHandler, policy: QueuePolicy, countsCrashes: boolean): string {
   const fate = fateOfFailure(planned, policy);

@@ -10,15 +10,20 @@ import {
 import type { DiscoveryService } from '@nestjs/core';
 import {
   golevelupPrefetch,
+  virtualHostOfGolevelup,
   type GolevelupConsumingConnectionLike,
 } from '../consumers/golevelup-connections.js';
-import type { NestRmqServerLike } from '../consumers/nest-servers.js';
+import { virtualHostOfNest, type NestRmqServerLike } from '../consumers/nest-servers.js';
 import { queueTypeIn } from '../core/delivery-limit.js';
 
 /** A method, and a queue that it gets messages from. */
 export interface PlannedHandler {
   readonly found: HandlerMethod;
   readonly client: 'Nest' | 'golevelup';
+  /** The server or the connection. */
+  readonly source: object;
+  /** Of its client, as its URLs say; undefined where they do not. */
+  readonly virtualHost: string | undefined;
   readonly queue: string;
   /** Pattern or routing key. */
   readonly name: string;
@@ -74,6 +79,8 @@ function plannedByNest(found: HandlerMethod, server: NestRmqServerLike): Planned
   return queuesOf(server).map(({ queue, prefetch, queueType }) => ({
     found,
     client: 'Nest',
+    source: server,
+    virtualHost: virtualHostOfNest(server),
     queue,
     name,
     kind,
@@ -101,8 +108,9 @@ export const queuesOf = ({
 
 function plannedByGolevelup(
   found: HandlerMethod,
-  { configuration = {} }: GolevelupConsumingConnectionLike,
+  connection: GolevelupConsumingConnectionLike,
 ): PlannedHandler[] {
+  const { configuration = {} } = connection;
   const decorated = golevelupConfigOf(found.method);
   if (!decorated || (decorated.connection && decorated.connection !== configuration.name))
     return [];
@@ -113,6 +121,8 @@ function plannedByGolevelup(
     return {
       found,
       client: 'golevelup',
+      source: connection,
+      virtualHost: virtualHostOfGolevelup(connection),
       queue: config.queue ?? '',
       name: [config.routingKey ?? ''].flat().join(', '),
       kind: kind as HandlerKind,
@@ -141,3 +151,7 @@ function configsOf(
   const named = name === undefined ? undefined : handlers?.[name];
   return [named ?? {}].flat().map((own) => ({ ...decorated, ...(own as NamedConfig) }));
 }
+
+/** Whether messages that fail may come to another queue: a request is answered, and of some golevelup itself decides. */
+export const isSettledHere = ({ kind, hasOwnFailurePolicy }: PlannedHandler): boolean =>
+  kind !== 'request' && !hasOwnFailurePolicy;

@@ -10,6 +10,7 @@ import {
 } from '@acme/nest-message-context/cli';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import type { DeadLettersOptions } from '../dead-letters/dead-letters.types.js';
+import { connectToAny } from '../publisher/connect-to-any.js';
 import type { WantedTopology } from '../topology/topology.types.js';
 import type { Values } from './options.js';
 
@@ -36,12 +37,17 @@ interface AmqplibLike {
  * @throws what the file throws
  */
 export async function openBroker(values: Values, cwd: string): Promise<OpenBroker> {
-  const { url } = values;
-  if (sourceOf(values, SCHEMES, TLS, 'broker') && url !== undefined) {
+  const { url: urls = [] } = values;
+  // Without one it is said that there is none.
+  for (const url of urls.length > 0 ? urls : [undefined])
+    sourceOf({ ...values, url }, SCHEMES, TLS, 'broker');
+  if (urls.length > 0) {
     const tls = tlsOf(values, cwd);
     const amqplib = driversOf(cwd)('amqplib').exports as AmqplibLike;
     const clientProperties = { connection_name: 'nest-rabbitmq' };
-    return opened({ connect: () => amqplib.connect(url, { ...tls, clientProperties }) });
+    const open = (url: string) => amqplib.connect(url, { ...tls, clientProperties });
+    const [only, ...more] = urls as [string, ...string[]];
+    return opened({ connect: more.length === 0 ? () => open(only) : connectToAny(urls, open) });
   }
   const { exported, close } = await openConfig(values.config!, cwd, {
     load: (href) => import(href) as Promise<object>,

@@ -4,9 +4,10 @@ import { COMMON_OPTIONS, type OptionTexts, type ValuesOf } from '@acme/nest-mess
 export const OPTIONS = {
   url: {
     type: 'string',
+    multiple: true,
     secret: true,
     value: 'URL',
-    help: 'the broker: amqp://… or amqps://…; with amqplib of your project',
+    help: 'the broker: amqp://… or amqps://…, of each node that may be tried; with amqplib of your project',
   },
   config: {
     type: 'string',

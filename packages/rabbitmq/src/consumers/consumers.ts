@@ -4,7 +4,7 @@ import { openGate, type DeliveryGate } from '../crashes/delivery-gate.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import { TappedChannel, type ChannelEvents, type Consumer } from './tapped-channel.js';
 import type { OpenConnectionLike } from './managed-connection-like.js';
-import type { Unsettled } from './unsettled.js';
+import { unsettledOf, type Unsettled } from './unsettled.js';
 
 const TAPPED = Symbol.for('@acme/nest-rabbitmq:tapped');
 
@@ -12,6 +12,10 @@ const TAPPED = Symbol.for('@acme/nest-rabbitmq:tapped');
 export interface Client {
   /** In logs. */
   readonly name: string;
+  /** The server or the connection itself. */
+  readonly source: object;
+  /** That it consumes from, as its URLs say; undefined where they do not. */
+  readonly virtualHost: string | undefined;
   isConnected(): boolean;
   /** That which is open: to the broker and the virtual host that it consumes from. */
   connection(): OpenConnectionLike | undefined;
@@ -43,6 +47,8 @@ const NOBODY: ConsumersWatch = { watch: () => undefined, lost: () => {}, back: (
 @Injectable()
 export class Consumers implements Iterable<Consumer> {
   readonly #channels = new Map<TappedChannel, Client>();
+  /** Of closed channels as well: what they have delivered may be on its way to its next queue. */
+  readonly #owners = new WeakMap<TappedChannel, Client>();
   readonly #queues = new Map<Client, Map<string, ConsumedQueue>>();
   /** The broker has ended a consumer. */
   onCancelled: (consumer: Consumer, client: Client) => void = () => {};
@@ -70,13 +76,14 @@ export class Consumers implements Iterable<Consumer> {
         this.#log.error(
           `"${queue}" is not consumed: ${error instanceof Error ? error.message : String(error)}`,
         ),
-      onRefused: (wanted) => this.onRefused({ wanted, client: client.name }),
+      onRefused: (wanted) => this.onRefused({ wanted, client }),
       onClosed: (closed) => this.#channels.delete(closed),
       gate: this.gate,
       watch: (delivery, queue) => this.watchedBy.watch(delivery, queue),
     };
     const tapped = new TappedChannel(channel, events, prefetch);
     this.#channels.set(tapped, client);
+    this.#owners.set(tapped, client);
     // Connected again while it shuts down.
     if (this.#ending.has(client)) void tapped.endConsumers(() => true);
   }
@@ -100,6 +107,12 @@ export class Consumers implements Iterable<Consumer> {
     return [...this.#channels]
       .filter(([, owner]) => client === undefined || owner === client)
       .map(([channel]) => channel);
+  }
+
+  /** Who has consumed a delivery; undefined where that was before anybody listened. */
+  clientOf(delivery: object): Client | undefined {
+    const channel = unsettledOf(delivery)?.consumer.channel;
+    return channel && this.#owners.get(channel);
   }
 
   /** What was delivered and not settled yet. */

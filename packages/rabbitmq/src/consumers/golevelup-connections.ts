@@ -1,3 +1,4 @@
+import { virtualHostOfUrls } from '../core/virtual-host.js';
 import type { Client, Consumers } from './consumers.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import type { Drain } from './drain.js';
@@ -12,6 +13,8 @@ export interface GolevelupConsumingConnectionLike {
   readonly configuration?:
     | {
         readonly name?: string | undefined;
+        readonly uri?: unknown;
+        readonly connectionManagerOptions?: { readonly findServers?: unknown } | undefined;
         readonly prefetchCount?: number | undefined;
         readonly channels?:
           Readonly<Record<string, { readonly prefetchCount?: number | undefined }>> | undefined;
@@ -34,6 +37,12 @@ export const golevelupPrefetch = (
   (channel === undefined ? undefined : channels?.[channel]?.prefetchCount) ??
   prefetchCount ??
   PREFETCH;
+
+/** That it consumes from; undefined where its options do not say. */
+export const virtualHostOfGolevelup = ({
+  configuration: { uri, connectionManagerOptions } = {},
+}: Pick<GolevelupConsumingConnectionLike, 'configuration'>): string | undefined =>
+  connectionManagerOptions?.findServers ? undefined : virtualHostOfUrls(uri);
 
 export function isGolevelupConsumingConnection(
   value: unknown,
@@ -59,6 +68,8 @@ export async function adoptGolevelupConnection(
   const { managedConnection } = connection;
   const client: Client = {
     name: 'golevelup',
+    source: connection,
+    virtualHost: virtualHostOfGolevelup(connection),
     isConnected: () => managedConnection.isConnected(),
     connection: () => managedConnection.connection,
     reconnect: () => reconnect(managedConnection),

@@ -1,3 +1,4 @@
+import { virtualHostOfUrls } from '../core/virtual-host.js';
 import type { Client, Consumers } from './consumers.js';
 import type { ConsumingChannelLike } from './consuming-channel-like.js';
 import type { Drain } from './drain.js';
@@ -18,6 +19,8 @@ export interface NestRmqServerLike {
   readonly noAck?: boolean | undefined;
   readonly options?:
     | {
+        readonly urls?: unknown;
+        readonly socketOptions?: { readonly findServers?: unknown } | undefined;
         readonly prefetchCount?: number | undefined;
         readonly isGlobalPrefetchCount?: boolean | undefined;
         readonly noAssert?: boolean | undefined;
@@ -44,6 +47,17 @@ export function isNestRmqServer(server: unknown): server is NestRmqServerLike {
   return typeof setupChannel === 'function' && typeof close === 'function';
 }
 
+/** Nest's, where nobody says any. */
+const LOCAL = 'amqp://localhost';
+
+/** That it consumes from; undefined where its options do not say. */
+export const virtualHostOfNest = ({
+  options,
+}: Pick<NestRmqServerLike, 'options'>): string | undefined =>
+  !options || options.socketOptions?.findServers
+    ? undefined
+    : virtualHostOfUrls(options.urls ?? LOCAL);
+
 const ADOPTED = Symbol.for('@acme/nest-rabbitmq:adopted');
 
 /** Whether a module of the application sees to it. */
@@ -57,6 +71,8 @@ export function adoptNestServer(
   Object.defineProperty(server, ADOPTED, { value: true });
   const client: Client = {
     name: 'Nest',
+    source: server,
+    virtualHost: virtualHostOfNest(server),
     isConnected: () => server.unwrap().isConnected(),
     connection: () => server.unwrap().connection,
     reconnect: () => reconnect(server.unwrap()),

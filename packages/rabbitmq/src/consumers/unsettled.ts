@@ -32,6 +32,10 @@ type Delivery = Pick<AmqpDeliveryLike, 'fields'> & { [UNSETTLED]?: Unsettled };
 // On the delivery itself: it is what settles it.
 const UNSETTLED = Symbol('unsettled');
 
+/** What is known of a delivery, also once it is settled. */
+export const unsettledOf = (delivery: object): Unsettled | undefined =>
+  (delivery as Partial<Delivery>)[UNSETTLED];
+
 /** What one channel has delivered and nobody has settled yet, the oldest first. */
 export class UnsettledDeliveries implements Iterable<Unsettled> {
   readonly #chain = new Chain<Unsettled>();

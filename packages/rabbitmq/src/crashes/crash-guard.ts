@@ -1,5 +1,6 @@
 import type { AttemptKey } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
+import type { QueueNames } from '../consumers/queue-names.js';
 import type { Unsettled } from '../consumers/unsettled.js';
 import { deliveryLimitOf } from '../core/delivery-limit.js';
 import { HandlingTurns, type Manner } from '../core/handling-turns.js';
@@ -26,6 +27,7 @@ interface GuardParts {
   readonly settings: Pick<RabbitMqSettings, 'policyOf'>;
   readonly settlement: Pick<BrokerSettlement, 'park'>;
   readonly log: Pick<Logger, 'warn' | 'error'>;
+  readonly queueNames: Pick<QueueNames, 'of'>;
   /** @default one minute */
   readonly patienceMs?: number;
 }
@@ -127,7 +129,8 @@ export class CrashGuard implements DeliveryGate {
     // Its channel was closed meanwhile, or its consumer ends: it comes again.
     if (!this.#turns.isWaiting(unsettled)) return;
     if (crashes > 0) noteInHeaders(unsettled, crashes + 1);
-    const allowed = settings.policyOf(key.queue, addressed.handler).crashes;
+    const { queue } = unsettled.consumer;
+    const allowed = settings.policyOf(queue, addressed.handler).crashes;
     // The first was counted while others were being handled: it says only that one of them is to blame.
     const own = crashes - 1;
     if (own >= allowed) return this.#park(unsettled, addressed, diedOfIt(own), key);
@@ -191,7 +194,7 @@ export class CrashGuard implements DeliveryGate {
   #keyOf({ consumer: { queue }, delivery }: Unsettled): AttemptKey | undefined {
     if (!this.parts.attempts.areKept) return undefined;
     const { messageId } = delivery.properties;
-    if (messageId) return { queue, messageId };
+    if (messageId) return { queue: this.parts.queueNames.of(queue, delivery), messageId };
     if (!this.#withoutId.has(queue)) {
       this.#withoutId.add(queue);
       this.parts.log.warn(

@@ -7,6 +7,7 @@ import {
   type PlannedHandler,
 } from '../boot/planned-handlers.js';
 import { ClientAdoption } from '../consumers/client-adoption.js';
+import { Consumers } from '../consumers/consumers.js';
 import { readMessage, routingKeyOf } from '../core/envelopes.js';
 
 /** What a delivery is, before anybody has read it. */
@@ -25,13 +26,18 @@ export class HandlerFinder {
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ClientAdoption) private readonly clients: ClientAdoption,
+    @Inject(Consumers) private readonly consumers: Consumers,
   ) {}
 
   of(queue: string, delivery: AmqpDeliveryLike): Addressed {
     // When it is asked first, everything is there that consumes.
     this.#planned ??= plannedHandlers(methodsOfApplication(this.discovery), this.clients);
     const name = nameOf(delivery);
-    const ofQueue = this.#planned.filter((planned) => planned.queue === queue);
+    // A queue of that name may be in another virtual host as well.
+    const client = this.consumers.clientOf(delivery);
+    const ofQueue = this.#planned.filter(
+      (planned) => planned.queue === queue && (!client || planned.source === client.source),
+    );
     const named = ofQueue.filter((planned) => planned.name.split(', ').includes(name));
     const [first, ...more] = named.length > 0 ? named : ofQueue;
     const isOne = first && more.every(({ found }) => found.method === first.found.method);

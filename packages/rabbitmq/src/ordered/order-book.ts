@@ -9,12 +9,11 @@ import {
   type Settling,
 } from '@acme/nest-message-context';
 import { Pauses, within } from '@acme/nest-message-context/kit';
-import type { Logger } from '@nestjs/common';
+import type { QueueNames } from '../consumers/queue-names.js';
 import { readMessage } from '../core/envelopes.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { textIn } from '../core/hop-properties.js';
 import { textOf } from '../core/read-safely.js';
-import type { Observability } from '../observability/observability.js';
 import type { Unhandled } from '../settlement/broker-settlement.js';
 import type { ConsumerLanes } from './consumer-lanes.js';
 import { KeyRecords } from './key-records.js';
@@ -41,8 +40,15 @@ type Placed = Pick<InboundMessage, 'raw' | 'payload' | 'messageId'> & {
 
 type Headers = Readonly<Record<string, unknown>> | undefined;
 
+interface BookParts extends Pick<OrderParts, 'observability' | 'log'> {
+  readonly store: OrderStore | undefined;
+  readonly lanes: ConsumerLanes;
+  readonly queueNames: Pick<QueueNames, 'of'>;
+}
+
 /** Knows of the keys whose order is watched beyond the process, and whose messages those are. */
 export class OrderBook {
+  readonly store: OrderStore | undefined;
   readonly records: KeyRecords;
   readonly #watches = new WeakMap<HandlerRef, OrderWatch>();
   readonly #pauses = new Pauses();
@@ -51,12 +57,9 @@ export class OrderBook {
   readonly #unnumbered = new Set<string>();
   #saidAt = -Infinity;
 
-  constructor(
-    readonly store: OrderStore | undefined,
-    private readonly lanes: ConsumerLanes,
-    observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>,
-    private readonly log: Pick<Logger, 'log' | 'warn'>,
-  ) {
+  constructor(private readonly parts: BookParts) {
+    const { store, observability, log } = parts;
+    this.store = store;
     this.records = new KeyRecords(store);
     this.#parts = {
       records: this.records,
@@ -80,8 +83,9 @@ export class OrderBook {
   /** A message that has come to its handler. */
   open(message: InboundMessage, queue: string, key: string, watch: OrderWatch): WatchedOrder {
     const delivery = message.raw as Known;
-    message.arrival?.whenLeft(this.records.open({ queue, key }));
-    return (delivery[ORDER] ??= this.#orderOf(message, queue, key, watch));
+    const order = (delivery[ORDER] ??= this.#orderOf(message, queue, key, watch));
+    message.arrival?.whenLeft(order.opened());
+    return order;
   }
 
   /** Who parks a message in the order of its key; undefined where it has none. To be asked before anything else is done about it. */
@@ -134,7 +138,7 @@ export class OrderBook {
     this.#staying.add(delivery);
     await arrival.turn();
     const { key, number } = order;
-    const lanes = this.lanes.of(arrival.among);
+    const lanes = this.parts.lanes.of(arrival.among);
     const place = lanes.take(key, { delivery, id, redelivered, number });
     try {
       const turn = await within(LONGEST_HOLD_MS, Promise.resolve(place.turn), tooLong);
@@ -160,7 +164,7 @@ export class OrderBook {
       return this.#orderOf(message, queue, key, watch);
     } catch (error) {
       if (watch.stops)
-        this.log.warn(
+        this.parts.log.warn(
           `A message of "${queue}" for ${handler.className}.${handler.methodName} is parked, and its key is not stopped: ${textOf(error)}`,
         );
       return undefined;
@@ -172,7 +176,8 @@ export class OrderBook {
     const number = watch.sequence && this.#numberOf(message, queue, watch.sequence.header);
     const { messageId } = message;
     const { headers } = raw.properties;
-    const delivery = { raw, key: { queue, key }, messageId, headers, number };
+    const place = { queue: this.parts.queueNames.of(queue, raw), key };
+    const delivery = { raw, key: place, messageId, headers, number };
     return new WatchedOrder(this.#parts, watch, delivery);
   }
 
@@ -182,7 +187,7 @@ export class OrderBook {
     if (Number.isSafeInteger(number)) return number;
     if (!this.#unnumbered.has(queue)) {
       this.#unnumbered.add(queue);
-      this.log.warn(
+      this.parts.log.warn(
         `A message of "${queue}" has no whole number in its header "${header}" (${text ?? 'it is not there'}), so its sequence is not watched. Have its sender number the messages of a key: the outbox does with sequence: true (${HeaderNames.sequence}).`,
       );
     }
@@ -193,7 +198,7 @@ export class OrderBook {
     const now = performance.now();
     if (now - this.#saidAt < SAID_EVERY_MS) return;
     this.#saidAt = now;
-    this.log.warn(
+    this.parts.log.warn(
       `The order store (${this.records.label}) cannot be asked: ${textOf(error)}. Meanwhile handlers with onFailure: 'park-key' wait, and others handle messages without watching their numbers. See that the store can be reached.`,
     );
   }

@@ -80,6 +80,11 @@ export class WatchedOrder {
     }
   }
 
+  /** What is known of its key need not be read for each message from now on. To be closed. */
+  opened(): () => void {
+    return this.parts.records.open(this.delivery.key);
+  }
+
   get key(): string {
     return this.delivery.key.key;
   }

@@ -28,8 +28,6 @@ import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import { deadLettersOf } from './dead-letters-of.js';
 import { judged, judgeOf, mayPass } from './judged.js';
-import type { HopPublisher } from './hop-publisher.js';
-import { hopQueuesOf } from './hop-queues-of.js';
 import type { PatientHops } from './patient-hops.js';
 import type { Repeats } from './repeats.js';
 
@@ -66,7 +64,6 @@ export class BrokerSettlement extends Settlement {
   readonly #pauses = new Pauses();
 
   constructor(
-    private readonly queues: Pick<HopPublisher, 'declare'>,
     private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
@@ -131,16 +128,6 @@ export class BrokerSettlement extends Settlement {
     const park = (carried?: Record<string, string>): Promise<BrokerAnswer> =>
       this.#publish(delivery, { action: 'park', code, reason }, { ...hopping, carried }, policy);
     await (this.orders.parkingOfUnread(unhandled)?.parked(park) ?? park());
-  }
-
-  /**
-   * Declares the wait queues and the dead-letter queue of a queue, so that what is wrong with them is found before a message fails.
-   *
-   * @throws {SettlingFailedError} when the broker refuses one
-   * @throws {PublishError} when there is no broker, or it does not answer
-   */
-  async declare(queue: string, policy = this.settings.policyOf(queue)): Promise<void> {
-    for (const hop of hopQueuesOf(queue, policy)) await this.queues.declare(hop);
   }
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {

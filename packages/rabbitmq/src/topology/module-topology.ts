@@ -9,9 +9,15 @@ import { everyWanted, type Wanted } from './wanted.js';
 /** That of an application: what its options declare, and what belongs to the queues that they name. */
 export class ModuleTopology extends Topology {
   readonly #settings: RabbitMqSettings;
+  /** Queues of the options that are in another virtual host than the first, which this is about. */
+  elsewhere: ReadonlySet<string> = new Set();
 
   constructor(settings: RabbitMqSettings) {
-    const { connect, publishTimeoutMs, topology } = settings;
+    const {
+      connects: [connect],
+      publishTimeoutMs,
+      topology,
+    } = settings;
     super({ connect, timeout: publishTimeoutMs, ...topology.wanted });
     this.#settings = settings;
   }
@@ -35,7 +41,9 @@ export class ModuleTopology extends Topology {
 
   protected override wanted(topology: WantedTopology, facts: BrokerFacts): Wanted[] {
     const settings = this.#settings;
-    const hops = settings.queues.flatMap((queue) => hopQueuesOf(queue, settings.policyOf(queue)));
+    const hops = settings.queues
+      .filter((queue) => !this.elsewhere.has(queue))
+      .flatMap((queue) => hopQueuesOf(queue, settings.policyOf(queue)));
     const byName = new Map(hops.map((hop) => [hop.name, hop]));
     return everyWanted(topology, [...byName.values()], facts);
   }

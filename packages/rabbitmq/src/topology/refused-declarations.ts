@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { Client } from '../consumers/consumers.js';
 import { DeskConnection, type DeskSettings } from '../dead-letters/desk-connection.js';
 import { Inspection } from './inspection.js';
 import { topologyText } from './topology-text.js';
@@ -8,7 +9,7 @@ import type { Wanted } from './wanted.js';
 export interface RefusedDeclaration {
   /** As the client library has declared it. */
   readonly wanted: Wanted;
-  readonly client: string;
+  readonly client: Client;
 }
 
 /**
@@ -16,40 +17,47 @@ export interface RefusedDeclaration {
  * at best the first thing that differs; this finds all of them with a connection of its own, and names the safe way. Once for each queue or exchange: the next try fails in the same way.
  */
 export class RefusedDeclarations {
-  readonly #said = new Map<string, Promise<void>>();
+  /** By client: another one may lead to another virtual host. */
+  readonly #said = new Map<Client, Map<string, Promise<void>>>();
 
+  /** @param deskOf a connection to where the client has declared it */
   constructor(
-    private readonly settings: DeskSettings,
+    private readonly deskOf: (refused: RefusedDeclaration) => Promise<DeskSettings>,
     private readonly log: Pick<Logger, 'error'>,
   ) {}
 
   /** Resolves when it is said, or cannot be; never rejects. */
-  explain({ wanted, client }: RefusedDeclaration): Promise<void> {
+  explain(refused: RefusedDeclaration): Promise<void> {
+    const { wanted, client } = refused;
     const key = `${wanted.kind} ${wanted.name}`;
-    let saying = this.#said.get(key);
+    let said = this.#said.get(client);
+    if (!said) this.#said.set(client, (said = new Map()));
+    let saying = said.get(key);
     if (!saying) {
       // Whoever cannot be asked now is asked when the library tries again.
-      saying = this.#explain(wanted, client).catch(() => void this.#said.delete(key));
-      this.#said.set(key, saying);
+      saying = this.#explain(refused).catch(() => void said.delete(key));
+      said.set(key, saying);
     }
     return saying;
   }
 
   /** Waits for what is under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#said.values());
+    await Promise.all([...this.#said.values()].flatMap((said) => [...said.values()]));
   }
 
-  async #explain(wanted: Wanted, client: string): Promise<void> {
-    const desk = await DeskConnection.open(this.settings);
+  async #explain(refused: RefusedDeclaration): Promise<void> {
+    const { wanted, client } = refused;
+    const settings = await this.deskOf(refused);
+    const desk = await DeskConnection.open(settings);
     try {
-      const inspection = new Inspection(desk, this.settings);
+      const inspection = new Inspection(desk, settings);
       // With another virtual host this connection would create it.
       if (await inspection.find(wanted.kind, wanted.name)) return;
       const entry = await inspection.compare(wanted);
       if (entry.state === 'different')
         this.log.error(
-          `${client} cannot declare ${wanted.kind} "${wanted.name}":\n${topologyText({ entries: [entry] })}`,
+          `${client.name} cannot declare ${wanted.kind} "${wanted.name}":\n${topologyText({ entries: [entry] })}`,
         );
     } finally {
       await desk.close();

@@ -73,8 +73,10 @@ export class Watchdog {
     if (detachedSince === undefined || now - Math.max(detachedSince, retriedAt ?? 0) < PATIENCE_MS)
       return;
     // The resubscriber is at it.
-    if ([...this.parts.consumers].some((one) => one.queue === queue && one.status === 'cancelled'))
-      return;
+    const own = this.parts.consumers
+      .channelsOf(client)
+      .flatMap((channel) => [...channel.consumers]);
+    if (own.some((one) => one.queue === queue && one.status === 'cancelled')) return;
     if (!isConnected(client)) return;
     consumed.retriedAt = now;
     this.parts.log.error(

@@ -267,6 +267,26 @@ describe('which broker', () => {
     expect(text.stderr).not.toContain('s3cr3t');
   });
 
+  it('is any of several nodes that answers; where none does, each is named without its password', async () => {
+    const { queue } = await scene('cli.nodes');
+    const down = `amqp://ann:s3cr3t@127.0.0.1:${await freePort()}`;
+    expect(await cli(['dlq', 'ls', queue, '--url', down, ...here()])).toMatchObject({ exit: 0 });
+    const { exit, stderr } = await cli([
+      'dlq',
+      'ls',
+      queue,
+      '--url',
+      down,
+      '--url',
+      `${down}/shop`,
+    ]);
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(
+      /^none of 2 answers: 127\.0\.0\.1:\d+ \(connect ECONNREFUSED .*\), 127\.0\.0\.1:\d+\/shop \(/,
+    );
+    expect(stderr).not.toContain('s3cr3t');
+  });
+
   it('hides the password also where a message has it, and says where there is no such queue', async () => {
     const { queue } = await scene('cli.secret');
     const url = broker.url.replace(/:\/\/(?:[^@/]*@)?/, '://guest:guest@');

@@ -29,6 +29,7 @@ describe('wrong usage', () => {
       /Say where the broker is, in one way: --url amqp:\/\/, amqps:\/\/…, or --config/,
     ],
     [['dlq', 'ls', 'q', '--url', 'http://h'], /http:\/\/ is not known/],
+    [['dlq', 'ls', 'q', ...url, '--url', 'http://h'], /http:\/\/ is not known/],
     [['dlq', 'ls', 'q', ...url, '--limit', 'all'], /--limit: give a whole number/],
     [['dlq', 'ls', 'q', ...url, '--scan', '0'], /--scan: give a whole number/],
     [['dlq', 'ls', 'q', ...url, '--rate', '5'], /dlq ls has no option --rate/],

@@ -49,6 +49,7 @@ async function setUp({ store, declared, patienceMs, park = async () => {} }: Set
   const parked: Unhandled[] = [];
   const guard = new CrashGuard({
     attempts: new Attempts(store, log),
+    queueNames: { of: (queue) => queue },
     handlers: { of: () => ({ name: 'placed', handler: undefined }) },
     settings: { policyOf: () => ({ crashes: 2 }) as never },
     settlement: {

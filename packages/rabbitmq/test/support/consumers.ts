@@ -61,8 +61,10 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
-export interface ConsumerOptions {
-  readonly broker: TestBroker;
+export interface ConsumerOptions extends Stores {
+  readonly broker: Pick<TestBroker, 'url'>;
+  /** With `amqps:`, what amqplib is given besides. */
+  readonly tls?: object;
   readonly queue: string;
   /** Bound to the queue with `placed`. */
   readonly exchange: string;
@@ -73,8 +75,6 @@ export interface ConsumerOptions {
   readonly declares?: boolean;
   readonly prefetch?: number;
   readonly module?: Partial<RabbitMqModuleOptions>;
-  readonly attempts?: AttemptStore;
-  readonly order?: OrderStore;
   /** What stands on the handler, and on its class. */
   readonly decorators?: {
     readonly method?: MethodDecorator | undefined;
@@ -96,10 +96,15 @@ export interface ConsumerOptions {
 
 export type Open = (options: ConsumerOptions) => Promise<Consumer>;
 
+interface Stores {
+  readonly attempts?: AttemptStore | undefined;
+  readonly order?: OrderStore | undefined;
+}
+
 @Global()
 @Module({})
-class StoresModule {
-  static of({ attempts, order }: Pick<ConsumerOptions, 'attempts' | 'order'>): DynamicModule {
+export class StoresModule {
+  static of({ attempts, order }: Stores): DynamicModule {
     const providers = [
       ...(attempts ? [{ provide: AttemptStore, useValue: attempts }] : []),
       ...(order ? [{ provide: OrderStore, useValue: order }] : []),
@@ -108,10 +113,10 @@ class StoresModule {
   }
 }
 
-const imports = ({ broker, module, ...stores }: ConsumerOptions) => [
+const imports = ({ broker, tls, module, ...stores }: ConsumerOptions) => [
   StoresModule.of(stores),
   MessageContextModule.forRoot(),
-  RabbitMqModule.forRoot({ connect: () => connect(broker.url), service: 'tests', ...module }),
+  RabbitMqModule.forRoot({ connect: () => connect(broker.url, tls), service: 'tests', ...module }),
 ];
 
 const argumentsOf = ({ queueType = 'quorum', queueArguments }: ConsumerOptions) => ({
@@ -168,7 +173,7 @@ const openNest = async (
   options: ConsumerOptions,
   strategy?: (rmq: ReliableRmqOptions) => CustomTransportStrategy,
 ): Promise<Consumer> => {
-  const { broker, queue, exchange, prefetch = 10, declares = true } = options;
+  const { broker, tls, queue, exchange, prefetch = 10, declares = true } = options;
   const { deserializer = new PlainJsonDeserializer() } = options;
   const { handled, on } = recorder(options);
   const { method: onMethod = nothing, class: onClass = nothing } = options.decorators ?? {};
@@ -191,7 +196,7 @@ const openNest = async (
     noAssert: !declares,
     ...(declares && { exchange, exchangeType: 'topic' as const, routingKey: 'placed' }),
     prefetchCount: prefetch,
-    socketOptions: { reconnectTimeInSeconds: 0.1 },
+    socketOptions: { reconnectTimeInSeconds: 0.1, ...(tls && { connectionOptions: tls }) },
   };
   const stock = { ...rmq, noAck: false, deserializer: deserializer as PlainJsonDeserializer };
   const { app, log, close } = await openMicroservice(
@@ -229,7 +234,10 @@ const openGolevelup: Open = async (options) => {
         uri: broker.url,
         exchanges: [{ name: exchange, type: 'topic' }],
         connectionInitOptions: { wait: true },
-        connectionManagerOptions: { reconnectTimeInSeconds: 0.1 },
+        connectionManagerOptions: {
+          reconnectTimeInSeconds: 0.1,
+          ...(options.tls && { connectionOptions: options.tls }),
+        },
         prefetchCount: prefetch,
       }),
     ],

@@ -10,6 +10,8 @@ export const delivery = (deliveryTag: number) => ({
 /** Whoever has the channel. */
 export const fakeClient: Client = {
   name: 'tests',
+  source: {},
+  virtualHost: undefined,
   isConnected: () => true,
   connection: () => undefined,
   reconnect: () => {},

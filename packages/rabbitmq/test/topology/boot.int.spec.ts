@@ -5,11 +5,16 @@ import {
   testBroker,
   type TestBroker,
 } from '@acme/internal-testing';
-import { RabbitMqModule, Topology, type TopologyBootOptions } from '@acme/nest-rabbitmq';
+import {
+  connectToAny,
+  RabbitMqModule,
+  Topology,
+  type TopologyBootOptions,
+} from '@acme/nest-rabbitmq';
 import { Module } from '@nestjs/common';
 import { connect } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { appWith, connectToAny } from '../support/topology-example.js';
+import { appWith } from '../support/topology-example.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
@@ -32,16 +37,15 @@ describe('a module', () => {
     await close();
   });
 
-  it('is connected to whichever broker answers, as the guide has it', async () => {
+  it('is connected to whichever node answers', async () => {
     const name = broker.name('any');
     const dead = `amqp://127.0.0.1:${await freePort()}`;
     const topology = new Topology({
-      connect: connectToAny([dead, broker.url]),
+      connect: connectToAny([dead, broker.url], (url) => connect(url)),
       queues: [{ name }],
     });
     for (let time = 0; time < 2; time += 1)
       await expect(topology.plan()).resolves.toMatchObject({ entries: [{ state: 'missing' }] });
-    await expect(connectToAny([dead])()).rejects.toThrow('none of 1 brokers answers');
   });
 
   it("creates nothing in mode 'check', and does not start", async () => {

@@ -3,6 +3,8 @@ import { TopologySeen } from '../../src/consumers/topology-seen.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
 import { queueAsDeclared } from '../../src/topology/as-declared.js';
 import { RefusedDeclarations } from '../../src/topology/refused-declarations.js';
+import type { Client } from '../../src/consumers/consumers.js';
+import { fakeClient } from '../support/fake-channel.internal.js';
 import type { Wanted } from '../../src/topology/wanted.js';
 
 const answer = (code: number, words: string): Error => Object.assign(new Error(words), { code });
@@ -32,11 +34,12 @@ function scene(broker: { passive?: Error; unreachable?: number }) {
     if (connects <= (broker.unreachable ?? 0)) throw new Error('no broker');
     return { on: () => {}, close: async () => {}, createChannel: async () => channel } as never;
   };
-  const refused = new RefusedDeclarations(
-    { connect, timeoutMs: 1_000 },
-    { error: (text: string) => void told.push(text) },
-  );
-  const explain = () => refused.explain({ wanted: queueAsDeclared('q'), client: 'Nest' });
+  const refused = new RefusedDeclarations(async () => ({ connect, timeoutMs: 1_000 }), {
+    error: (text: string) => void told.push(text),
+  });
+  const nest = { ...fakeClient, name: 'Nest' };
+  const explain = (client: Client = nest) =>
+    refused.explain({ wanted: queueAsDeclared('q'), client });
   return { told, declared, explain, refused, connects: () => connects };
 }
 
@@ -53,6 +56,13 @@ describe('a declaration that was refused', () => {
     ]);
     expect(declared).toEqual([true, false]);
     expect(connects()).toBe(1);
+  });
+
+  it('is explained for each client: two may have it in two virtual hosts', async () => {
+    const { told, explain } = scene({});
+    await explain();
+    await explain({ ...fakeClient, name: 'golevelup' });
+    expect(told.map((text) => text.split(' ')[0])).toEqual(['Nest', 'golevelup']);
   });
 
   it('is not made where this connection leads to another virtual host: it would be taken there', async () => {

@@ -26,6 +26,8 @@ function setUp({ version = '3.10.8', isExclusive = false } = {}) {
   } as unknown as Consumer;
   const client: Client = {
     name: 'tests',
+    source: {},
+    virtualHost: undefined,
     isConnected: () => true,
     connection: () => connection as never,
     reconnect,

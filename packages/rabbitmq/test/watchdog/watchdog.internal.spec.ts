@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Client, ConsumedQueue, Consumers } from '../../src/consumers/consumers.js';
 import type { Consumer } from '../../src/consumers/tapped-channel.js';
 import type { Unsettled } from '../../src/consumers/unsettled.js';
+import { fakeClient } from '../support/fake-channel.internal.js';
 import { Watchdog } from '../../src/watchdog/watchdog.js';
 
 const SECOND = 1_000;
@@ -10,15 +11,14 @@ function setUp() {
   const warn = vi.fn<(text: string) => void>();
   const error = vi.fn<(text: string) => void>();
   const reconnect = vi.fn<() => void>();
-  const connection = () => undefined;
-  const client: Client = { name: 'golevelup', isConnected: () => true, connection, reconnect };
+  const client: Client = { ...fakeClient, name: 'golevelup', reconnect };
   const unsettled: Unsettled[] = [];
   const queues: ConsumedQueue[] = [];
   const attached: Partial<Consumer>[] = [];
   const consumers = {
     unsettled: () => unsettled,
     queues,
-    [Symbol.iterator]: () => attached[Symbol.iterator](),
+    channelsOf: (of = client) => [{ consumers: of === client ? attached : [] }],
   } as unknown as Consumers;
   const watchdog = new Watchdog({
     consumers,
@@ -88,6 +88,14 @@ describe('the watchdog', () => {
     attached.push({ queue: 'orders', status: 'cancelled' });
     watchdog.runOnce(60 * SECOND);
     expect(reconnect).not.toHaveBeenCalled();
+  });
+
+  it('leaves to it none of another virtual host that has the same name', () => {
+    const { watchdog, reconnect, client, queues, attached } = setUp();
+    queues.push({ client: { ...client }, queue: 'orders', detachedSince: 0 });
+    attached.push({ queue: 'orders', status: 'cancelled' });
+    watchdog.runOnce(60 * SECOND);
+    expect(reconnect).toHaveBeenCalledOnce();
   });
 
   it('has nothing to say of what is consumed', () => {
