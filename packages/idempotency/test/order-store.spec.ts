@@ -36,7 +36,10 @@ it('is there for whoever keeps order, in the store that handlers have who name n
   await order!.write(KEY, 'two', 1_000);
   await expect(order!.read(KEY)).resolves.toBe('two');
   // Another key, and the same key of another queue.
-  for (const other of [{ ...KEY, key: 'o-2' }, { ...KEY, queue: 'o' }])
+  for (const other of [
+    { ...KEY, key: 'o-2' },
+    { ...KEY, queue: 'o' },
+  ])
     await expect(order!.read(other)).resolves.toBeUndefined();
   expect([store.size, another.size]).toEqual([1, 0]);
   await order!.forget(KEY);
