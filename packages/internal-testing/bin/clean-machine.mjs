@@ -7,6 +7,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } f
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { debianHere } from './repo/debian.mjs';
 import { top } from './repo/shell.mjs';
 
 // How this machine reaches the registries, and addresses of servers: the only settings that are carried over.
@@ -74,14 +75,9 @@ try {
 
 /** The smallest Debian there is, from where this machine has its own. */
 function debian(root) {
-  const format = '$(SITE) $(RELEASE)';
-  const wanted = ['Created-By: Packages', 'Component: main', 'Origin: Debian'];
-  const sources = output('apt-get', ['indextargets', '--format', format, ...wanted]);
-  const lines = [...new Set(sources.split('\n').filter(Boolean))];
-  const [mirror, release] = (lines[0] ?? '').split(' ');
-  if (!release) throw new Error('apt-get knows no Debian release here: apt-get update');
+  const { site, release, lines } = debianHere();
   console.error(`Debian ${release} with Node ${process.versions.node}`);
-  output('debootstrap', ['--variant=minbase', release, root, mirror]);
+  output('debootstrap', ['--variant=minbase', release, root, site]);
   const list = lines.map((line) => `deb ${line} main\n`);
   writeFileSync(join(root, 'etc/apt/sources.list'), list.join(''));
   return root;

@@ -3,6 +3,7 @@ import {
   isRabbitMqError,
   type RabbitMqConfigurationError,
   RabbitMqModule,
+  type RabbitMqModuleOptions,
   RmqDeadLetter,
   RmqRetry,
 } from '@acme/nest-rabbitmq';
@@ -19,8 +20,11 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { FakeConnection } from './support/fake-amqp.js';
 import { Payments } from './support/policy-example.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 const connect = () => Promise.reject(new Error('no broker here'));
 Logger.overrideLogger(false);
@@ -31,6 +35,8 @@ interface Given {
   readonly providers?: Provider[];
   /** Options of Nest's server. */
   readonly rmq?: object;
+  /** None, where it is not given. */
+  readonly broker?: RabbitMqModuleOptions['connect'];
 }
 
 /** What is refused at boot; nothing where the application starts. */
@@ -39,8 +45,13 @@ async function problemsOf({
   controllers = [],
   providers = [],
   rmq,
+  broker = connect,
 }: Given): Promise<readonly string[]> {
-  @Module({ imports: [RabbitMqModule.forRoot({ connect }), ...imports], controllers, providers })
+  @Module({
+    imports: [RabbitMqModule.forRoot({ connect: broker }), ...imports],
+    controllers,
+    providers,
+  })
   class AppModule {}
   const options = { logger: false, abortOnError: false } as const;
   try {
@@ -109,6 +120,27 @@ describe('what is refused at boot', () => {
       expect.stringMatching(problem),
     ]);
   });
+
+  it.each([
+    ['4.2.0', { durable: false }, false],
+    ['4.3.0', { durable: false }, true],
+    ['4.3.0', { durable: false, exclusive: true }, false],
+    ['4.3.0', {}, false],
+  ])(
+    'is no queue that RabbitMQ may refuse: on %s, of %j is warned: %s',
+    async (version, queueOptions, isWarned) => {
+      const warn = vi.spyOn(Logger.prototype, 'warn');
+      const connection = { serverProperties: { product: 'RabbitMQ', version } };
+      const open = Object.assign(new FakeConnection(), { connection });
+      const broker = () => Promise.resolve(open as never);
+      const rmq = { queueOptions };
+      await expect(problemsOf({ controllers: [Orders], rmq, broker })).resolves.toEqual([]);
+      const told = warn.mock.calls.map(([text]) => String(text)).join('\n');
+      expect(/"orders" .*durable: false, which RabbitMQ 4\.3\.0 refuses unless/.test(told)).toBe(
+        isWarned,
+      );
+    },
+  );
 
   it('is nothing of a server that has no handlers', async () => {
     @Controller()

@@ -45,10 +45,26 @@ async function depths(...queues: string[]): Promise<number[]> {
   }
 }
 
-describe.each(CONSUMERS)('%s, when the broker is stopped and started under load', (kind, open) => {
+/**
+ * A broker writes down a moment later, not when it is declared, where it keeps a quorum queue; one that is killed before forgets that.
+ * 3.10.8 and 4.0.5 then confirm nothing to it any more, 4.3.6 has an empty one.
+ */
+const writtenDown = () => server.control('eval', '[dets:sync(Table) || Table <- dets:all()].');
+
+const ENDS: [how: string, end: () => Promise<void>][] = [
+  ['stopped', () => server.halt()],
+  ['killed', () => server.kill('SIGKILL')],
+];
+const CASES = CONSUMERS.flatMap(([kind, open]) =>
+  ENDS.map(([how, end]) => ({ kind, open, how, end })),
+);
+
+describe.each(CASES)('$kind, when the broker is $how and started under load', (scene) => {
+  const { kind, open, how, end } = scene;
+
   it('handles every message, retries those that fail, and parks none', async () => {
     const broker = { url: server.url, name: (x: string) => x } as TestBroker;
-    const { queue, start } = new ConsumerGround(broker, open, `restart-${slug(kind)}`);
+    const { queue, start } = new ConsumerGround(broker, open, `${how}-${slug(kind)}`);
     await publish(queue);
     const succeeded = new Set<string | undefined>();
     let stopped: Promise<void> | undefined;
@@ -61,7 +77,7 @@ describe.each(CONSUMERS)('%s, when the broker is stopped and started under load'
       },
       handle: async ({ message }, count) => {
         if (count === 100) {
-          stopped = server.halt();
+          stopped = writtenDown().then(end);
           restarting = stopped.then(() => server.restart());
         }
         // As many as the prefetch allows are in work when it goes.

@@ -225,10 +225,18 @@ describe('orderedTopology()', () => {
     );
   });
 
-  it('says which plugin is missing', async () => {
-    const refused = Object.assign(new Error('Connection closed: 503 (COMMAND-INVALID)'), {
-      code: 503,
-    });
+  // As amqplib gives what the two have said.
+  it.each([
+    [
+      'RabbitMQ 3.10.8',
+      `Connection closed: 503 (COMMAND-INVALID) with message "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"`,
+    ],
+    [
+      'RabbitMQ 4.0.5',
+      `Operation failed: ExchangeDeclare; 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - unknown exchange type 'x-consistent-hash'"`,
+    ],
+  ])('says which plugin is missing in %s', async (_, words) => {
+    const refused = new Error(words);
     const connection = {
       on: () => {},
       close: () => Promise.reject(new Error('closed already')),

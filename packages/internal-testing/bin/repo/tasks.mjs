@@ -1,6 +1,7 @@
 import { chaos } from './chaos.mjs';
 import { checkFormat, drift, examples, format, lint, typecheck, unused } from './checks.mjs';
 import { nest12 } from './nest12.mjs';
+import { onOtherRabbitmq } from './other-rabbitmq.mjs';
 import { bench, demo } from './programs.mjs';
 import { publish, raiseVersions } from './release.mjs';
 import { withServices } from './services.mjs';
@@ -66,6 +67,7 @@ export const tasks = {
   'test:nest12': {
     run: async (args) => report(await onServers((env) => nest12(env, { args }))),
   },
+  'test:rabbitmq4': { run: onOtherRabbitmq },
   'test:examples': { run: async () => report(await onServers(examples)) },
   pack: { run: pack },
   'check:packages': { run: async () => report(await checkPackages()) },

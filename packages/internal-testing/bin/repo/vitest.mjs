@@ -35,11 +35,11 @@ function readResults(file) {
   };
 }
 
-/** Runs one Vitest project (`unit` or `int`) in every package that has it, and says how many tests there were. */
-export async function vitest(project, args, env) {
+/** Runs one Vitest project (`unit` or `int`) in every package that has it and `isWanted`, and says how many tests there were. */
+export async function vitest(project, args, env, isWanted = () => true) {
   const totals = { passed: 0, failed: 0 };
   for (const one of workspace()) {
-    if (!one.manifest.scripts?.[`test:${project}`]) continue;
+    if (!one.manifest.scripts?.[`test:${project}`] || !isWanted(one)) continue;
     console.log(`\n${one.name}: ${project}`);
     const outcome = await vitestIn(
       one.path,

@@ -13,27 +13,20 @@ interface Application {
   readonly methods: readonly HandlerMethod[];
   readonly handlers: readonly PlannedHandler[];
   readonly servers: Iterable<NestRmqServerLike>;
-  /** Undefined while there is no broker. */
-  readonly facts: BrokerFacts | undefined;
   /** Each connection for retries; undefined of one that is not connected. */
   readonly leadingTo: readonly (VirtualHost | undefined)[];
 }
 
 /** What would leave messages of the application unprotected, each with its remedy. */
 export function bootProblems(application: Application): string[] {
-  const { imports, methods, handlers, servers, facts, leadingTo } = application;
-  const consuming = [...servers].filter((server) =>
-    handlers.some(
-      ({ client, queue }) =>
-        client === 'Nest' && queuesOf(server).some((consumed) => consumed.queue === queue),
-    ),
-  );
+  const { imports, methods, handlers, servers, leadingTo } = application;
+  const consuming = [...servers].filter((server) => hasHandlers(server, handlers));
   return [
     ...new Set([
       ...(imports > 1 ? [importedTwice(imports)] : []),
       ...methods.flatMap(problemsOfDecorators),
       ...handlers.flatMap(problemsOfHandler),
-      ...consuming.flatMap((server) => problemsOfServer(server, facts)),
+      ...consuming.flatMap(problemsOfServer),
       ...problemsOfConnections(leadingTo),
       ...problemsOfVirtualHosts(handlers, leadingTo),
     ]),
@@ -80,8 +73,7 @@ function problemsOfHandler({
   return problems;
 }
 
-function problemsOfServer(server: NestRmqServerLike, facts: BrokerFacts | undefined): string[] {
-  const { noAck, options, queueOptions, queue } = server;
+function problemsOfServer({ noAck, options, queue }: NestRmqServerLike): string[] {
   const problems: string[] = [];
   if (noAck !== false)
     problems.push(
@@ -89,11 +81,7 @@ function problemsOfServer(server: NestRmqServerLike, facts: BrokerFacts | undefi
     );
   if (options?.isGlobalPrefetchCount)
     problems.push(
-      `Queue "${queue}": isGlobalPrefetchCount is refused by quorum queues, and by every queue from RabbitMQ 4.3 on. Leave it out: prefetchCount is meant for each consumer.`,
-    );
-  if (queueOptions?.durable === false && !queueOptions.exclusive && facts?.refusesTransientQueues)
-    problems.push(
-      `Queue "${queue}" is declared with durable: false, which RabbitMQ ${facts.version} refuses. Leave it out, and move to another queue: a durable one cannot be declared under the same name.`,
+      `Queue "${queue}": isGlobalPrefetchCount is refused by quorum queues, and has no effect from RabbitMQ 4.3 on. Leave it out: prefetchCount is meant for each consumer.`,
     );
   return problems;
 }
@@ -131,3 +119,23 @@ function problemsOfVirtualHosts(
       )
   );
 }
+
+/** What the broker may refuse, as it is set up: that cannot be seen from here. */
+export function bootWarnings(
+  { handlers, servers }: Pick<Application, 'handlers' | 'servers'>,
+  { version, mayRefuseTransientQueues }: BrokerFacts,
+): string[] {
+  return [...servers]
+    .filter((server) => mayRefuseTransientQueues && hasHandlers(server, handlers))
+    .filter(({ queueOptions: queue }) => queue?.durable === false && !queue.exclusive)
+    .map(
+      ({ queue }) =>
+        `Queue "${queue}" is declared with durable: false, which RabbitMQ ${version} refuses unless its operator permits it. Leave it out, and move to another queue: a durable one cannot be declared under the same name.`,
+    );
+}
+
+const hasHandlers = (server: NestRmqServerLike, handlers: readonly PlannedHandler[]): boolean =>
+  handlers.some(
+    ({ client, queue }) =>
+      client === 'Nest' && queuesOf(server).some((consumed) => consumed.queue === queue),
+  );

@@ -14,7 +14,7 @@ import { HopConnections } from '../settlement/hop-connections.js';
 import { hopQueuesOf } from '../settlement/hop-queues-of.js';
 import type { ModuleTopology } from '../topology/module-topology.js';
 import { Topology } from '../topology/topology.js';
-import { bootProblems } from './boot-problems.js';
+import { bootProblems, bootWarnings } from './boot-problems.js';
 import { bootTable, uncountedQueues } from './boot-table.js';
 import {
   isSettledHere,
@@ -73,19 +73,22 @@ export class Boot {
     const methods = methodsOfApplication(this.discovery);
     const { servers } = this.clients;
     this.#handlers = plannedHandlers(methods, this.clients);
-    const facts = await this.#facts();
     const leadingTo = await this.connections.look();
     // Each has a Boot of its own.
     const imports = [...this.modules.values()].filter(({ providers }) =>
       providers.has(Boot),
     ).length;
     const handlers = this.#handlers;
-    const problems = bootProblems({ imports, methods, handlers, servers, facts, leadingTo });
+    const problems = bootProblems({ imports, methods, handlers, servers, leadingTo });
     if (problems.length > 0) throw new RabbitMqConfigurationError(problems);
     this.topology.elsewhere = this.#queuesElsewhere();
+    const facts = await this.#facts();
+    if (!facts) return;
+    const log = new Logger('RabbitMqModule');
+    for (const warning of bootWarnings({ handlers, servers }, facts)) log.warn(warning);
   }
 
-  /** Of the first that is connected. */
+  /** Of the first that is connected; undefined while there is no broker. */
   #facts(): Promise<BrokerFacts | undefined> {
     const asked = this.connections.all.map(({ sender }) =>
       sender.onChannel(async (_channel, connection) => factsOf(connection)),

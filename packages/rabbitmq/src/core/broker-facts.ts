@@ -2,48 +2,47 @@
  * What brokers of different versions do differently, as far as settling or topology depends on it.
  *
  * Known from the version, never from a trial: a broker accepts arguments that it does not know and ignores them
- * (rabbitmq-server #12346). "Run" below means run on 3.10.8; what is said of 4.x is from RabbitMQ's guides and release notes.
+ * (rabbitmq-server #12346). "Run" below means run on 3.10.8, 4.0.5 and 4.3.6, as far as it is said of them; the rest is from RabbitMQ's
+ * guides and release notes.
  */
 export interface BrokerFacts {
   /** As the broker says it, for logs; `unknown` where it says nothing. Of another product, with its name. */
   readonly version: string;
   /**
    * Whether `basic.nack` with requeue takes a message of a quorum queue nearer to its delivery limit. Before 4.3 every return
-   * does (run); from 4.3 on only `basic.reject` and the loss of a consumer do (guide "Negative Acknowledgements" of 4.3,
-   * rabbitmq-server #15387, spring-amqp #3435). So: reject what has failed, which counts everywhere; nack what this consumer
+   * does (run); from 4.3 on only `basic.reject` and the loss of a consumer do (run; rabbitmq-server #15387, spring-amqp #3435). So: reject what has failed, which counts everywhere; nack what this consumer
    * cannot take, and do it seldom where this is true. It never bounds a loop by itself: a classic queue counts nothing.
    */
   readonly nackCounts: boolean;
   /**
-   * Whether a delivery that was not settled in time counts toward the delivery limit. From 4.3 on it does not, and will not
+   * Whether a delivery that was not settled in time counts toward the delivery limit. From 4.3 on it does not (run), and will not
    * before 5.0 (rabbitmq-server discussion #18226): a handler that hangs is given its message again without end.
    */
   readonly timeoutCounts: boolean;
   /**
    * Redeliveries after which a quorum queue without `x-delivery-limit` gives a message up: to its dead-letter exchange, and
-   * without one it is dropped. 20 from 4.0 on (release notes of 4.0.1); undefined: there is no limit.
+   * without one it is dropped. 20 from 4.0 on (run); undefined: there is no limit.
    */
   readonly defaultDeliveryLimit: number | undefined;
   /**
-   * Whether `x-delivery-limit: -1` means "no limit" (4.0 on). Before, it means 0: the first requeue dead-letters or drops the
+   * Whether `x-delivery-limit: -1` means "no limit" (4.0 on: run). Before, it means 0: the first requeue dead-letters or drops the
    * message (run).
    */
   readonly unlimitedDeliveryLimit: boolean;
   /**
    * What happens to a consumer that leaves a delivery unsettled for too long (30 minutes). Before 4.3 its channel is closed
-   * with 406 (run). From 4.3 on quorum queues send it `basic.cancel` and classic queues do nothing (release notes; since 4.3.7
+   * with 406 (run). From 4.3 on quorum queues send it `basic.cancel` (run) and classic queues do nothing (release notes; since 4.3.7
    * an operator can have the channel closed as before). A new channel cures both; a new consumer on the old one does not,
    * because amqplib never sends the `cancel-ok` that 4.3.0 to 4.3.6 wait for (rabbitmq-server #17317).
    */
   readonly ackTimeout: 'closes-channel' | 'cancels-consumer';
   /** Whether a queue can have a timeout of its own, `x-consumer-timeout` (3.12 on; before, accepted and ignored: run). */
   readonly queueAckTimeout: boolean;
-  /** Whether a queue that is neither durable nor exclusive is refused unless the operator allows it (4.3.0, deprecated features). */
-  readonly refusesTransientQueues: boolean;
-  /** Whether `basic.qos` with `global` is refused unless the operator allows it (4.3.0). Before, only quorum queues do (540: run). */
-  readonly refusesGlobalQos: boolean;
-  /** Whether `x-queue-mode` and `x-queue-version: 1` make a declaration fail (4.3.0: the storage they choose is gone). */
-  readonly refusesQueueMode: boolean;
+  /**
+   * Whether a queue that is neither durable nor exclusive is refused unless the operator permits it (4.3.0, deprecated features).
+   * The version does not tell whether it is: the 4.3.6 of Debian permits it (run).
+   */
+  readonly mayRefuseTransientQueues: boolean;
   /**
    * Whether a quorum queue can be a wait queue: a TTL of messages and at-least-once dead-lettering (3.10 on: run). Elsewhere
    * wait queues are durable classic queues.
@@ -61,9 +60,7 @@ const SAFE_ON_ALL: Omit<BrokerFacts, 'version'> = {
   unlimitedDeliveryLimit: false,
   ackTimeout: 'closes-channel',
   queueAckTimeout: false,
-  refusesTransientQueues: true,
-  refusesGlobalQos: true,
-  refusesQueueMode: true,
+  mayRefuseTransientQueues: true,
   quorumWaitQueues: false,
   delayedRetry: false,
 };
@@ -88,9 +85,7 @@ export function brokerFactsOf(serverProperties: unknown): BrokerFacts {
     unlimitedDeliveryLimit: since(4, 0),
     ackTimeout: since(4, 3) ? 'cancels-consumer' : 'closes-channel',
     queueAckTimeout: since(3, 12),
-    refusesTransientQueues: since(4, 3),
-    refusesGlobalQos: since(4, 3),
-    refusesQueueMode: since(4, 3),
+    mayRefuseTransientQueues: since(4, 3),
     quorumWaitQueues: since(3, 10),
     delayedRetry: since(4, 3),
   };

@@ -56,9 +56,9 @@ const paced = (rate: number | undefined): Ahead =>
  * Looks into dead-letter queues, and brings what is in them back, over AMQP alone. Each call has connections of its own and closes them,
  * so that nothing that goes wrong here disturbs a consumer or a publisher.
  *
- * Every look takes each message once, holds it, and gives all of them back in the end. A quorum queue counts that as a delivery: one with a
- * delivery limit (from 4.0 on without `x-delivery-limit` 20, but for those that this package declares) gives up a message that was looked
- * at so often. `queue` is always the name of the dead-letter queue itself: `orders.dlq`.
+ * Every look takes each message once, holds it, and gives all of them back in the end. Before RabbitMQ 4.3 a quorum queue counts that as a
+ * delivery: one with a delivery limit (from 4.0 on without `x-delivery-limit` 20, but for those that this package declares) gives up a
+ * message that was looked at so often. `queue` is always the name of the dead-letter queue itself: `orders.dlq`.
  */
 export class DeadLetters {
   readonly #settings: DeskSettings;

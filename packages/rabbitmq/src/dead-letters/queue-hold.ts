@@ -92,13 +92,18 @@ export class QueueHold {
    * Gives back what is held, to where it stood, and waits until it is there.
    *
    * By closing the channel, which keeps the order in every kind of queue, where a `nack` would shuffle it, or bring it behind all others
-   * (run on 3.10). From 4.3 on it would count toward the delivery limit, and a `nack` does not: there losing less counts for more.
+   * (run on 3.10). From 4.3 on it counts toward the delivery limit, and a `nack` does not. The order is kept then too, once the
+   * subscriptions are over: else all comes straight back to them, and counts when the channel is closed (run on 4.3.6).
    */
   async giveBack(): Promise<void> {
     const { queue, desk, channel } = this;
     if (this.#removed > 0) await this.#flush();
-    if (!desk.facts.nackCounts && this.#held > 0) channel.nackAll(true);
     const held = this.#held;
+    if (!desk.facts.nackCounts && held > 0) {
+      for (let at = 0; at < this.#subscriptions; at += 1)
+        await desk.ask(queue, () => channel.cancel(tagOf(at)));
+      channel.nackAll(true);
+    }
     await desk.ask(queue, () => channel.close());
     if (held === 0 || this.consumers > 0) return;
     const expected = this.ready - this.#removed;
@@ -130,7 +135,7 @@ export class QueueHold {
 
   async #subscribe(count: number): Promise<void> {
     const { desk, channel, queue } = this;
-    const consumerTag = `nest-rabbitmq-${String(this.#subscriptions).padStart(6, '0')}`;
+    const consumerTag = tagOf(this.#subscriptions);
     await desk.ask(queue, () => channel.prefetch(count));
     this.#subscriptions += 1;
     this.#credit += count;
@@ -170,6 +175,8 @@ export class QueueHold {
     const { desk, queue } = this;
     // A stream counts nothing, and says what it is only when it is asked for a message.
     if (this.#delivered === 0) await desk.assertNoStream(queue);
+    // Nothing was there when it began, so nothing was subscribed to: what is there now was given back, or came in, since.
+    if (this.#subscriptions === 0) return false;
     return (await desk.ready(queue)) > 0 || this.#arrived.length > 0;
   }
 
@@ -179,6 +186,10 @@ export class QueueHold {
     );
   }
 }
+
+/** In the order of the alphabet as well. */
+const tagOf = (subscription: number): string =>
+  `nest-rabbitmq-${String(subscription).padStart(6, '0')}`;
 
 const ENDED =
   'The broker has ended the subscription: the queue was deleted, or what was held was held for longer than its ack timeout, 30 minutes as a rule.';

@@ -1,6 +1,6 @@
 import { OptionsCheck, show } from '@acme/nest-message-context/kit';
 import type { TopologyChannelLike } from '../publisher/amqp-like.js';
-import { codeOf, INVALID } from '../publisher/broker-words.js';
+import { isOfUnknownType } from '../publisher/broker-words.js';
 import { RabbitMqConfigurationError } from '../rabbitmq.errors.js';
 
 /** Options of `orderedTopology()`. */
@@ -117,13 +117,12 @@ async function declareBy(
     await declareOn(channel);
   } catch (error) {
     await new Promise((done) => setImmediate(done));
-    throw [failure, error].some(isOfUnknownType) ? noPlugin() : error;
+    const said = [failure, error].map((one) => (one instanceof Error ? one.message : ''));
+    throw said.some(isOfUnknownType) ? noPlugin() : error;
   } finally {
     await Promise.resolve(connection.close()).catch(() => {});
   }
 }
-
-const isOfUnknownType = (error: unknown): boolean => codeOf(error) === INVALID;
 
 const noPlugin = (): Error =>
   new RabbitMqConfigurationError(

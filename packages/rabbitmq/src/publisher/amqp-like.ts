@@ -69,6 +69,7 @@ export interface AmqpTakingChannelLike extends AmqpDeclaringChannelLike {
     onMessage: (message: AmqpTakenLike | null) => void,
     options: { readonly consumerTag: string },
   ): PromiseLike<unknown>;
+  cancel(consumerTag: string): PromiseLike<unknown>;
   get(queue: string): PromiseLike<unknown>;
   ack(message: { readonly fields: { readonly deliveryTag: number } }): void;
   nackAll(requeue: boolean): void;

@@ -9,8 +9,11 @@ export const REFUSED = {
   preconditionFailed: 406,
 } as const;
 
-/** COMMAND_INVALID: with it the broker closes the connection, as for an exchange of a type that it does not know. */
-export const INVALID = 503;
+/**
+ * Whether the broker says that it does not know a type of exchange. 3.10 ends the connection with it (503), 4.0 and later the
+ * channel (406); the words are the same.
+ */
+export const isOfUnknownType = (words: string): boolean => words.includes('unknown exchange type');
 
 /** Of the broker's own answer; undefined where a connection was lost. */
 export function codeOf(error: unknown): number | undefined {

@@ -1,7 +1,7 @@
 import { compareDeclaration, type Comparison } from '../core/declaration-differences.js';
 import { remedyFor, stepsFor } from '../core/topology-remedy.js';
 import { DeskConnection, type DeskSettings } from '../dead-letters/desk-connection.js';
-import { codeOf, INVALID, REFUSED } from '../publisher/broker-words.js';
+import { isOfUnknownType, REFUSED } from '../publisher/broker-words.js';
 import { declareAs, lookFor, type Refusal } from './declaring.js';
 import type { TopologyEntry } from './topology.types.js';
 import type { Wanted } from './wanted.js';
@@ -19,7 +19,7 @@ export class Inspection {
   /** What there is of a queue or an exchange. @throws {InterruptedError} when the broker is lost */
   async entryOf(wanted: Wanted): Promise<TopologyEntry> {
     const { kind, name, as, acceptsExisting } = wanted;
-    // Before anything else: the broker would close the connection for it.
+    // Before anything else: the broker may close the connection for it.
     if (kind === 'exchange' && !(await this.#knowsType(String(as['type']))))
       return entry(wanted, 'refused', { reason: unknownType(String(as['type'])) });
     const refusal = await this.find(kind, name);
@@ -67,7 +67,7 @@ const BUILT_IN: readonly string[] = ['direct', 'fanout', 'topic', 'headers'];
 
 /**
  * Asks by declaring `amq.direct` with that type, which every virtual host has with its own: nothing is created, and for a type that it does
- * not know the broker ends the connection, so this is one of its own.
+ * not know a broker before 4.0 ends the connection, so this is one of its own.
  */
 async function knowsType(settings: DeskSettings, type: string): Promise<boolean> {
   if (BUILT_IN.includes(type)) return true;
@@ -79,10 +79,11 @@ async function knowsType(settings: DeskSettings, type: string): Promise<boolean>
     acceptsExisting: false,
   };
   try {
-    await desk.aside(probe.name, (channel) => declareAs(channel, probe, probe.as));
-    return true;
+    const refusal = await desk.aside(probe.name, (channel) => declareAs(channel, probe, probe.as));
+    return !(refusal && isOfUnknownType(refusal.words));
   } catch (error) {
-    if (codeOf((error as Error).cause) === INVALID) return false;
+    const { cause } = error as Error;
+    if (cause instanceof Error && isOfUnknownType(cause.message)) return false;
     throw error;
   } finally {
     await desk.close();

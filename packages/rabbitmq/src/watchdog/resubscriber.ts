@@ -30,11 +30,10 @@ export class Resubscriber {
     this.log.warn(
       `The broker has ended the consumer of "${queue}" (${client.name}): the queue was deleted or moved, or a message was not settled in time.`,
     );
-    for (let tries = 1; consumer.status === 'cancelled' && !this.#pauses.areOver; tries += 1) {
+    for (let tries = 1; await this.#isDue(consumer, tries); tries += 1) {
       try {
         const cure = await this.#prepare(consumer, client);
-        // Meanwhile its connection may have gone, or the application begun to close.
-        if (consumer.status !== 'cancelled' || this.#pauses.areOver) return;
+        if (!this.#isWanted(consumer)) return;
         if (cure === 'reconnect') {
           this.log.warn(`Reconnecting, so that "${queue}" is consumed again.`);
           return client.reconnect();
@@ -54,13 +53,26 @@ export class Resubscriber {
             `"${queue}" is not consumed: ${error instanceof Error ? error.message : String(error)} This is tried again.`,
           );
       }
-      await this.#pauses.wait(backoffMs(tries, PAUSE, Math.random()));
     }
   }
 
   /** The application shuts down. */
   stop(): void {
     this.#pauses.release();
+  }
+
+  /**
+   * Waits before the first time as well: a queue that is being deleted has ended its consumers a moment before it is gone (4.0 often
+   * lets that be seen), and to consume it in that moment would cost the connection.
+   */
+  async #isDue(consumer: Consumer, tries: number): Promise<boolean> {
+    await this.#pauses.wait(backoffMs(tries, PAUSE, Math.random()));
+    return this.#isWanted(consumer);
+  }
+
+  /** Its connection may have gone, or the application begun to close. */
+  #isWanted({ status }: Consumer): boolean {
+    return status === 'cancelled' && !this.#pauses.areOver;
   }
 
   /** Asks over the client's own connection: another one may lead to another virtual host. */

@@ -8,9 +8,7 @@ const OLD: Omit<BrokerFacts, 'version'> = {
   unlimitedDeliveryLimit: false,
   ackTimeout: 'closes-channel',
   queueAckTimeout: false,
-  refusesTransientQueues: false,
-  refusesGlobalQos: false,
-  refusesQueueMode: false,
+  mayRefuseTransientQueues: false,
   quorumWaitQueues: true,
   delayedRetry: false,
 };
@@ -21,18 +19,14 @@ const V4_3: typeof OLD = {
   nackCounts: false,
   timeoutCounts: false,
   ackTimeout: 'cancels-consumer',
-  refusesTransientQueues: true,
-  refusesGlobalQos: true,
-  refusesQueueMode: true,
+  mayRefuseTransientQueues: true,
   delayedRetry: true,
 };
 const SAFE: typeof OLD = {
   ...OLD,
   timeoutCounts: false,
   defaultDeliveryLimit: 20,
-  refusesTransientQueues: true,
-  refusesGlobalQos: true,
-  refusesQueueMode: true,
+  mayRefuseTransientQueues: true,
   quorumWaitQueues: false,
 };
 

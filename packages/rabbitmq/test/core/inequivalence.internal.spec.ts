@@ -4,7 +4,7 @@ import { inequivalenceOf, valuesLike } from '../../src/core/inequivalence.js';
 const Q = "for queue 'orders' in vhost '/'";
 const P = 'PRECONDITION_FAILED - inequivalent arg';
 
-/** As brokers have said it: those of which nothing else is said, 3.10.8. */
+/** As brokers have said it: those of which nothing else is said, 3.10.8, and most of them 4.0.5 and 4.3.6 as well. */
 const RECORDED: [words: string, argument: string, wanted: unknown, actual: unknown[]][] = [
   [`${P} 'x-message-ttl' ${Q}: received '5' but current is '10'`, 'x-message-ttl', 5, [10, '10']],
   [
@@ -24,6 +24,19 @@ const RECORDED: [words: string, argument: string, wanted: unknown, actual: unkno
     'x-queue-type',
     'classic',
     ['quorum'],
+  ],
+  // 4.0.5 and 4.3.6: a queue has a type even where none is declared. 3.10.8 says none instead of classic.
+  [
+    `${P} 'x-queue-type' ${Q}: received 'classic' but current is 'quorum'`,
+    'x-queue-type',
+    undefined,
+    ['quorum'],
+  ],
+  [
+    `${P} 'x-queue-type' ${Q}: received 'quorum' but current is 'classic'`,
+    'x-queue-type',
+    'quorum',
+    ['classic'],
   ],
   [
     `${P} 'x-single-active-consumer' ${Q}: received none but current is the value 'true' of type 'bool'`,

@@ -14,8 +14,8 @@ describe('giving back', () => {
   it.each([
     ['3.10.8', ['close with what is held']],
     ['4.2.1', ['close with what is held']],
-    // There a channel that ends counts toward the delivery limit, and a nack does not.
-    ['4.3.0', ['nackAll true']],
+    // There a channel that ends counts toward the delivery limit, and a nack does not: not to those who still want more, though.
+    ['4.3.0', ['cancel nest-rabbitmq-000000', 'nackAll true']],
   ])('on %s: %j', async (version, told) => {
     const broker = new FakeBroker(version, ['a', 'b']);
     const desk = new DeadLetters({ connect: broker.connect });
@@ -26,6 +26,14 @@ describe('giving back', () => {
     });
     // Nothing is held any more.
     expect(broker.told.slice(told.length)).toEqual(['ack a', 'ack b']);
+  });
+
+  it('does not look at what comes into a queue that was empty, nor waits for it', async () => {
+    const broker = new FakeBroker('3.10.8', []);
+    broker.comes = ['given back by another look'];
+    const desk = new DeadLetters({ connect: broker.connect, timeout: 50 });
+    await expect(desk.list('q')).resolves.toMatchObject({ looked: 0 });
+    expect(broker.ready).toHaveLength(1);
   });
 
   it('asks without waiting for small packets to be received', async () => {

@@ -4,8 +4,10 @@ import { DeadLetters, QueueUnavailableError } from '@acme/nest-rabbitmq';
 import { connect } from 'amqplib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  countsWhatIsGivenBack,
   depth,
   failedIn,
+  holds,
   park,
   parkedQueue,
   QUEUE_KINDS,
@@ -28,7 +30,8 @@ const messages = (origin: string): Parked[] => [
     properties: {
       messageId: 'm-2',
       contentType: 'application/x-protobuf',
-      priority: 3,
+      // What one without a priority has: from 4.3 on a quorum queue goes by it.
+      priority: 4,
       timestamp: 1_700_000_000,
       headers: {
         bytes: Buffer.from([1, 2, 0xff]),
@@ -132,7 +135,7 @@ describe.each(QUEUE_KINDS)('a dead-letter queue that is %s', (label, args) => {
       await expect(desk.list(queue)).resolves.toMatchObject({ ready: 30, looked: 30, left: 0 });
     const both = await Promise.all([desk.list(queue), desk.list(queue)]);
     expect(both[0].looked + both[1].looked).toBeGreaterThanOrEqual(30);
-    await expect(depth(broker, queue)).resolves.toBe(30);
+    await holds(broker, queue, 30);
     const after = await takeAll(broker, queue);
     expect(new Set(after.map(({ content }) => content.toString())).size).toBe(30);
     expect(after).toHaveLength(30);
@@ -180,9 +183,8 @@ describe.each(QUEUE_KINDS)('a dead-letter queue that is %s', (label, args) => {
     const counts = [];
     for (let look = 0; look < 3; look += 1)
       counts.push((await desk.list(queue)).messages[0]?.deliveryCount);
-    expect(counts).toEqual(
-      label === 'classic' ? [undefined, undefined, undefined] : [undefined, 1, 2],
-    );
+    const isCounted = label !== 'classic' && countsWhatIsGivenBack(broker);
+    expect(counts).toEqual(isCounted ? [undefined, 1, 2] : [undefined, undefined, undefined]);
   });
 });
 
@@ -191,7 +193,7 @@ it('wears messages out where the queue has a low limit, which ours have not', as
   const queue = await parkedQueue(broker, 'look.low', [{ body: 'x' }], args);
   for (let look = 0; look < 3; look += 1)
     await expect(desk.list(queue)).resolves.toMatchObject({ looked: 1 });
-  await expect(depth(broker, queue)).resolves.toBe(0);
+  await expect(depth(broker, queue)).resolves.toBe(countsWhatIsGivenBack(broker) ? 0 : 1);
 });
 
 it('filters what it shows', async () => {

@@ -10,6 +10,8 @@ export class FakeBroker {
   readonly held: string[] = [];
   connections = 0;
   closed = 0;
+  /** What comes into the queue while a message is asked for. */
+  comes: string[] = [];
   /** What each question waits for. */
   answers: Promise<void> = Promise.resolve();
   noDelay = false;
@@ -53,8 +55,10 @@ export class FakeBroker {
           onMessage({ content: Buffer.from(content), fields, properties: { headers: {} } });
         }
       },
+      cancel: async (tag: string) => void this.told.push(`cancel ${tag}`),
       get: async () => {
         await this.answers;
+        this.ready.push(...this.comes.splice(0));
         return false;
       },
       ack: () => void this.told.push(`ack ${this.held.shift()}`),

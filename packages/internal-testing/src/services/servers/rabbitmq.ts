@@ -5,6 +5,14 @@ import type { Command, Place, PrivateRecipe, Service } from '../contracts.js';
 import { findProgram } from './find-program.js';
 import { writeFile } from './write-file.js';
 
+// Not the server in /usr/sbin: Debian's wrapper insists on its own user, folders and cookie.
+const FOLDER = '/usr/lib/rabbitmq/bin';
+const OF_DEBIAN = {
+  server: `${FOLDER}/rabbitmq-server`,
+  control: `${FOLDER}/rabbitmqctl`,
+  epmd: '/usr/bin/epmd',
+};
+
 const PLUGINS = ['rabbitmq_management', 'rabbitmq_consistent_hash_exchange'];
 
 export const rabbitmq: Service = {
@@ -92,16 +100,42 @@ async function contents(addresses: Readonly<Record<string, string>>): Promise<st
   ];
 }
 
+interface Programs {
+  readonly server: string;
+  readonly control: string;
+  readonly epmd: string;
+}
+
 interface Overview {
   readonly listeners: readonly { readonly protocol: string; readonly port: number }[];
 }
 
 function locate(): PrivateRecipe | undefined {
-  // Not the one in /usr/sbin: Debian's wrapper insists on its own user, folders and cookie.
-  const server = findProgram('rabbitmq-server', ['/usr/lib/rabbitmq/bin']);
-  const control = findProgram('rabbitmqctl', ['/usr/lib/rabbitmq/bin']);
+  const root = process.env['RABBITMQ_ROOT'];
+  if (root) return recipe(OF_DEBIAN, (command) => inside(root, command));
+  const server = findProgram('rabbitmq-server', [FOLDER]);
+  const control = findProgram('rabbitmqctl', [FOLDER]);
   const epmd = findProgram('epmd');
-  if (!server || !control || !epmd) return undefined;
+  return server && control && epmd ? recipe({ server, control, epmd }) : undefined;
+}
+
+/**
+ * The command with the programs and libraries of another Debian, from whose folder they are laid over this machine's for the
+ * process alone: a newer RabbitMQ needs a newer Erlang, and that a newer C library. Files, ports and process stay the same.
+ */
+function inside(root: string, { file, args, env }: Command): Command {
+  const enter = 'mount --bind "$0/usr" /usr && exec "$@"';
+  return {
+    file: 'unshare',
+    args: ['--user', '--map-root-user', '--mount', 'sh', '-c', enter, root, file, ...args],
+    ...(env && { env }),
+  };
+}
+
+function recipe(
+  { server, control, epmd }: Programs,
+  run: (command: Command) => Command = (command) => command,
+): PrivateRecipe {
   return {
     user: 'nobody',
     ports: 4,
@@ -112,18 +146,14 @@ function locate(): PrivateRecipe | undefined {
       {
         // A port mapper of its own, in the foreground: the shared one would outlive the run.
         name: 'epmd',
-        file: epmd,
-        args: ['-port', String(place.ports[3]), '-address', '127.0.0.1'],
+        ...run({ file: epmd, args: ['-port', String(place.ports[3]), '-address', '127.0.0.1'] }),
         companionPort: place.ports[3] as number,
       },
-      { name: 'rabbitmq', file: server, args: [], env: environment(place) },
+      { name: 'rabbitmq', ...run({ file: server, args: [], env: environment(place) }) },
     ],
     addresses: ({ ports }) => addresses(ports),
-    control: (place, args) => ({
-      file: control,
-      args: ['--node', node(place), ...args],
-      env: environment(place),
-    }),
+    control: (place, args) =>
+      run({ file: control, args: ['--node', node(place), ...args], env: environment(place) }),
   };
 }
 
