@@ -31,8 +31,10 @@ describe('the warnings about a queue', () => {
     });
   });
 
-  it('do not ask for a dead-letter exchange where what is parked is kept without one', () => {
-    const warnings = queueWarnings('orders', undefined, { keepsParked: true });
-    expect(warnings).toEqual([expect.stringContaining('not declared as a quorum queue')]);
+  it('ask for nothing that whoever keeps what is parked does himself', () => {
+    expect(queueWarnings('orders', undefined, { keepsParked: true })).toEqual([]);
+    const [order, ...more] = queueWarnings('orders', { arguments: QUORUM }, { keepsParked: true });
+    expect(more).toEqual([]);
+    expect(order).toContain('before RabbitMQ 4.0, what comes back to the queue comes to its end');
   });
 });

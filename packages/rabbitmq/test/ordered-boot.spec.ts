@@ -116,6 +116,23 @@ describe('@RmqOrdered() at boot', () => {
     await expect(refusal(LedgerController, StoreModule)).resolves.toBe('');
   });
 
+  it('warns where that store forgets everything with its process', async () => {
+    class Forgetful extends KeptOrder {
+      override readonly volatile: boolean = true;
+    }
+    @Global()
+    @Module({
+      providers: [{ provide: OrderStore, useFactory: () => new Forgetful() }],
+      exports: [OrderStore],
+    })
+    class ForgetfulModule {}
+    const { log, close } = await openContext(appWith(LedgerController, ForgetfulModule));
+    expect(log.messages('warn')).toContainEqual(
+      expect.stringContaining('The order store (tests) forgets everything with this process'),
+    );
+    await close();
+  });
+
   it.each([
     {
       options: { key, onFailure: 'park-key' },

@@ -109,5 +109,19 @@ describe.each(CONSUMERS)('the policy of %s', (kind, open) => {
     ]);
     expect(await broker.queue(`${queue}.retry.50`)).toMatchObject({ messages: 0 });
     expect(await broker.queue(`${queue}.given-up`)).toMatchObject({ messages: 0 });
+    expect(log.messages('warn').filter((text) => text.startsWith('queues:'))).toEqual([]);
+  });
+
+  it('is said at boot where it is of a queue that nobody consumes here', async () => {
+    const { queue, start } = ground();
+    const slip = broker.name('order');
+    for (const suffix of ['retry.50', 'dlq']) broker.name(`order.${suffix}`);
+    const { log } = await start({
+      module: { retry: times(2), queues: { [slip]: {}, [queue]: {} } },
+    });
+    const [warning] = log.messages('warn').filter((text) => text.startsWith('queues:'));
+    expect(warning).toContain(
+      `queues: "${slip}" is not consumed by this application, which consumes "${queue}"`,
+    );
   });
 });

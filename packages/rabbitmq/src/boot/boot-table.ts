@@ -51,6 +51,22 @@ function fateOfFailure(
     : `${here}${times}, after ${tiersOf(policy.retry).map(durationText).join(', ')}, then ${parked}`;
 }
 
+/** Queues of the options that nobody here consumes: a slip of the pen would leave the queue that is meant with the defaults. */
+export function unconsumedQueues(
+  handlers: readonly PlannedHandler[],
+  named: readonly string[],
+): string | undefined {
+  const consumed = new Set(handlers.map(({ queue }) => queue).filter((queue) => queue !== ''));
+  const others = named.filter((queue) => !consumed.has(queue));
+  if (consumed.size === 0 || others.length === 0) return undefined;
+  const list = (queues: Iterable<string>): string =>
+    [...queues].map((queue) => `"${queue}"`).join(', ');
+  return (
+    `queues: ${list(others)} ${others.length === 1 ? 'is' : 'are'} not consumed by this application, which consumes ${list(consumed)}. ` +
+    'What is said of it counts for nobody here. Correct the name, or leave it where it is consumed.'
+  );
+}
+
 /** Which queues have nobody who would notice that a message ends the process, again and again. */
 export function uncountedQueues(handlers: readonly PlannedHandler[]): string | undefined {
   const queues = new Set(

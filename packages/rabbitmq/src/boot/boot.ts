@@ -15,7 +15,7 @@ import { hopQueuesOf } from '../settlement/hop-queues-of.js';
 import type { ModuleTopology } from '../topology/module-topology.js';
 import { Topology } from '../topology/topology.js';
 import { bootProblems, bootWarnings } from './boot-problems.js';
-import { bootTable, uncountedQueues } from './boot-table.js';
+import { bootTable, uncountedQueues, unconsumedQueues } from './boot-table.js';
 import {
   isSettledHere,
   methodsOfApplication,
@@ -65,6 +65,8 @@ export class Boot {
     const { areKept } = this.attempts;
     const table = bootTable(this.#handlers, this.settings, areKept);
     if (table) log.log(`Consuming:\n${table}`);
+    const unconsumed = unconsumedQueues(this.#handlers, this.settings.queues);
+    if (unconsumed) log.warn(unconsumed);
     const uncounted = areKept ? undefined : uncountedQueues(this.#handlers);
     if (uncounted) log.warn(uncounted);
   }

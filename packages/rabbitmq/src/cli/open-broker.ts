@@ -10,6 +10,7 @@ import {
 } from '@acme/nest-message-context/cli';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import type { DeadLettersOptions } from '../dead-letters/dead-letters.types.js';
+import { unopened } from '../publisher/broker-words.js';
 import { connectToAny } from '../publisher/connect-to-any.js';
 import type { WantedTopology } from '../topology/topology.types.js';
 import type { Values } from './options.js';
@@ -45,7 +46,14 @@ export async function openBroker(values: Values, cwd: string): Promise<OpenBroke
     const tls = tlsOf(values, cwd);
     const amqplib = driversOf(cwd)('amqplib').exports as AmqplibLike;
     const clientProperties = { connection_name: 'nest-rabbitmq' };
-    const open = (url: string) => amqplib.connect(url, { ...tls, clientProperties });
+    const open = async (url: string) => {
+      try {
+        return await amqplib.connect(url, { ...tls, clientProperties });
+      } catch (error) {
+        const words = unopened(textOf(error));
+        throw words === textOf(error) ? error : new Error(words, { cause: error });
+      }
+    };
     const [only, ...more] = urls as [string, ...string[]];
     return opened({ connect: more.length === 0 ? () => open(only) : connectToAny(urls, open) });
   }

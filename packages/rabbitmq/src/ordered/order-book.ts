@@ -56,6 +56,7 @@ export class OrderBook {
   readonly #parts: OrderParts;
   readonly #unnumbered = new Set<string>();
   #saidAt = -Infinity;
+  #isVolatileTold = false;
 
   constructor(private readonly parts: BookParts) {
     const { store, observability, log } = parts;
@@ -74,6 +75,11 @@ export class OrderBook {
   /** At boot, of every handler that asks for it. */
   watch(handler: HandlerRef, watch: OrderWatch): void {
     this.#watches.set(handler, watch);
+    if (!this.store?.volatile || this.#isVolatileTold) return;
+    this.#isVolatileTold = true;
+    this.parts.log.warn(
+      `The order store (${this.records.label}) forgets everything with this process: a key that is stopped goes on after a restart. Give IdempotencyModule a store that outlives it.`,
+    );
   }
 
   watchOf(handler: HandlerRef): OrderWatch | undefined {

@@ -21,6 +21,14 @@ export function codeOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
+/** What client libraries say of a connection that the broker did not open, with what to look at. */
+export function unopened(words: string): string {
+  if (words.includes('Expected ConnectionOpenOk'))
+    return `${words} (there is no such virtual host, or this user has no right to it)`;
+  if (/\b403\b|ACCESS[-_]REFUSED/.test(words)) return `${words} (see user and password)`;
+  return words;
+}
+
 /** What the broker at the other end does in its own way. */
 export function factsOf(connection: Pick<AmqpConnectionLike, 'connection'>): BrokerFacts {
   const { serverProperties } = (connection.connection ?? {}) as { serverProperties?: unknown };

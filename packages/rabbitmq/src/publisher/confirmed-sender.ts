@@ -7,7 +7,9 @@ import {
 import { backoffMs, within } from '@acme/nest-message-context/kit';
 import { Logger } from '@nestjs/common';
 import type { AmqpFrame } from './amqp-frame.js';
+import { textOf } from '../core/read-safely.js';
 import type { AmqpChannelLike, AmqpConnectionLike } from './amqp-like.js';
+import { unopened } from './broker-words.js';
 import { ConfirmLink, type Told } from './confirm-link.js';
 
 export interface SenderSettings {
@@ -54,7 +56,9 @@ export class ConfirmedSender {
     } catch (error) {
       const { cause, message } = error as Error;
       if (cause instanceof PublisherConfigurationError) throw cause;
-      new Logger(this.settings.name).warn(`${message} Messages wait until it answers.`);
+      new Logger(this.settings.name).warn(
+        `${message.replace(/\.?$/, '.')} What is to be published waits until it answers.`,
+      );
     }
   }
 
@@ -217,7 +221,7 @@ export class ConfirmedSender {
     const cause = this.#lastError instanceof PublishError ? this.#lastError.cause : this.#lastError;
     return new PublishError(
       'NOT_CONNECTED',
-      `There is no connection to the broker: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `There is no connection to the broker: ${unopened(textOf(cause))}`,
       { cause },
     );
   }

@@ -298,6 +298,21 @@ describe('which broker', () => {
     });
   });
 
+  it('says where there is no such virtual host, or no such user', async () => {
+    const nowhere = new URL(broker.url);
+    nowhere.pathname = '/nowhere';
+    expect(await cli(['dlq', 'ls', 'q.dlq', '--url', nowhere.href])).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('there is no such virtual host') as string,
+    });
+    const nobody = new URL(broker.url);
+    nobody.username = 'nobody';
+    expect(await cli(['dlq', 'ls', 'q.dlq', '--url', nobody.href])).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining('see user and password') as string,
+    });
+  });
+
   it('is not asked for a version', async () => {
     expect((await cli(['--version'])).stdout).toBe(`${version}\n`);
   });

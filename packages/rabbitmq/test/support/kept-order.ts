@@ -3,7 +3,7 @@ import { OrderStore, type OrderedKey } from '@acme/nest-message-context';
 /** Keeps order in the memory of the test, which outlives the applications it opens. */
 export class KeptOrder extends OrderStore {
   readonly label = 'tests';
-  readonly volatile = false;
+  readonly volatile: boolean = false;
   /** By key. */
   readonly kept = new Map<string, string>();
   /** What was asked, in order, as "read k0". */

@@ -79,5 +79,7 @@ export async function consumeOrders(app: INestApplication, url: string): Promise
       },
     });
   await app.startAllMicroservices();
+  // Or app.listen(): before that, messages wait.
+  await app.init();
 }
 // #endregion

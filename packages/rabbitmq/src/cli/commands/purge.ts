@@ -9,7 +9,8 @@ export const purge: Command = {
   summary: 'Throws messages away, for good',
   details: `${FILTER_HELP}
 Without any of them it wants --all, which takes what comes in meanwhile, too. It asks nothing, so it
-wants --yes; --dry-run says what would go. Export first what you may want to see again.`,
+wants --yes; --dry-run says what would go. Export first what you may want to see again.
+A key that is stopped (ORDER_KEY_STOPPED) stays so: the application lets it go on, OrderedKeys.release().`,
   operands: ['QUEUE'],
   options: [...BROKER_OPTIONS, ...FILTER_OPTIONS, 'all', 'limit', 'scan', 'dry-run', 'yes'],
 
