@@ -44,7 +44,7 @@ export class Bookings {
 }
 
 @Controller()
-export class Ledger {
+class Ledger {
   constructor(@Inject(Transactions) private readonly transactions: Transactions<PoolClient>) {}
 
   @EventPattern('booking.made.v1')

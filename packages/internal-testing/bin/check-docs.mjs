@@ -1,30 +1,25 @@
 // Code in the documentation is compiled code: `<!-- code: path#region -->` before a fenced block says where it stands.
-// Without arguments fails when a block differs from its region; with --write puts the regions in. Links within the repository
+// Without arguments fails when a block is missing or differs from its region; with --write puts the regions in. Links within the repository
 // have to lead somewhere, to a heading where they name one.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { quoteCode } from './repo/quoted-code.mjs';
 
 const top = resolve(fileURLToPath(import.meta.url), '../../../..');
 const write = process.argv.includes('--write');
-
-const BLOCK =
-  /<!-- code: (?<path>[^#\s]+)#(?<region>[\w-]+) -->\n\n```(?<language>\w+)\n(?<code>[\s\S]*?)```/g;
 
 let stale = 0;
 let blocks = 0;
 for (const file of documents()) {
   const text = readFileSync(file, 'utf8');
-  const updated = text.replace(BLOCK, (...match) => {
-    const { path, region, language } = match.at(-1);
-    blocks += 1;
-    return `<!-- code: ${path}#${region} -->\n\n\`\`\`${language}\n${regionOf(path, region)}\`\`\``;
-  });
-  if (updated === text) continue;
-  if (write) writeFileSync(file, updated);
+  const quoted = quoteCode(text, regionOf);
+  blocks += quoted.blocks;
+  if (quoted.text === text) continue;
+  if (write) writeFileSync(file, quoted.text);
   else {
     stale += 1;
-    console.error(`${relative(top, file)} quotes code that has changed: npm run docs:sync`);
+    console.error(`${relative(top, file)} does not quote its code as it is: npm run docs:sync`);
   }
 }
 const broken = documents().flatMap(brokenLinksOf);

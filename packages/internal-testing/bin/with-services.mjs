@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 // Runs a command with real servers: `node packages/internal-testing/bin/with-services.mjs [--need postgres,redis] -- <command…>`.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { provideServices, TestingError } from '../dist/services/index.js';
-import { signalTree } from '../dist/services/process-tree.js';
 
 const USAGE = 'Usage: with-services.mjs [--need postgres,rabbitmq,redis,mariadb] -- <command…>';
 const separator = process.argv.indexOf('--');
@@ -13,6 +12,12 @@ if (problem || !file) {
   console.error(problem ? `${problem}\n${USAGE}` : USAGE);
   process.exit(2);
 }
+if (!existsSync(new URL('../dist/services/index.js', import.meta.url))) {
+  console.error('The packages are not built: npm run build, at the top of the repository.');
+  process.exit(1);
+}
+const { provideServices, TestingError } = await import('../dist/services/index.js');
+const { signalTree } = await import('../dist/services/process-tree.js');
 
 // A terminal sends Ctrl-C to the command as well, a supervisor signals only us. Either way we stay until the command has
 // ended, and then stop the servers. Its whole tree: npx passes nothing on.

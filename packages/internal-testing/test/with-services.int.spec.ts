@@ -1,7 +1,7 @@
 import { waitFor } from '@acme/internal-testing';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,4 +86,15 @@ test('a command that does not exist, no command, an unknown service', async () =
     'There is no service "oracle". There are: postgres, rabbitmq, redis, mariadb.\n',
   );
   nothingIsLeft();
+});
+
+test('where nothing is built yet it says what to do', () => {
+  mkdirSync(join(folder, 'bin'));
+  const copy = join(folder, 'bin', 'with-services.mjs');
+  copyFileSync(program, copy);
+  const { status, stderr } = spawnSync(process.execPath, [copy, '--', 'true'], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('The packages are not built: npm run build, at the top of the repository.\n');
+  expect(status).toBe(1);
 });

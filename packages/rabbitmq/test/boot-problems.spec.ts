@@ -170,6 +170,20 @@ describe('what is refused at boot', () => {
     ]);
   });
 
+  it('is a decorator that was given no object, with what to give', async () => {
+    @RmqDeadLetter('x' as never)
+    @Controller()
+    class Named {
+      @RmqRetry(10 as never)
+      @EventPattern('placed')
+      placed(): void {}
+    }
+    await expect(problemsOf({ controllers: [Named], rmq: {} })).resolves.toEqual([
+      `decorators of Named: deadLetter: "x" is not an object. Give { queue: 'orders.dlq' }.`,
+      'decorators of Named.placed: retry: 10 is not an object. Give { attempts: 10 }.',
+    ]);
+  });
+
   it('is a policy where RabbitMQ delivers nothing', async () => {
     @Controller('orders')
     class Http {

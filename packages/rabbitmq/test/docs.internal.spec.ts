@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { documentedDefaults, knownOptions, names, rowsUnder } from '@acme/internal-testing';
 import {
+  decisionFor,
   PublisherClosedError,
   PublisherConfigurationError,
   PublishError,
@@ -8,6 +9,7 @@ import {
 } from '@acme/nest-message-context';
 import * as api from '@acme/nest-rabbitmq';
 import { ClientRmqPublisher, GolevelupPublisher, RabbitMqPublisher } from '@acme/nest-rabbitmq';
+import { RpcException } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
 import { UNORDERED } from '../src/core/order-key.js';
 import { COMMANDS } from '../src/cli/commands/index.js';
@@ -19,6 +21,7 @@ import { ORDER_KEY_STOPPED } from '../src/ordered/order-texts.js';
 import { orderWatchOf } from '../src/ordered/order-watch.js';
 import { problemsOfOrdered } from '../src/ordered/ordered-check.js';
 import { NOT_RETRIED } from '../src/settlement/judged.js';
+import { noHandler, unreadable } from '../src/nest/unhandled.js';
 import { resolveOptions } from '../src/rabbitmq.options.js';
 
 const page = (name: string): string =>
@@ -155,8 +158,10 @@ describe('docs/reference/rabbitmq-options.md', () => {
       new api.TopologyMismatchError({ entries: [] }, 'x'),
     ];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
+    const thrown = [noHandler('x'), unreadable(new Error('x')), new RpcException('x')];
     expect(names(rowsUnder(PAGE, '## Why a message was parked'))).toEqual(
       [
+        ...thrown.map((error) => (decisionFor(error) as { code?: string }).code),
         ...Object.values(GIVEN_UP),
         HEADERS_TOO_LARGE.code,
         NOT_RETRIED,

@@ -1,10 +1,10 @@
-import { waitFor } from '@acme/internal-testing';
+import { openContext, waitFor } from '@acme/internal-testing';
 import { MessageContext } from '@acme/nest-message-context';
 import type { RpcError } from '@acme/nest-rabbitmq';
 import { RmqRecordBuilder } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { Reservations, StockController, stockClient } from './support/rpc-example.js';
+import { Reservations, reservationsOf, StockController } from './support/rpc-example.js';
 import {
   clientOf,
   empties,
@@ -114,11 +114,10 @@ describe.each([
 describe('what the guide shows', () => {
   it('reserves until nothing is left', async () => {
     const queue = newQueue();
-    const { customClass: Client, options } = stockClient(broker().url, queue);
-    const client = new Client(options);
-    later(() => client.close());
     await openWith(queue, StockController);
-    const reservations = new Reservations(client);
+    const { app, close } = await openContext(reservationsOf(broker().url, queue));
+    later(close);
+    const reservations = app.get(Reservations);
     const left = [];
     for (let count = 0; count < 4; count += 1) left.push(await reservations.reserve('chair'));
     expect(left).toEqual([2, 1, 0, undefined]);

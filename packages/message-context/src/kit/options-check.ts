@@ -5,11 +5,17 @@ export class OptionsCheck {
   readonly problems: string[] = [];
   readonly #misplaced = new Set<string>();
 
-  /** An option that nobody knows would be believed to do something. */
-  object<T extends object>(name: string, value: unknown, known: readonly string[]): T {
+  /** An option that nobody knows would be believed to do something. `example`: what to give instead of what is no object. */
+  object<T extends object>(
+    name: string,
+    value: unknown,
+    known: readonly string[],
+    example?: string,
+  ): T {
     if (value === undefined && name !== 'options') return {} as T;
     if (typeof value !== 'object' || value === null) {
-      this.problems.push(`${name}: ${show(value)} is not an object.`);
+      const remedy = example === undefined ? '' : ` Give ${example}.`;
+      this.problems.push(`${name}: ${show(value)} is not an object.${remedy}`);
       return {} as T;
     }
     this.known(`${name}.`, value, known);

@@ -11,6 +11,7 @@ describe('OptionsCheck', () => {
     check.timeout('limit', '30d', '1s');
     check.methods('pool', {}, ['query'], 'a pool');
     expect(check.object('more', 7, [])).toEqual({});
+    expect(check.object('place', 'x', ['queue'], "{ queue: 'x' }")).toEqual({});
     expect(check.problems).toEqual([
       'nope: there is no such option. Known are count, pause.',
       'count: 0 is not a whole number from 1 to 100000.',
@@ -19,6 +20,7 @@ describe('OptionsCheck', () => {
       'limit: "30d" is longer than \'24d\', which no timer is.',
       'pool: the given object has no query(). Give a pool.',
       'more: 7 is not an object.',
+      'place: "x" is not an object. Give { queue: \'x\' }.',
     ]);
   });
 

@@ -48,8 +48,10 @@ export const endText = (end: RunEnd, ready: number, looked: number): string[] =>
   end === 'done' || looked >= ready
     ? []
     : [
-        `${ready - looked} of the ${ready} that were there were not looked at: ${
-          { limit: 'there is a --limit', scan: 'there is a --scan', stopped: 'it was stopped' }[end]
+        `${ready - looked} of ${ready} were not looked at: ${
+          { limit: '--limit was reached', scan: '--scan was reached', stopped: 'it was stopped' }[
+            end
+          ]
         }.`,
       ];
 

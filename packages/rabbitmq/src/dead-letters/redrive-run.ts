@@ -190,7 +190,8 @@ export class RedriveRun {
   }
 }
 
-const NO_QUEUE = 'There is no such queue. Start its consumer, or give another one as "to".';
+const NO_QUEUE =
+  'There is no such queue. Start its consumer, or name another one: to, or --to on the command line.';
 
 /** Ends early with the signal. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -65,11 +65,12 @@ export function policyOf(
     check.problems.push(
       `${prefix}queueType: ${show(queueType)} is unknown. Give 'quorum' or 'classic'.`,
     );
-  const deadLetter = check.object<DeadLetterOptions>(`${prefix}deadLetter`, given.deadLetter, [
-    'queue',
-    'stack',
-    'redact',
-  ]);
+  const deadLetter = check.object<DeadLetterOptions>(
+    `${prefix}deadLetter`,
+    given.deadLetter,
+    ['queue', 'stack', 'redact'],
+    "{ queue: 'orders.dlq' }",
+  );
   const { queue, stack = true } = deadLetter;
   if (queue !== undefined && (typeof queue !== 'string' || queue === ''))
     check.problems.push(`${prefix}deadLetter.queue: ${show(queue)} is not a name. Give a string.`);
@@ -124,7 +125,7 @@ function retryOf(
   name: string,
   options: RetryOptions | undefined,
 ): RetryPolicy {
-  const retry = check.object<RetryOptions>(name, options, RETRY);
+  const retry = check.object<RetryOptions>(name, options, RETRY, '{ attempts: 10 }');
   const attempts = check.count(`${name}.attempts`, retry.attempts, 5, MAX_ATTEMPTS);
   const { factor = 2, backoff = 'exponential', jitter = true } = retry;
   if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100))

@@ -85,12 +85,8 @@ it('tells what an error means to whoever has typed a command', () => {
 
 it('says why a run has not seen everything', () => {
   expect(endText('done', 5, 5)).toEqual([]);
-  expect(endText('limit', 5, 3)).toEqual([
-    '2 of the 5 that were there were not looked at: there is a --limit.',
-  ]);
-  expect(endText('stopped', 5, 1)).toEqual([
-    '4 of the 5 that were there were not looked at: it was stopped.',
-  ]);
+  expect(endText('limit', 5, 3)).toEqual(['2 of 5 were not looked at: --limit was reached.']);
+  expect(endText('stopped', 5, 1)).toEqual(['4 of 5 were not looked at: it was stopped.']);
 });
 
 it.each(['SIGINT', 'SIGTERM'] as const)(

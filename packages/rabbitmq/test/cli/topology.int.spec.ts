@@ -6,7 +6,7 @@ import { testBroker, type TestBroker } from '@acme/internal-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cli, cliJson } from '../support/cli.js';
 
-const CONFIG = fileURLToPath(new URL('../support/topology-config.mjs', import.meta.url));
+const CONFIG = fileURLToPath(new URL('../support/prefixed-topology-config.mjs', import.meta.url));
 
 let broker: TestBroker;
 let folder: string;

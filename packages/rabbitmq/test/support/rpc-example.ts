@@ -2,8 +2,8 @@ import { MessageContext, NonRetryableError } from '@acme/nest-message-context';
 import { isRabbitMqError, type RpcError } from '@acme/nest-rabbitmq';
 import { ReliableClientRMQ } from '@acme/nest-rabbitmq/nest';
 import { AmqpConnection, RabbitRPC } from '@golevelup/nestjs-rabbitmq';
-import { Controller, Inject, Injectable } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
+import { Controller, Inject, Injectable, Module, type Type } from '@nestjs/common';
+import { ClientsModule, MessagePattern, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 
 interface Ask {
@@ -80,12 +80,23 @@ export class Prices {
 }
 // #endregion
 
-/** In the options of `ClientsModule.register()`. */
-export const stockClient = (url: string, queue = 'stock') =>
+/** In the guide, with the queue of the test that runs it. */
+export const reservationsOf = (url: string, queue: string) => {
   // #region register
-  ({
-    name: 'STOCK',
-    customClass: ReliableClientRMQ,
-    options: { urls: [url], queue, queueOptions: { durable: true }, timeout: '2s' as const },
-  });
-// #endregion
+  @Module({
+    imports: [
+      ClientsModule.register([
+        {
+          name: 'STOCK',
+          // Nest's types refuse every client of RabbitMQ here, its own as well.
+          customClass: ReliableClientRMQ as Type<ClientProxy>,
+          options: { urls: [url], queue, queueOptions: { durable: true }, timeout: '2s' },
+        },
+      ]),
+    ],
+    providers: [Reservations],
+  })
+  class ReservationsModule {}
+  // #endregion
+  return ReservationsModule;
+};
