@@ -32,9 +32,9 @@ import { Observability } from './observability/observability.js';
 import { ObservedHops } from './observability/observed-hops.js';
 import { RabbitMqEvents } from './observability/rabbitmq-events.js';
 import { Blocking } from './ordered/blocking.js';
-import { ConsumerLanes } from './ordered/consumer-lanes.js';
 import { OrderBook } from './ordered/order-book.js';
 import { OrderedKeys } from './ordered/ordered-keys.js';
+import { OrderedClients } from './ordered/ordered-clients.js';
 import { OrderedStage } from './ordered/ordered.stage.js';
 import {
   resolveOptions,
@@ -118,15 +118,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: OrderBook,
-      inject: [Observability, ConsumerLanes, QueueNames, { token: OrderStore, optional: true }],
+      inject: [Observability, OrderedClients, QueueNames, { token: OrderStore, optional: true }],
       useFactory: (
         observability: Observability,
-        lanes: ConsumerLanes,
+        clients: OrderedClients,
         queueNames: QueueNames,
         store?: OrderStore,
       ) => {
         const log = new Logger('RabbitMqModule');
-        return new OrderBook({ store, lanes, queueNames, observability, log });
+        return new OrderBook({ store, clients, queueNames, observability, log });
       },
     },
     {
@@ -140,7 +140,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
       useFactory: (consumers: Consumers, { connects }: RabbitMqSettings) =>
         new QueueNames(consumers, connects.length > 1),
     },
-    ConsumerLanes,
+    OrderedClients,
     OrderedStage,
     TimeoutStage,
     Consumers,

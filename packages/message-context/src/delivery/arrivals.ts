@@ -33,8 +33,14 @@ export class Arrivals {
    */
   enter(source?: object, tag = Number.MAX_SAFE_INTEGER): Arrival {
     if (source !== undefined && source !== this.#source) this.#follow(source);
-    const arrival = new Arrival(this, (this.#count += 1), tag < this.#tag);
+    const isOvertaken = tag < this.#tag;
     this.#tag = Math.max(this.#tag, tag);
+    return this.add(isOvertaken);
+  }
+
+  /** @internal */
+  add(isOvertaken: boolean, settling?: Arrival): Arrival {
+    const arrival = new Arrival(this, (this.#count += 1), isOvertaken, settling);
     this.#underWay.add(arrival);
     return arrival;
   }
@@ -85,7 +91,14 @@ export class Arrival implements Linked<Arrival> {
     readonly number: number,
     /** Whether another one that was delivered later has come to the door before it: something asynchronous is in front of that. */
     readonly isOvertaken: boolean,
+    /** The same delivery on its way to the first of its handlers, where this one is to another: what becomes of it is carried out for all. */
+    private readonly settling?: Arrival,
   ) {}
+
+  /** @internal The same delivery, on its way to a further handler of its event. */
+  besides(): Arrival {
+    return this.among.add(this.isOvertaken, this);
+  }
 
   /** Whether the broker delivers it again, because the connection it came by is gone. */
   get isLost(): boolean {
@@ -94,6 +107,8 @@ export class Arrival implements Linked<Arrival> {
 
   /** Called once, by the body: resolves when all that came before have called it as well, or have ended without. */
   turn(): Promise<void> {
+    // It has ended already: nobody waits for it, so it has no turn to wait for.
+    if (!this.chain) return Promise.resolve();
     return new Promise((come) => {
       this.#come = come;
       // Once whoever has asked waits: resolved before, it would go on behind those that have waited already.
@@ -109,7 +124,8 @@ export class Arrival implements Linked<Arrival> {
 
   /** Calls it once it has ended, and what becomes of it is being carried out; at once where that is so. */
   whenLeft(then: () => void): void {
-    if (this.#hasLeft) then();
+    if (this.settling) this.settling.whenLeft(then);
+    else if (this.#hasLeft) then();
     else this.#left.push(then);
   }
 

@@ -12,7 +12,8 @@ interface DrainParts {
   readonly ordered: {
     isOf(queue: string): boolean;
     isWaiting(delivery: object): boolean;
-    release(): Promise<void>;
+    /** Of one client, or of all. */
+    release(client?: Client): Promise<void>;
   };
   readonly log: Pick<Logger, 'log' | 'error'>;
   /** Told of what was not settled in time. */
@@ -67,7 +68,7 @@ export class Drain {
     const channels = consumers.channelsOf(client);
     // Of these nothing begins any more. Their consumers end only with their channel, which takes back what waits at the same moment:
     // ended before, the next consumer would overtake it.
-    const nothingRuns = ordered.release();
+    const nothingRuns = ordered.release(client);
     consumers.end(client);
     await Promise.all(
       channels.map((channel) => channel.endConsumers(({ queue }) => !ordered.isOf(queue))),

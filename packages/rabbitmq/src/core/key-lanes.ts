@@ -144,12 +144,12 @@ export class KeyLanes {
   }
 }
 
-/** Behind all that have begun, or go before it; never before one whose place is kept, which has begun as well. */
+/** Behind all that have begun, or go before it. What has begun and comes again has begun as well. */
 function placeFor({ number }: Arriving, lane: readonly Step[]): number {
   if (number === undefined) return lane.length;
   const higher = lane.findIndex(
-    ({ arriving, turn, isKept, isYielding }) =>
-      (isYielding || (turn === undefined && !isKept)) && (arriving.number ?? -1) > number,
+    ({ arriving, turn, isYielding }) =>
+      (isYielding || turn === undefined) && (arriving.number ?? -1) > number,
   );
   return higher < 0 ? lane.length : higher;
 }

@@ -36,6 +36,9 @@ export function joined(
 ): { readonly line: ParkedLine; readonly place: number } {
   if (!line) return { line: { given: 1, done: 0, firstId: id, lastId: id, since: now }, place: 1 };
   const known = place !== undefined && place <= line.given ? place : placeOf(line, id);
+  // Handled by one of several handlers, and then failed by another: what stands behind it waits for it once more.
+  if (known !== undefined && known === line.done)
+    return { line: { ...line, done: known - 1 }, place: known };
   if (known !== undefined) return { line, place: known };
   const given = line.given + 1;
   return { line: { ...line, given, lastId: id }, place: given };

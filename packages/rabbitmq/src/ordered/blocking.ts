@@ -6,7 +6,7 @@ import {
   type Arrival,
   type InboundMessage,
 } from '@acme/nest-message-context';
-import { durationText, Pauses } from '@acme/nest-message-context/kit';
+import { durationText, type Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { historyOf } from '../core/delivery-history.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
@@ -23,6 +23,8 @@ export interface Held {
   readonly message: InboundMessage;
   readonly arrival: Arrival;
   readonly key: string;
+  /** Over where nothing of its client is waited for any more. */
+  readonly pauses: Pauses;
   /** Whether it goes back to its queue, from which it comes again to the place it had. */
   goesBack: boolean;
 }
@@ -40,7 +42,6 @@ const REMEMBERED = 1_000;
  * overtaken.
  */
 export class Blocking {
-  readonly #pauses = new Pauses();
   /** Of messages that went back because they were held for long, by their ids. */
   readonly #past = new Map<string, Past>();
 
@@ -49,11 +50,6 @@ export class Blocking {
     private readonly repeats: Repeats,
     private readonly log: Pick<Logger, 'warn'>,
   ) {}
-
-  /** What waits for its next attempt goes back to the broker now. */
-  release(): void {
-    this.#pauses.release();
-  }
 
   async run(held: Held, next: () => Promise<unknown>): Promise<unknown> {
     const { message } = held;
@@ -109,8 +105,8 @@ export class Blocking {
     if (past.dueAt === undefined) return;
     const pause = past.dueAt - Date.now();
     const left = deadline - performance.now();
-    if (pause > 0) await this.#pauses.wait(Math.min(pause, left));
-    if (pause <= left && !this.#pauses.areOver && !held.arrival.isLost) return;
+    if (pause > 0) await held.pauses.wait(Math.min(pause, left));
+    if (pause <= left && !held.pauses.areOver && !held.arrival.isLost) return;
     this.#remember(past, held);
     held.goesBack = true;
     throw new Requeue({
@@ -154,5 +150,5 @@ function idOf({ message, arrival }: Held): string | undefined {
 }
 
 /** A request that failed is answered with the error, and acked: by golevelup where its sender knows errors. */
-const isAnswered = ({ transport, expectsReply, sentDeadline }: InboundMessage): boolean =>
+export const isAnswered = ({ transport, expectsReply, sentDeadline }: InboundMessage): boolean =>
   expectsReply && (transport === 'rmq' || sentDeadline !== undefined);

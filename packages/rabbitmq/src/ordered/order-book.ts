@@ -8,17 +8,17 @@ import {
   type OrderStore,
   type Settling,
 } from '@acme/nest-message-context';
-import { Pauses, within } from '@acme/nest-message-context/kit';
+import { within } from '@acme/nest-message-context/kit';
 import type { QueueNames } from '../consumers/queue-names.js';
 import { readMessage } from '../core/envelopes.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { textIn } from '../core/hop-properties.js';
 import { textOf } from '../core/read-safely.js';
 import type { Unhandled } from '../settlement/broker-settlement.js';
-import type { ConsumerLanes } from './consumer-lanes.js';
 import { KeyRecords } from './key-records.js';
 import { keyOf } from './key-of.js';
 import type { OrderWatch } from './order-watch.js';
+import type { OrderedClients } from './ordered-clients.js';
 import { WatchedOrder, type OrderParts } from './watched-order.js';
 
 /** Parks a message: with what its copy has to carry, when it is its turn. */
@@ -26,11 +26,11 @@ type Parking = Pick<WatchedOrder, 'parked'>;
 
 const SAID_EVERY_MS = 60_000;
 
-// On the delivery itself: several handlers of an event have one.
-const ORDER = Symbol('order');
+// On the delivery itself: several handlers of an event have one, where they ask for the same.
+const ORDERS = Symbol('orders');
 
 interface Known {
-  [ORDER]?: WatchedOrder;
+  [ORDERS]?: WatchedOrder[];
 }
 
 /** Of a message, what its place in an order is found by. */
@@ -42,7 +42,7 @@ type Headers = Readonly<Record<string, unknown>> | undefined;
 
 interface BookParts extends Pick<OrderParts, 'observability' | 'log'> {
   readonly store: OrderStore | undefined;
-  readonly lanes: ConsumerLanes;
+  readonly clients: OrderedClients;
   readonly queueNames: Pick<QueueNames, 'of'>;
 }
 
@@ -51,7 +51,6 @@ export class OrderBook {
   readonly store: OrderStore | undefined;
   readonly records: KeyRecords;
   readonly #watches = new WeakMap<HandlerRef, OrderWatch>();
-  readonly #pauses = new Pauses();
   readonly #staying = new WeakSet();
   readonly #parts: OrderParts;
   readonly #unnumbered = new Set<string>();
@@ -64,7 +63,6 @@ export class OrderBook {
     this.records = new KeyRecords(store);
     this.#parts = {
       records: this.records,
-      pauses: this.#pauses,
       staying: this.#staying,
       observability,
       log,
@@ -88,8 +86,9 @@ export class OrderBook {
 
   /** A message that has come to its handler. */
   open(message: InboundMessage, queue: string, key: string, watch: OrderWatch): WatchedOrder {
-    const delivery = message.raw as Known;
-    const order = (delivery[ORDER] ??= this.#orderOf(message, queue, key, watch));
+    const orders = ((message.raw as Known)[ORDERS] ??= []);
+    let order = orders.find((one) => one.key === key && one.isAskedBy(watch));
+    if (!order) orders.push((order = this.#orderOf(message, queue, key, watch)));
     message.arrival?.whenLeft(order.opened());
     return order;
   }
@@ -101,7 +100,7 @@ export class OrderBook {
   ): Parking | undefined {
     const watch = handler && this.#watches.get(handler.handler);
     if (!watch || queue === undefined) return undefined;
-    const known = (delivery as Known)[ORDER];
+    const known = (delivery as Known)[ORDERS]?.find((one) => one.isAskedBy(watch));
     if (known) return known;
     const order = this.#found(message, handler, queue, watch);
     const { arrival } = message;
@@ -123,14 +122,9 @@ export class OrderBook {
     return this.#found(message, handler, queue, watch);
   }
 
-  /** Whether it goes back with its channel, where the application shuts down. */
+  /** Whether it goes back with its channel, where that is about to be closed. */
   isStaying(delivery: object): boolean {
     return this.#staying.has(delivery);
-  }
-
-  /** The application shuts down: nothing is waited for any more. */
-  release(): void {
-    this.#pauses.release();
   }
 
   /** A guard or a pipe has refused it, before it had a place: it is parked behind those that were delivered before it. */
@@ -144,7 +138,7 @@ export class OrderBook {
     this.#staying.add(delivery);
     await arrival.turn();
     const { key, number } = order;
-    const lanes = this.parts.lanes.of(arrival.among);
+    const lanes = this.parts.clients.of(delivery).lanesOf(arrival.among);
     const place = lanes.take(key, { delivery, id, redelivered, number });
     try {
       const turn = await within(LONGEST_HOLD_MS, Promise.resolve(place.turn), tooLong);
@@ -183,7 +177,8 @@ export class OrderBook {
     const { messageId } = message;
     const { headers } = raw.properties;
     const place = { queue: this.parts.queueNames.of(queue, raw), key };
-    const delivery = { raw, key: place, messageId, headers, number };
+    const { pauses } = this.parts.clients.of(raw);
+    const delivery = { raw, key: place, messageId, headers, number, pauses };
     return new WatchedOrder(this.#parts, watch, delivery);
   }
 

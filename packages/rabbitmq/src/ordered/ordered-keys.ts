@@ -11,7 +11,8 @@ export interface StoppedKey {
 }
 
 /**
- * The keys of `@RmqOrdered({ onFailure: 'park-key' })`. Inject it. Asks the `OrderStore`; an error of that one is thrown as it is.
+ * The keys of `@RmqOrdered({ onFailure: 'park-key' })`. Inject it. Asks the `OrderStore`; an error of that one is thrown as it is. While a
+ * message of the key is being parked by this process it waits for that, which takes as long as store or broker are away.
  *
  *     const stopped = await this.keys.stopped({ queue: 'billing.orders', key: 'o-17' });
  */

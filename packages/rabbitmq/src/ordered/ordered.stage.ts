@@ -10,17 +10,17 @@ import {
   type HandlerRef,
   type StageHandler,
 } from '@acme/nest-message-context';
+import type { Client } from '../consumers/consumers.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import type { Place, Turn } from '../core/key-lanes.js';
 import { UNORDERED } from '../core/order-key.js';
 import { watchOf } from '../observability/watched-delivery.js';
 import { Blocking, type Held } from './blocking.js';
-import { ConsumerLanes } from './consumer-lanes.js';
 import { keyOf } from './key-of.js';
 import { OrderBook } from './order-book.js';
 import { problemsOfOrdered } from './ordered-check.js';
+import { OrderedClients, type OrderedClient } from './ordered-clients.js';
 import type { RmqOrderedOptions } from './ordered.options.js';
-import { OrderlyShutdown } from './orderly-shutdown.js';
 import type { WatchedOrder } from './watched-order.js';
 
 type Call = BodyCall<RmqOrderedOptions>;
@@ -28,7 +28,6 @@ type Call = BodyCall<RmqOrderedOptions>;
 /** What `@RmqOrdered()` does around a handler. */
 @Injectable()
 export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
-  readonly #shutdown = new OrderlyShutdown();
   /** Deliveries that have not begun. */
   readonly #waiting = new WeakSet<object>();
   readonly #overtaken = new Set<string | undefined>();
@@ -38,7 +37,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   constructor(
     @Inject(Blocking) private readonly blocking: Blocking,
     @Inject(OrderBook) private readonly book: OrderBook,
-    @Inject(ConsumerLanes) private readonly lanes: ConsumerLanes,
+    @Inject(OrderedClients) private readonly clients: OrderedClients,
   ) {}
 
   check(handler: StageHandler<RmqOrderedOptions>): readonly string[] {
@@ -54,44 +53,43 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     if (arrival.isOvertaken) this.#tellOvertaken(arrival.among);
     const key = keyOf(call, call.options.key);
     await arrival.turn();
-    const lanes = this.lanes.of(arrival.among);
-    const order = this.#orderOf(call, arrival, key);
     const delivery = message.raw as object;
-    const place = lanes.take(key, {
+    const client = this.clients.of(delivery);
+    const order = this.#orderOf(call, arrival, key);
+    const place = client.lanesOf(arrival.among).take(key, {
       delivery,
       id: message.messageId,
       redelivered: message.redelivered,
       number: order?.number,
     });
-    const held: Held = { message, arrival, key, goesBack: false };
+    const held: Held = { message, arrival, key, pauses: client.pauses, goesBack: false };
     this.#waiting.add(delivery);
-    let hasFailed = true;
     try {
       let turn = await turnOf(place, held);
       if (turn === 'go' && order) turn = await order.admit(place, held);
-      if (turn === 'give-back') await this.#giveBack(delivery);
+      if (turn === 'give-back') await this.#giveBack(delivery, client);
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
       this.#waiting.delete(delivery);
       watchOf(delivery)?.begins();
-      const result = await this.#shutdown.running(() => this.#run(call, held, next, order));
-      hasFailed = false;
-      if (held.goesBack) await this.#giveBack(delivery);
+      const result = await client.shutdown.running(() => this.#run(call, held, next, order));
+      if (held.goesBack) await this.#giveBack(delivery, client);
       return result;
     } catch (error) {
-      if (held.goesBack) await this.#giveBack(delivery);
+      if (held.goesBack) await this.#giveBack(delivery, client);
       throw error;
     } finally {
       if (held.goesBack && !arrival.isLost) keepForAWhile(place);
-      // Until somebody carries out what becomes of it: if it stops its key, the next one has to know.
-      else if (order && hasFailed) arrival.whenLeft(() => place.leave());
+      // Until somebody carries out what becomes of it, where another handler of it may have failed: if that stops its key, the next one
+      // has to know.
+      else if (order) arrival.whenLeft(() => place.leave());
       else place.leave();
     }
   }
 
   /** With its channel, where that is about to be closed: nacked it would come again, and then go back behind those behind it. */
-  #giveBack(delivery: object): Promise<void> {
-    if (this.#shutdown.hasBegun) this.#waiting.add(delivery);
-    return this.#shutdown.giveBack();
+  #giveBack(delivery: object, { shutdown }: OrderedClient): Promise<void> {
+    if (shutdown.hasBegun) this.#waiting.add(delivery);
+    return shutdown.giveBack();
   }
 
   #run(
@@ -119,21 +117,17 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   }
 
   /**
-   * The application shuts down: nothing begins any more, and what waits goes back to its queue when all that runs has ended; resolves
-   * then. Their consumers must not be cancelled before their channel is closed: a queue with a single active consumer would go on with
+   * A client closes, or all do: nothing of it begins any more, and what waits goes back to its queue when all that runs has ended;
+   * resolves then. Their consumers must not be cancelled before their channel is closed: a queue with a single active consumer would go on with
    * the next one, which would overtake what is here.
    */
-  async release(): Promise<void> {
-    const ended = this.#shutdown.begin();
-    this.lanes.release();
-    this.blocking.release();
-    this.book.release();
-    await ended;
+  release(client?: Client): Promise<void> {
+    return this.clients.release(client);
   }
 
   /** Whether messages of this queue have an order here. */
   isOf(queue: string): boolean {
-    return this.lanes.haveQueue(queue);
+    return this.clients.haveQueue(queue);
   }
 
   /** Whether a delivery waits for its turn, or to go back. */

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   HeaderNames,
   NonRetryableError,
   Requeue,
   signalOf,
+  type InboundMessage,
   type OrderedKey,
 } from '@acme/nest-message-context';
-import { durationText, Pauses } from '@acme/nest-message-context/kit';
+import { durationText, type Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import type { Place, Turn } from '../core/key-lanes.js';
@@ -13,7 +15,7 @@ import { findingOf, sequenceAfter, type KeySequence } from '../core/key-sequence
 import type { KeyState } from '../core/key-state.js';
 import { joined, leftOf, mayGo, type InLine, type ParkedLine } from '../core/parked-line.js';
 import type { Observability } from '../observability/observability.js';
-import type { Held } from './blocking.js';
+import { isAnswered, type Held } from './blocking.js';
 import { isGivenBack } from './given-back.js';
 import type { KeyRecord, KeyRecords } from './key-records.js';
 import { ORDER_KEY_STOPPED, orderTexts } from './order-texts.js';
@@ -32,11 +34,12 @@ export interface OrderedDelivery {
   readonly headers: Readonly<Record<string, unknown>> | undefined;
   /** In its sequence, as it came; undefined where it has none that could be read. */
   readonly number: number | undefined;
+  /** Over where nothing of its client is waited for any more. */
+  readonly pauses: Pauses;
 }
 
 export interface OrderParts {
   readonly records: KeyRecords;
-  readonly pauses: Pauses;
   /** Deliveries that are to be parked, and nothing of that has begun: a shutdown does not wait for them. */
   readonly staying: WeakSet<object>;
   readonly observability: Pick<Observability, 'outOfSequence' | 'keyStopped' | 'keyResumed'>;
@@ -49,6 +52,7 @@ export interface OrderParts {
 export class WatchedOrder {
   #isInLine = false;
   #isTold = false;
+  #isAdmitted = false;
 
   constructor(
     private readonly parts: OrderParts,
@@ -65,6 +69,8 @@ export class WatchedOrder {
     const { sequence } = this.watch;
     const until = performance.now() + (sequence?.holds ? sequence.holdMaxMs : 0);
     for (;;) {
+      // With another handler of it, which may have ended by now: its number is no longer the next one then.
+      if (this.#isAdmitted) return 'go';
       const state = await this.#look(held);
       if (state === 'give-back') return state;
       const { line } = state;
@@ -73,6 +79,7 @@ export class WatchedOrder {
       const left = until - performance.now();
       if (!this.#hasGap(state) || left <= 0) {
         this.#tell(state);
+        this.#isAdmitted = true;
         return 'go';
       }
       const turn = await yielded(place, left);
@@ -89,6 +96,11 @@ export class WatchedOrder {
     return this.delivery.key.key;
   }
 
+  /** Whether this is what a handler asks for. */
+  isAskedBy(watch: OrderWatch): boolean {
+    return watch === this.watch || isDeepStrictEqual(watch, this.watch);
+  }
+
   /** Where it waits for lower ones: they go before it. */
   get number(): number | undefined {
     return this.watch.sequence?.holds ? this.delivery.number : undefined;
@@ -100,7 +112,7 @@ export class WatchedOrder {
     try {
       result = await run();
     } catch (error) {
-      if (signalOf(error)?.action === 'ack') await this.#passed(held);
+      if (endsWith(error, held.message)) await this.#passed(held);
       throw error;
     }
     const { decision } = held.message.delivery;
@@ -115,7 +127,8 @@ export class WatchedOrder {
     const { key } = this.delivery;
     try {
       const resumed = await records.turn(key, async (record) => {
-        const before = await record.read();
+        // Meanwhile another process may have let its key go on, or, where its connection was lost, have stopped it.
+        const before = await record.read(this.#isInLine || held.arrival.isLost);
         const after = this.#afterPassing(before);
         await record.keep(after);
         return before.line !== undefined && after.line === undefined;
@@ -138,8 +151,8 @@ export class WatchedOrder {
    * @param publish resolves when the broker has confirmed it
    */
   async parked<T>(publish: (carried: Record<string, string>) => Promise<T>): Promise<T> {
-    const { records, pauses, staying } = this.parts;
-    const { key, raw } = this.delivery;
+    const { records, staying } = this.parts;
+    const { key, raw, pauses } = this.delivery;
     staying.add(raw);
     const done = await records.turn(key, async (record) => {
       if (pauses.areOver) return undefined;
@@ -171,27 +184,34 @@ export class WatchedOrder {
     const { log, observability } = this.parts;
     const { key, messageId } = this.delivery;
     const until = performance.now() + LONGEST_HOLD_MS;
+    let tried: ReturnType<typeof joined> | undefined;
+    let begins = false;
     for (;;) {
       try {
         const before = await record.read(true);
-        const { line, place } = joined(before.line, this.#inLine(before.line), Date.now());
+        begins ||= !before.line;
+        // A write without an answer may have been kept: without an id it would stand in line behind itself.
+        tried = isSameLine(tried?.line, before.line)
+          ? tried!
+          : joined(before.line, this.#inLine(before.line), Date.now());
+        const { line, place } = tried;
         await record.keep({ sequence: this.#sequenceAfter(before, 'parked'), line });
-        if (!before.line) {
+        if (begins) {
           log.warn(orderTexts.stopped(key, messageId));
           observability.keyStopped(key.queue, messageId);
         }
         return { [HeaderNames.orderPlace]: orderPlace(line, place) };
       } catch (error) {
         if (await this.#mayWait(error, until)) continue;
-        if (this.parts.pauses.areOver) return undefined;
+        if (this.delivery.pauses.areOver) return undefined;
         throw error;
       }
     }
   }
 
   async #mayWait(error: unknown, until: number): Promise<boolean> {
-    const { pauses, unkept } = this.parts;
-    unkept(error);
+    const { pauses } = this.delivery;
+    this.parts.unkept(error);
     await pauses.wait(PAUSE_MS);
     return !pauses.areOver && performance.now() < until;
   }
@@ -227,7 +247,8 @@ export class WatchedOrder {
 
   /** Waits for a store that is needed. Where numbers are merely watched it goes without. */
   async #look(held: Held): Promise<KeyState | 'give-back'> {
-    const { records, pauses, unkept } = this.parts;
+    const { records, unkept } = this.parts;
+    const { pauses } = this.delivery;
     const until = performance.now() + LONGEST_HOLD_MS;
     for (;;) {
       try {
@@ -277,6 +298,16 @@ export class WatchedOrder {
     });
   }
 }
+
+/** Whether a message that has failed neither comes again nor is parked here. */
+function endsWith(error: unknown, message: InboundMessage): boolean {
+  const { decision } = message.delivery;
+  if (decision && decision.action !== 'ack') return decision.action === 'reject';
+  return signalOf(error)?.action === 'ack' || isAnswered(message);
+}
+
+const isSameLine = (one: ParkedLine | undefined, other: ParkedLine | undefined): boolean =>
+  one !== undefined && one.since === other?.since && one.given === other.given;
 
 /** Until one with a lower number has been handled, but no longer than this. */
 async function yielded(place: Place, ms: number): Promise<Turn> {

@@ -1,4 +1,5 @@
 import { NonRetryableError, Requeue, RetryLater } from '@acme/nest-message-context';
+import { Pauses } from '@acme/nest-message-context/kit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LONGEST_HOLD_MS } from '../../src/core/hold.js';
 import { Blocking, type Held } from '../../src/ordered/blocking.js';
@@ -38,7 +39,8 @@ function delivered({ messageId = 'm-1' as string | undefined, isLost = false } =
     delivery: { decision: undefined, settle: (decision: unknown) => decided.push(decision) },
   };
   const arrival = { isLost, among: { queue: 'orders' } };
-  const held = { message, arrival, key: 'k', goesBack: false } as unknown as Held;
+  const pauses = new Pauses();
+  const held = { message, arrival, key: 'k', pauses, goesBack: false } as unknown as Held;
   return { held, decided, attempts, raw };
 }
 
@@ -113,7 +115,7 @@ describe('a message that blocks its key', () => {
     const { held } = delivered();
     const running = outcome(blocking.run(held, fail));
     await vi.advanceTimersByTimeAsync(10);
-    blocking.release();
+    held.pauses.release();
     await expect(running).resolves.toBeInstanceOf(Requeue);
     expect(held.goesBack).toBe(true);
   });

@@ -11,6 +11,9 @@ export class KeptOrder extends OrderStore {
   /** Instead of every answer, or of those to one question. */
   answers: ((what: 'read' | 'write' | 'forget', key: string) => unknown) | undefined;
 
+  /** After each write. */
+  written: (() => unknown) | undefined;
+
   async read({ key }: OrderedKey): Promise<string | undefined> {
     await this.#ask('read', key);
     return this.kept.get(key);
@@ -19,6 +22,7 @@ export class KeptOrder extends OrderStore {
   async write({ key }: OrderedKey, state: string): Promise<void> {
     await this.#ask('write', key);
     this.kept.set(key, state);
+    await this.written?.();
   }
 
   async forget({ key }: OrderedKey): Promise<void> {

@@ -127,12 +127,12 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
   const entered: RpcCallback = (...args) => {
     const call = rpcCallOf(args, entrance.name, !entrance.isEventHandler, entrance.isEvent);
     if (!call) return callback(...args);
-    const { contexts, gate, method, arrivals, settles: isSettled } = entrance;
+    const { contexts, gate, method, settles: isSettled } = entrance;
     const current = MessageContext.current();
     if (current?.key === call.key) {
       const sibling = contexts.sibling(current, call.facts());
       sibling.message.deliveredTo = method;
-      sibling.message.arrival = current.message.arrival && arrivals?.(call.key).enter();
+      sibling.message.arrival = current.message.arrival?.besides();
       return besides(current, sibling, callback, args);
     }
     const settles = call.rmq !== undefined && isSettled;
