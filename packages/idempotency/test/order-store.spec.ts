@@ -3,7 +3,7 @@ import { openContext } from '@acme/internal-testing';
 import { IdempotencyModule, InMemoryIdempotencyStore } from '@acme/nest-idempotency';
 import { OrderStore } from '@acme/nest-message-context';
 import { Injectable, Module, Optional } from '@nestjs/common';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 @Injectable()
 class Keeper {
@@ -45,6 +45,10 @@ it('is there for whoever keeps order, in the store that handlers have who name n
   await order!.forget(KEY);
   await order!.forget(KEY);
   expect(store.size).toBe(0);
+  vi.spyOn(store, 'settle').mockResolvedValueOnce('lost');
+  await expect(order!.write(KEY, 'lost', 1_000)).rejects.toThrow(
+    'memory has not kept the order of orders',
+  );
   await order!.write(KEY, 'three', 1_000);
   now += 1_001;
   await expect(order!.read(KEY)).resolves.toBeUndefined();

@@ -30,7 +30,9 @@ export class StoredOrder extends OrderStore {
       fingerprint: undefined,
       token: TOKEN,
     };
-    await this.store.settle(request, state, keepMs);
+    const kept = await this.store.settle(request, state, keepMs);
+    // Somebody else's record has that name: nothing of ours was written.
+    if (kept === 'lost') throw new Error(`${this.label} has not kept the order of ${key.queue}.`);
   }
 
   async forget(key: OrderedKey): Promise<void> {

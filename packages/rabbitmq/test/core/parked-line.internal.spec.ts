@@ -30,6 +30,17 @@ describe('a line of parked messages', () => {
     expect([next.place, next.line.given, next.line.since]).toEqual([gets, given, 5]);
   });
 
+  it('begins once more with what was handled last, and has failed since', () => {
+    const second = { id: 'm-2', place: 2 };
+    expect(joined(line(3, 2), second, 9)).toEqual({ line: line(3, 1), place: 2 });
+    // Those behind it are through: nobody would bring them again.
+    expect(joined(line(4, 3), second, 9)).toEqual({ line: line(4, 3), place: 2 });
+  });
+
+  it('has a new place for the first one, sent once more when others were handled', () => {
+    expect(joined(line(3, 1), { id: 'm-1', place: undefined }, 9).place).toBe(4);
+  });
+
   it.each([
     { what: 'what is new', id: 'm-7', place: undefined, done: 0, goes: false },
     { what: 'what has no id', id: undefined, place: undefined, done: 0, goes: false },
