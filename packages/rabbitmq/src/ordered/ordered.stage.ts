@@ -66,7 +66,8 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     this.#waiting.add(delivery);
     try {
       let turn = await turnOf(place, held);
-      if (turn === 'go' && order) turn = await order.admit(place, held);
+      // One that is lost comes again: parked as well, it would be there twice.
+      if (turn === 'go' && order && !arrival.isLost) turn = await order.admit(place, held);
       if (turn === 'give-back') await this.#giveBack(delivery, client);
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
       this.#waiting.delete(delivery);

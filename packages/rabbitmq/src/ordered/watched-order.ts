@@ -75,7 +75,9 @@ export class WatchedOrder {
       if (state === 'give-back') return state;
       const { line } = state;
       this.#isInLine = line !== undefined;
-      if (line && !mayGo(line, this.#inLine(line))) throw this.#stopped(line);
+      const isStopped = line !== undefined && !mayGo(line, this.#inLine(line));
+      if (isStopped && held.arrival.isLost) return 'give-back';
+      if (isStopped) throw this.#stopped(line);
       const left = until - performance.now();
       if (!this.#hasGap(state) || left <= 0) {
         this.#tell(state);
