@@ -61,6 +61,8 @@ export class ConfirmLink {
   /** Given up without an answer: the broker may still have to read them. */
   #overdue = 0;
   readonly #waiters = new Set<Waiter>();
+  /** Clients leave some questions without an answer when their connection ends. */
+  readonly #asking = new Set<(failure: Error) => void>();
   readonly #exchanges: ExchangeCheck;
   #timer: NodeJS.Timeout | undefined;
   #failure: PublishError | undefined;
@@ -108,10 +110,19 @@ export class ConfirmLink {
   }
 
   /** On a channel of its own, which is closed afterwards. */
-  onChannel<T>(
+  async onChannel<T>(
     work: (channel: AmqpChannelLike, connection: AmqpConnectionLike) => Promise<T>,
   ): Promise<T> {
-    return onOwnChannel(this.connection, (channel) => work(channel, this.connection));
+    if (this.#failure) throw this.#failure;
+    let fail: (failure: Error) => void = () => {};
+    const dying = new Promise<never>((_, reject) => (fail = reject));
+    this.#asking.add(fail);
+    try {
+      const answer = onOwnChannel(this.connection, (channel) => work(channel, this.connection));
+      return await Promise.race([answer, dying]);
+    } finally {
+      this.#asking.delete(fail);
+    }
   }
 
   get canSend(): boolean {
@@ -264,6 +275,7 @@ export class ConfirmLink {
       this.#settle(entry, problem ? rejected(problem) : unknown(failure));
     }
     for (const waiter of this.#waiters) waiter.go();
+    for (const fail of this.#asking) fail(failure);
   }
 
   #expire(): void {
