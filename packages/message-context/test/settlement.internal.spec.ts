@@ -134,18 +134,20 @@ describe('a settlement of somebody else’s', () => {
   );
 
   const down = new Error('the broker does not confirm');
-  it.each<[string, Answering]>([
+  const noAnswer = 'the settlement answered undefined, which is no answer';
+  it.each<[string, Answering, string]>([
     [
       'throws',
       () => {
         throw down;
       },
+      down.message,
     ],
-    ['rejects', () => Promise.reject(down)],
-    ['answers nothing', () => undefined as never],
-    ['answers nothing later', async () => undefined as never],
-    ['answers nonsense', () => 'drop' as never],
-  ])('that %s has the message held, and given back uncounted', async (_how, answer) => {
+    ['rejects', () => Promise.reject(down), down.message],
+    ['answers nothing', () => undefined as never, noAnswer],
+    ['answers nothing later', async () => undefined as never, noAnswer],
+    ['answers nonsense', () => 'drop' as never, 'the settlement answered drop'],
+  ])('that %s has the message held, and given back uncounted', async (_how, answer, said) => {
     const { error, given, ask } = guarded(answer);
     ask(settling({ action: 'park', code: 'POISON', reason: 'r' }, 2));
     await vi.advanceTimersByTimeAsync(1_999);
@@ -154,6 +156,7 @@ describe('a settlement of somebody else’s', () => {
     expect(given).toEqual(['requeue']);
     expect(error).toHaveBeenCalledOnce();
     expect(error.mock.calls[0]![0]).toMatch(/^Could not park "order\.placed\.v1" m-1: /);
+    expect(error.mock.calls[0]![0]).toContain(said);
   });
 
   it('is released together with what is held for it, although it fails at that', async () => {

@@ -24,7 +24,10 @@ export class GuardedSettlement extends Settlement {
   answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
     try {
       const answer = this.settlement.answer(settling);
-      return typeof answer === 'string' ? known(answer) : this.#awaited(answer, settling);
+      if (typeof answer === 'string') return known(answer);
+      return Promise.resolve(answer)
+        .then(known)
+        .catch((error: unknown) => this.#failed(error, settling));
     } catch (error) {
       return this.#failed(error, settling);
     }
@@ -56,14 +59,6 @@ export class GuardedSettlement extends Settlement {
         `The settlement could not release what it holds: ${writeSafely(error)}`,
         stackOf(error),
       );
-    }
-  }
-
-  async #awaited(answer: Promise<BrokerAnswer>, settling: Settling): Promise<BrokerAnswer> {
-    try {
-      return known(await answer);
-    } catch (error) {
-      return this.#failed(error, settling);
     }
   }
 

@@ -20,23 +20,38 @@ interface Handling extends Omit<FailedHandling, 'error'> {
  * How a handler has ended that failed, after it was called again as often as the settlement would have it. What somebody has decided is
  * no failure that may pass, and whoever waits for a reply has got it.
  */
-export async function repeatHere(
+export function repeatHere(
   first: unknown,
-  { settlement, run, ...handling }: Handling,
+  handling: Handling,
+): RepeatedOutcome | Promise<RepeatedOutcome> {
+  const repeats = mayRepeat(handling, first, 1);
+  // Nearly always: a promise would cost every message that fails.
+  return repeats ? repeated(first, handling, repeats) : { error: first };
+}
+
+async function repeated(
+  first: unknown,
+  handling: Handling,
+  firstRepeats: Promise<boolean>,
 ): Promise<RepeatedOutcome> {
-  const { message } = handling;
   let error = first;
-  for (let failed = 1; isOpen(handling, error); failed += 1) {
-    const repeats = settlement.repeats({ ...handling, error: causeOf(error, message) }, failed);
-    if (repeats === false || !(await repeats)) break;
-    message.again();
+  let repeats: Promise<boolean> | false = firstRepeats;
+  for (let failed = 2; repeats && (await repeats); failed += 1) {
+    handling.message.again();
     try {
-      return { value: await run() };
+      return { value: await handling.run() };
     } catch (failure) {
       error = failure;
     }
+    repeats = mayRepeat(handling, error, failed);
   }
   return { error };
+}
+
+function mayRepeat(handling: Handling, error: unknown, failed: number): Promise<boolean> | false {
+  if (!isOpen(handling, error)) return false;
+  const { settlement, message, handler, queue } = handling;
+  return settlement.repeats({ message, handler, queue, error: causeOf(error, message) }, failed);
 }
 
 const isOpen = (

@@ -28,7 +28,11 @@ export function cutLines(text: string, maxBytes: number): string {
   return end > 0 ? bytes.toString('utf8', 0, end) : cutText(text, maxBytes);
 }
 
-const presentable = (text: string): string => text.replace(/[\0\p{Surrogate}]/gu, '\uFFFD');
+const presentable = (text: string): string =>
+  // Far quicker than to search, and nearly always so.
+  text.isWellFormed() && !text.includes('\0')
+    ? text
+    : text.replace(/[\0\p{Surrogate}]/gu, '\uFFFD');
 
 function wholeCharacters(bytes: Buffer, room: number): string {
   let end = room;

@@ -27,14 +27,32 @@ const CLOUD_EVENT_TYPE = ['cloudEvents:type', 'cloudEvents_type', 'ce-type'];
 export function readMessage(delivery: AmqpDeliveryLike): ReadMessage {
   const { properties, content } = delivery;
   const { contentType = '', type, replyTo, correlationId } = properties;
-  const id = replyTo && correlationId ? { id: correlationId, isPlain: true } : {};
-  if (STRUCTURED.test(contentType)) return { ...cloudEvent(json(content)), ...id };
+  const id = replyTo && correlationId ? correlationId : undefined;
+  if (STRUCTURED.test(contentType)) {
+    const { type, data } = cloudEvent(json(content));
+    return plain(type, data, id);
+  }
   const data = bodyOf(contentType, content);
-  const eventType = CLOUD_EVENT_TYPE.map((name) => properties.headers?.[name]).find(isName);
-  if (eventType) return { pattern: eventType, data, ...id };
-  if (type) return { pattern: type, data, ...id };
-  if (isPacket(data)) return { ...id, ...data, isPlain: false };
-  return { pattern: routingKeyOf(delivery), data, ...id };
+  const named = eventType(properties.headers) ?? type;
+  if (named) return plain(named, data, id);
+  if (isPacket(data)) return packet(data, id);
+  return plain(routingKeyOf(delivery), data, id);
+}
+
+/** Without a spread, which takes V8 longer than all the rest. */
+const plain = (pattern: string, data: unknown, id: string | undefined): ReadMessage =>
+  id === undefined ? { pattern, data } : { pattern, data, id, isPlain: true };
+
+/** Its own id comes first. */
+const packet = (own: IncomingPacket, id: string | undefined): ReadMessage =>
+  id === undefined ? { ...own, isPlain: false } : { id, ...own, isPlain: false };
+
+function eventType(headers: AmqpDeliveryLike['properties']['headers']): string | undefined {
+  for (const name of CLOUD_EVENT_TYPE) {
+    const value = headers?.[name];
+    if (isName(value)) return value;
+  }
+  return undefined;
 }
 
 /** The key under which it was published. What was retried comes under the name of its queue. */
@@ -61,7 +79,7 @@ function json(content: Uint8Array): unknown {
   }
 }
 
-function cloudEvent(event: unknown): { readonly pattern: string; readonly data: unknown } {
+function cloudEvent(event: unknown): { readonly type: string; readonly data: unknown } {
   const {
     type,
     data,
@@ -72,9 +90,9 @@ function cloudEvent(event: unknown): { readonly pattern: string; readonly data: 
     throw new UnreadableBody(
       'it says that it is a CloudEvent, and has no "type". Send one with it.',
     );
-  if (typeof base64 !== 'string') return { pattern: type, data };
+  if (typeof base64 !== 'string') return { type, data };
   const contentType = isName(datacontenttype) ? datacontenttype : 'application/octet-stream';
-  return { pattern: type, data: bodyOf(contentType, Buffer.from(base64, 'base64')) };
+  return { type, data: bodyOf(contentType, Buffer.from(base64, 'base64')) };
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';

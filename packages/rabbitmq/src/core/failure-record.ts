@@ -173,9 +173,16 @@ function framed(stack: string, message: string): string {
   );
 }
 
+let latestIsoTime: { readonly ms: number; readonly text: string } = { ms: NaN, text: '' };
+
+/** Writing a date takes long, and what fails in a burst fails in the same milliseconds. */
 function isoTime(ms: number): string | undefined {
+  if (ms === latestIsoTime.ms) return latestIsoTime.text;
   const time = new Date(ms);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+  if (Number.isNaN(time.getTime())) return undefined;
+  const text = time.toISOString();
+  latestIsoTime = { ms, text };
+  return text;
 }
 
 /** How many bytes AMQP needs at most for these headers. */

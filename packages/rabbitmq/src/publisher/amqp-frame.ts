@@ -11,6 +11,8 @@ import { MAX_HEADERS_BYTES, sizeOfHeaders } from '../core/headers-size.js';
 
 const JSON_TYPE = 'application/json';
 
+type Changeable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** A message in AMQP's terms. */
 export interface AmqpFrame {
   readonly exchange: string;
@@ -67,22 +69,23 @@ export function toFrame(message: OutboundMessage, defaults: FrameDefaults): Amqp
   }
   const correlationId = headers[HeaderNames.correlationId];
   const byDefault = message.exchange === undefined ? defaults.routingKey : undefined;
+  const options: Changeable<AmqpPublishOptions> = {
+    persistent: true,
+    // Without it the broker confirms, and throws away, what no queue is bound for.
+    mandatory: true,
+    messageId: message.messageId ?? randomUUID(),
+    contentType: isNest ? JSON_TYPE : contentTypeOf(message),
+    timestamp: Math.floor((message.timestamp ?? Date.now()) / 1_000),
+    headers,
+  };
+  // With a type, the body is taken for the payload itself: see PlainJsonDeserializer.
+  if (!isNest) options.type = message.type;
+  if (isShort(correlationId)) options.correlationId = correlationId;
   return {
     exchange: message.exchange ?? defaults.exchange,
     routingKey: message.routingKey ?? byDefault ?? message.type,
     content,
-    options: {
-      persistent: true,
-      // Without it the broker confirms, and throws away, what no queue is bound for.
-      mandatory: true,
-      messageId: message.messageId ?? randomUUID(),
-      // With a type, the body is taken for the payload itself: see PlainJsonDeserializer.
-      ...(isNest ? {} : { type: message.type }),
-      contentType: isNest ? JSON_TYPE : contentTypeOf(message),
-      timestamp: Math.floor((message.timestamp ?? Date.now()) / 1_000),
-      headers,
-      ...(isShort(correlationId) ? { correlationId } : {}),
-    },
+    options,
   };
 }
 

@@ -2,8 +2,11 @@ import { PublishError } from '@acme/nest-message-context';
 import type { AmqpFrame } from './amqp-frame.js';
 import { sizeOfHeaders } from '../core/headers-size.js';
 
-/** What is kept of a message that was written: its content, which may be large, is the client's then. */
-export type SentFrame = Omit<AmqpFrame, 'content'>;
+/** What is kept of a message that was written. The rest is the client's: garbage that dies young costs next to nothing. */
+export interface SentFrame extends Pick<AmqpFrame, 'exchange' | 'routingKey'> {
+  /** Where others use the connection, too. */
+  readonly headers: AmqpFrame['options']['headers'] | undefined;
+}
 
 /** What is wrong with a message that was under way when the channel or the connection ended; undefined where nothing is. */
 export type Blame = (frame: SentFrame) => PublishError | undefined;
@@ -42,7 +45,7 @@ export function blameOfConnection(
     `${why} Properties and headers have to fit into one frame: shorten them, or raise frame_max of broker and client.`,
     { cause: error },
   );
-  return (frame) => (isShared && !mayExceedFrame(frame) ? undefined : problem);
+  return ({ headers }) => (isShared && !mayExceedFrame(headers) ? undefined : problem);
 }
 
 /** FRAME_ERROR and SYNTAX_ERROR of AMQP 0-9-1. */
@@ -51,8 +54,8 @@ function isFrameRefused(error: unknown): boolean {
 }
 
 /** Every broker takes frames of 4 KiB; all properties beside the headers have less than half of that. */
-function mayExceedFrame({ options }: SentFrame): boolean {
-  return sizeOfHeaders(options.headers) > 2_048;
+function mayExceedFrame(headers: SentFrame['headers']): boolean {
+  return headers !== undefined && sizeOfHeaders(headers) > 2_048;
 }
 
 export function text(error: unknown): string {

@@ -19,21 +19,24 @@ class InFlight implements SentFrame, Linked<InFlight> {
   chain: object | undefined;
   readonly exchange: string;
   readonly routingKey: string;
-  readonly options: AmqpFrame['options'];
+  readonly messageId: string;
+  readonly headers: SentFrame['headers'];
   /** The broker has given it back; the confirm that follows confirms nothing. */
   returned = false;
   /** Its time was up before the broker answered. */
   isOverdue = false;
 
   constructor(
-    { exchange, routingKey, options }: SentFrame,
+    { exchange, routingKey, options }: AmqpFrame,
+    isShared: boolean,
     readonly deadline: number,
     readonly index: number,
     readonly told: Told,
   ) {
     this.exchange = exchange;
     this.routingKey = routingKey;
-    this.options = options;
+    this.messageId = options.messageId;
+    this.headers = isShared ? options.headers : undefined;
   }
 }
 
@@ -166,10 +169,11 @@ export class ConfirmLink {
   send(frame: AmqpFrame, index: number, told: Told): void {
     if (this.#failure) return told(index, unknown(this.#failure));
     const { timeoutMs } = this.settings;
-    const entry = new InFlight(frame, performance.now() + timeoutMs, index, told);
+    const deadline = performance.now() + timeoutMs;
+    const entry = new InFlight(frame, this.#isShared, deadline, index, told);
     this.#inFlight.add(entry);
     this.#timer ??= setTimeout(() => this.#expire(), timeoutMs);
-    this.#write(entry, frame.content);
+    this.#write(entry, frame);
   }
 
   /** Waits for what is under way, then closes channel and connection. */
@@ -199,8 +203,7 @@ export class ConfirmLink {
     entry.told(entry.index, outcome);
   }
 
-  #write(entry: InFlight, content: AmqpFrame['content']): void {
-    const { exchange, routingKey, options } = entry;
+  #write(entry: InFlight, { exchange, routingKey, content, options }: AmqpFrame): void {
     const confirm = (error: Error | null): void => {
       if (entry.isOverdue) this.#overdue -= 1;
       else this.#settle(entry, this.#outcomeOf(entry, error));
@@ -234,17 +237,20 @@ export class ConfirmLink {
   /** Comes before the confirm of the same message. */
   #onReturn({ fields, properties }: AmqpReturnLike): void {
     for (let entry = this.#inFlight.first; entry; entry = entry.next) {
-      const { exchange, routingKey, options } = entry;
       if (
         !entry.returned &&
-        options.messageId === properties.messageId &&
-        exchange === fields.exchange &&
-        routingKey === fields.routingKey
+        entry.messageId === properties.messageId &&
+        entry.exchange === fields.exchange &&
+        entry.routingKey === fields.routingKey
       ) {
         entry.returned = true;
         return;
       }
     }
+  }
+
+  get #isShared(): boolean {
+    return this.connection.isBorrowed === true;
   }
 
   /** Whether the broker can mean no other message. */
@@ -259,8 +265,7 @@ export class ConfirmLink {
 
   #connectionFailed(error: unknown): void {
     const why = `The connection failed: ${text(error)}`;
-    const isShared = this.connection.isBorrowed === true;
-    this.#die(why, error, blameOfConnection(error, why, this.#isAlone, isShared));
+    this.#die(why, error, blameOfConnection(error, why, this.#isAlone, this.#isShared));
   }
 
   /** First of all it is dead: whoever is told an outcome may publish something at once, and must not do so here. */

@@ -82,23 +82,34 @@ export class BrokerSettlement extends Settlement {
     const policy = this.settings.policyOf(queue, handler);
     const decision = judged(given.decision, given, judgeOf(policy.retryIf, this.log));
     const settling = decision === given.decision ? given : { ...given, decision };
-    const plans = settling.deliveries.map((delivery) => this.#planOf(delivery, settling, policy));
+    const [delivery, ...more] = settling.deliveries;
+    if (delivery && more.length === 0) return this.#answerOne(delivery, settling, queue, policy);
+    const plans = settling.deliveries.map((one) => this.#planOf(one, settling, policy));
     const [first] = plans;
     // One decision for a batch; only how often each was tried differs.
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
     if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
-    const known = { ...settling, queue };
-    const [delivery, ...more] = settling.deliveries;
-    // Nearly always. Promises of promises would cost every message that fails.
-    if (delivery && more.length === 0) {
-      const parking = first?.action === 'park' && this.orders.parkingOf(settling, delivery);
-      if (!parking) return this.#publish(delivery, first as HopPlan, known, policy);
-      return parking.parked((carried) =>
-        this.#publish(delivery, first, { ...known, carried }, policy),
-      );
-    }
-    return this.#publishAll(plans as HopPlan[], known, policy);
+    return this.#publishAll(plans as HopPlan[], { ...settling, queue }, policy);
+  }
+
+  /** Nearly always. Promises of promises would cost every message that fails. */
+  #answerOne(
+    delivery: AmqpDeliveryLike,
+    settling: Settling,
+    queue: string,
+    policy: QueuePolicy,
+  ): BrokerAnswer | Promise<BrokerAnswer> {
+    const plan = this.#planOf(delivery, settling, policy);
+    if (plan.action === 'answer') return plan.answer;
+    if (settling.needsRoutingKey && plan.action === 'retry') return this.#local.answer(settling);
+    const { deliveries, error, message } = settling;
+    const hopping = { deliveries, error, message, queue };
+    const parking = plan.action === 'park' && this.orders.parkingOf(settling, delivery);
+    if (!parking) return this.#publish(delivery, plan, hopping, policy);
+    return parking.parked((carried) =>
+      this.#publish(delivery, plan, { ...hopping, carried }, policy),
+    );
   }
 
   override repeats(failure: FailedHandling, failed: number): false | Promise<boolean> {

@@ -121,9 +121,10 @@ export class GolevelupDriver {
     } catch (first) {
       const outcome = ownFailurePolicy
         ? { error: first }
-        : await this.outcomeOf(first, message, handler, consumer);
-      if ('value' in outcome) return { decision: delivery.decision, response: outcome.value };
-      const { error } = outcome;
+        : this.outcomeOf(first, message, handler, consumer);
+      const last = outcome instanceof Promise ? await outcome : outcome;
+      if ('value' in last) return { decision: delivery.decision, response: last.value };
+      const { error } = last;
       // An ack decided before the failure gives way to it: what it stood for was rolled back.
       const decided = delivery.decision?.action === 'ack' ? undefined : delivery.decision;
       const explicit = decided ?? signalOf(error);
@@ -135,12 +136,12 @@ export class GolevelupDriver {
     }
   }
 
-  private async outcomeOf(
+  private outcomeOf(
     error: unknown,
     message: InboundMessage,
     handle: () => unknown,
     { queue }: Consumer,
-  ): Promise<RepeatedOutcome> {
+  ): RepeatedOutcome | Promise<RepeatedOutcome> {
     if (Array.isArray(message.raw)) return { error };
     const { settlement } = this.parts;
     const run = async (): Promise<unknown> => {

@@ -49,7 +49,7 @@ export class NestRmqDriver {
     message: InboundMessage,
     run: () => Promise<unknown>,
     delivery: AmqpDeliveryLike,
-  ): Promise<RepeatedOutcome> {
+  ): RepeatedOutcome | Promise<RepeatedOutcome> {
     const { settlement, server } = this.parts;
     const [handler, queue] = [message.deliveredTo, queueOf(server, delivery)];
     return repeatHere(error, { settlement, run, message, handler, queue });
@@ -72,10 +72,16 @@ export class NestRmqDriver {
     this.carryOut({ decision, message, error: cause }, delivery, channel);
   }
 
-  private carryOut(decided: Decided, delivery: AmqpDeliveryLike, channel: AmqpChannelLike): void {
+  private carryOut(
+    { decision, message, error }: Decided,
+    delivery: AmqpDeliveryLike,
+    channel: AmqpChannelLike,
+  ): void {
     const answer = this.parts.settlement.answer({
-      ...decided,
-      handler: decided.message.deliveredTo,
+      decision,
+      message,
+      error,
+      handler: message.deliveredTo,
       deliveries: [delivery],
       queue: queueOf(this.parts.server, delivery),
       needsRoutingKey: false,

@@ -146,7 +146,7 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
       );
     }
     if (!call.rmq || !settles) return inContext(context, handle, args);
-    return settleByOutcome(context, handle, args, { ...entrance, rmq: call.rmq });
+    return settleByOutcome(context, handle, args, call.rmq, entrance);
   };
   // Nest chains several handlers of one event through this property of the callback it made itself.
   Object.defineProperty(entered, 'next', {
@@ -238,13 +238,8 @@ async function settleByOutcome(
   context: MessageContext,
   callback: RpcCallback,
   args: unknown[],
-  {
-    rmq,
-    driver,
-    arrivals,
-    readsBodies,
-    replies,
-  }: Entrance & { readonly rmq: NonNullable<RpcCall['rmq']> },
+  rmq: NonNullable<RpcCall['rmq']>,
+  { driver, arrivals, readsBodies, replies }: Entrance,
 ): Promise<unknown> {
   const { message } = context;
   const channel = rmq.context.getChannelRef() as AmqpChannelLike;
@@ -270,8 +265,9 @@ async function settleByOutcome(
     const run = (): Promise<void> => toItsEnd(inContext(context, callback, inner), callback);
     const outcome = delivery.hasOthers
       ? { error: first }
-      : await driver.outcomeOf(first, context.message, run, rmq.delivery);
-    if ('error' in outcome) delivery.failed({ ...outcome, context });
+      : driver.outcomeOf(first, context.message, run, rmq.delivery);
+    const last = outcome instanceof Promise ? await outcome : outcome;
+    if ('error' in last) delivery.failed({ error: last.error, context });
   }
   // Given back while another handler still runs, the message would be handled twice at once.
   if (delivery.hasOthers) await delivery.ended();
