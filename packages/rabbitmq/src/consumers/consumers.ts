@@ -78,6 +78,7 @@ export class Consumers implements Iterable<Consumer> {
         ),
       onRefused: (wanted) => this.onRefused({ wanted, client }),
       onClosed: (closed) => this.#channels.delete(closed),
+      onSettledTwice: (unsettled) => this.#log.warn(settledTwice(unsettled)),
       gate: this.gate,
       watch: (delivery, queue) => this.watchedBy.watch(delivery, queue),
     };
@@ -156,4 +157,11 @@ export class Consumers implements Iterable<Consumer> {
     }
     if (status === 'cancelled') this.onCancelled(consumer, client);
   }
+}
+
+function settledTwice({ delivery, consumer: { queue }, told }: Unsettled): string {
+  const what = `Delivery ${delivery.fields.deliveryTag} of "${queue}"`;
+  return told === undefined || told === 'lost'
+    ? `${what} was settled on a channel that has not delivered it: that was left out, as it would have settled another message. The broker delivers it again where its own channel is closed.`
+    : `${what} was ${told} already, and settled once more: that was left out, as the broker would have closed the channel for it. Let the handler return or throw, rather than settle by hand.`;
 }

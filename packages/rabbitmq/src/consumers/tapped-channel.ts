@@ -7,7 +7,13 @@ import type {
 import type { Wanted } from '../topology/wanted.js';
 import type { DeliveryGate } from '../crashes/delivery-gate.js';
 import { TopologySeen, type SeenQueue } from './topology-seen.js';
-import { UnsettledDeliveries, type DeliveryWatch } from './unsettled.js';
+import {
+  UnsettledDeliveries,
+  unsettledOf,
+  type DeliveryWatch,
+  type Told,
+  type Unsettled,
+} from './unsettled.js';
 
 /** A consumer of the application, whichever library has started it. */
 export interface Consumer {
@@ -37,6 +43,8 @@ export interface ChannelEvents {
   /** What it has declared is there already, and differs; it is told so when this has resolved. The channel is closed then. */
   onRefused(wanted: Wanted): Promise<void>;
   onClosed(channel: TappedChannel): void;
+  /** The broker is not told of it once more: it would close the channel, and with that give back all that is in work. */
+  onSettledTwice(unsettled: Unsettled): void;
   /** Whoever decides when its deliveries are handed over. */
   readonly gate: DeliveryGate;
   /** A message is handed over. */
@@ -228,34 +236,45 @@ export class TappedChannel {
       nackAll: channel.nackAll.bind(channel),
     };
     // Counted when it was said: on a closed channel that throws.
-    channel.ack = (delivery, allUpTo) => {
-      this.#unsettled.settling('acked', delivery, allUpTo);
-      original.ack(delivery, allUpTo);
-      this.#unsettled.settled('acked', delivery, allUpTo);
-    };
-    channel.nack = (delivery, allUpTo, requeue = true) => {
-      const told = requeue ? 'requeued' : 'rejected';
+    const settle = (
+      told: Told,
+      delivery: unknown,
+      allUpTo: boolean | undefined,
+      tell: () => void,
+    ): void => {
+      if (!allUpTo && this.#isSettled(delivery)) return;
       this.#unsettled.settling(told, delivery, allUpTo);
-      original.nack(delivery, allUpTo, requeue);
+      tell();
       this.#unsettled.settled(told, delivery, allUpTo);
     };
-    channel.reject = (delivery, requeue = true) => {
-      const told = requeue ? 'requeued' : 'rejected';
-      this.#unsettled.settling(told, delivery);
-      original.reject(delivery, requeue);
-      this.#unsettled.settled(told, delivery);
-    };
+    const refused = (requeue: boolean): Told => (requeue ? 'requeued' : 'rejected');
+    channel.ack = (delivery, allUpTo) =>
+      settle('acked', delivery, allUpTo, () => original.ack(delivery, allUpTo));
+    channel.nack = (delivery, allUpTo, requeue = true) =>
+      settle(refused(requeue), delivery, allUpTo, () => original.nack(delivery, allUpTo, requeue));
+    channel.reject = (delivery, requeue = true) =>
+      settle(refused(requeue), delivery, false, () => original.reject(delivery, requeue));
     channel.ackAll = () => {
       this.#unsettled.settlingAll('acked');
       original.ackAll();
       this.#unsettled.settledAll('acked');
     };
     channel.nackAll = (requeue = true) => {
-      const told = requeue ? 'requeued' : 'rejected';
+      const told = refused(requeue);
       this.#unsettled.settlingAll(told);
       original.nackAll(requeue);
       this.#unsettled.settledAll(told);
     };
+  }
+
+  /** By hand and by the library, or on a channel that has not delivered it: the number means another message there. */
+  #isSettled(delivery: unknown): boolean {
+    const known = unsettledOf(delivery as object);
+    if (!known) return false;
+    const isSettled = known.told !== undefined && known.told !== 'lost';
+    if (!isSettled && known.consumer.channel === this) return false;
+    this.events.onSettledTwice(known);
+    return true;
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */

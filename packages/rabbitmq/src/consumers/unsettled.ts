@@ -25,6 +25,8 @@ export interface Unsettled extends Linked<Unsettled> {
   watch: DeliveryWatch | undefined | null;
   /** Whether it has begun, where those who begin have to take turns. */
   isRunning: boolean;
+  /** Undefined until it is settled. */
+  told: Told | undefined;
 }
 
 type Delivery = Pick<AmqpDeliveryLike, 'fields'> & { [UNSETTLED]?: Unsettled };
@@ -64,6 +66,7 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
       since: performance.now(),
       watch: null,
       isRunning: false,
+      told: undefined,
       previous: undefined,
       next: undefined,
       chain: undefined,
@@ -122,6 +125,7 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
 
   #leave(unsettled: Unsettled | undefined, told: Told): void {
     if (!unsettled || !this.#chain.remove(unsettled)) return;
+    unsettled.told = told;
     unsettled.consumer.settled += 1;
     this.watchOf(unsettled)?.settled(told);
     this.gone(unsettled);

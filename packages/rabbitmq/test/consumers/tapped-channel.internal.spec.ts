@@ -1,7 +1,10 @@
-import { describe, expect, it, vi } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Consumers } from '../../src/consumers/consumers.js';
 import type { ConsumingChannelLike } from '../../src/consumers/consuming-channel-like.js';
 import { delivery, FakeChannel, fakeClient as client } from '../support/fake-channel.internal.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 async function setUp() {
   const fake = new FakeChannel();
@@ -31,6 +34,50 @@ describe('what is unsettled on a channel', () => {
     settle(channel);
     expect(open()).toEqual(left);
     expect(fake.said).toHaveLength(1);
+  });
+
+  it.each<[string, (channel: ConsumingChannelLike, one: unknown) => void]>([
+    ['acked', (channel, one) => channel.ack(one)],
+    ['nacked', (channel, one) => channel.nack(one)],
+    ['rejected', (channel, one) => channel.reject(one)],
+  ])('is told to the broker once, although it is %s twice', async (_, settle) => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const { fake, channel, deliver, handled, open } = await setUp();
+    deliver(1, 2);
+    // By hand, with an object of his own.
+    channel.ack(delivery(1));
+    settle(channel, handled[0]);
+    expect(fake.said).toHaveLength(1);
+    expect(open()).toEqual([2]);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/^Delivery 1 of "orders" was acked already, and settled once more: /),
+    );
+  });
+
+  it('is not told on a channel that has not delivered it: its number is another message’s there', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const { fake, consumers, deliver, handled } = await setUp();
+    deliver(1);
+    fake.emit('close');
+    const next = new FakeChannel();
+    const channel = next as unknown as ConsumingChannelLike;
+    consumers.tap(channel, client);
+    await channel.consume('orders', () => {});
+    next.consumers.get('tag-1')!(delivery(1));
+    channel.ack(handled[0]);
+    expect(next.said).toEqual([]);
+    expect(consumers.unsettled()).toHaveLength(1);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringContaining('was settled on a channel that has not delivered it'),
+    );
+  });
+
+  it('is told to a channel that is closed, which says so itself', async () => {
+    const { fake, channel, deliver, handled } = await setUp();
+    deliver(1);
+    fake.emit('close');
+    fake.isOpen = false;
+    expect(() => channel.ack(handled[0])).toThrow('Channel closed');
   });
 
   it('stays unsettled where the broker could not be told', async () => {
