@@ -20,6 +20,7 @@ import {
 } from '@acme/nest-message-context';
 import { Boot } from './boot/boot.js';
 import { ClientAdoption } from './consumers/client-adoption.js';
+import { ClientPauses } from './consumers/client-pauses.js';
 import { Consumers } from './consumers/consumers.js';
 import { Drain } from './consumers/drain.js';
 import { Attempts } from './crashes/attempts.js';
@@ -84,17 +85,18 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: BrokerSettlement,
-      inject: [HopConnections, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
+      inject: [HopConnections, ClientPauses, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
       useFactory: (
         connections: HopConnections,
+        pauses: ClientPauses,
         settings: RabbitMqSettings,
         repeats: Repeats,
         observability: Observability,
         orders: OrderBook,
       ) => {
         const log = new Logger('RabbitMqModule');
-        const hops = new ObservedHops(new PatientHops(connections, log), observability);
-        return new BrokerSettlement(hops, settings, log, repeats, orders);
+        const hops = new ObservedHops(new PatientHops(connections, pauses, log), observability);
+        return new BrokerSettlement(hops, pauses, settings, log, repeats, orders);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
@@ -144,6 +146,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     OrderedStage,
     TimeoutStage,
     Consumers,
+    ClientPauses,
     ClientAdoption,
     Boot,
     {
@@ -164,16 +167,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         queueNames: QueueNames,
       ) => {
         const log = new Logger('RabbitMqModule');
-        const parts = { attempts, handlers, settings, settlement, log, queueNames };
+        const clientOf: Consumers['clientOf'] = (delivery) => consumers.clientOf(delivery);
+        const parts = { attempts, handlers, settings, settlement, log, queueNames, clientOf };
         return (consumers.gate = new CrashGuard(parts));
       },
     },
     {
       provide: Drain,
-      inject: [Consumers, BrokerSettlement, OrderedStage, RABBITMQ_SETTINGS, Observability],
+      inject: [Consumers, ClientPauses, OrderedStage, RABBITMQ_SETTINGS, Observability],
       useFactory: (
         consumers: Consumers,
-        settlement: BrokerSettlement,
+        pauses: ClientPauses,
         ordered: OrderedStage,
         { drainTimeoutMs }: RabbitMqSettings,
         observability: Observability,
@@ -181,9 +185,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         new Drain({
           consumers,
           timeoutMs: drainTimeoutMs,
-          release: () => {
-            settlement.release();
-            consumers.gate.release();
+          release: (client) => {
+            pauses.release(client);
+            consumers.gate.release(client);
           },
           ordered,
           log: new Logger('RabbitMqModule'),

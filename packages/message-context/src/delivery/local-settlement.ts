@@ -17,7 +17,11 @@ export const holdAfterFailureMs = (attempt: number): number =>
  */
 export class LocalSettlement extends Settlement {
   readonly keepsParked = false;
-  readonly #pauses = new Pauses();
+
+  /** @param pauses over where what is held is to be given back */
+  constructor(private readonly pauses = new Pauses()) {
+    super();
+  }
 
   answer({
     decision,
@@ -38,11 +42,11 @@ export class LocalSettlement extends Settlement {
   }
 
   release(): void {
-    this.#pauses.release();
+    this.pauses.release();
   }
 
   #hold(afterMs: number, answer: BrokerAnswer): BrokerAnswer | Promise<BrokerAnswer> {
-    if (this.#pauses.areOver) return answer;
-    return this.#pauses.wait(Math.min(afterMs, LONGEST_HOLD_MS)).then(() => answer);
+    if (this.pauses.areOver) return answer;
+    return this.pauses.wait(Math.min(afterMs, LONGEST_HOLD_MS)).then(() => answer);
   }
 }

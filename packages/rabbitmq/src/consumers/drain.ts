@@ -6,8 +6,8 @@ import type { Unsettled } from './unsettled.js';
 interface DrainParts {
   readonly consumers: Consumers;
   readonly timeoutMs: number;
-  /** Lets go what is held in the process, so that it can be settled now. */
-  readonly release: () => void;
+  /** Lets go what of one client, or of all, is held in the process, so that it can be settled now. */
+  readonly release: (client?: Client) => void;
   /** Queues whose order is kept, and what of them has not begun. */
   readonly ordered: {
     isOf(queue: string): boolean;
@@ -73,7 +73,7 @@ export class Drain {
     await Promise.all(
       channels.map((channel) => channel.endConsumers(({ queue }) => !ordered.isOf(queue))),
     );
-    release();
+    release(client);
     if (!this.isReady) return;
     const count = consumers.unsettled(client).length;
     if (count > 0)

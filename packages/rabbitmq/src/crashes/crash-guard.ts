@@ -1,5 +1,6 @@
 import type { AttemptKey } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
+import type { Client, Consumers } from '../consumers/consumers.js';
 import type { QueueNames } from '../consumers/queue-names.js';
 import type { Unsettled } from '../consumers/unsettled.js';
 import { deliveryLimitOf } from '../core/delivery-limit.js';
@@ -28,6 +29,8 @@ interface GuardParts {
   readonly settlement: Pick<BrokerSettlement, 'park'>;
   readonly log: Pick<Logger, 'warn' | 'error'>;
   readonly queueNames: Pick<QueueNames, 'of'>;
+  /** Who has consumed a delivery. */
+  readonly clientOf: Consumers['clientOf'];
   /** @default one minute */
   readonly patienceMs?: number;
 }
@@ -50,6 +53,7 @@ export class CrashGuard implements DeliveryGate {
   readonly #patienceMs: number;
   /** By `performance.now()`. */
   #sparesUntil = -Infinity;
+  readonly #released = new Set<Client>();
   #isReleased = false;
 
   constructor(private readonly parts: GuardParts) {
@@ -92,9 +96,11 @@ export class CrashGuard implements DeliveryGate {
     return true;
   }
 
-  release(): void {
-    this.#isReleased = true;
-    for (const unsettled of this.#begun.keys()) this.#forgive(unsettled);
+  release(client?: Client): void {
+    if (client) this.#released.add(client);
+    else this.#isReleased = true;
+    for (const unsettled of this.#begun.keys())
+      if (this.#isClosing(unsettled)) this.#forgive(unsettled);
   }
 
   /** Resolves when the store knows what has ended. */
@@ -154,10 +160,15 @@ export class CrashGuard implements DeliveryGate {
   }
 
   async #note(unsettled: Unsettled, key: AttemptKey): Promise<void> {
-    if (this.#isReleased) return;
+    if (this.#isClosing(unsettled)) return;
     const noted = this.parts.attempts.begin(key);
     this.#begun.set(unsettled, { key, noted });
     await noted;
+  }
+
+  #isClosing({ delivery }: Unsettled): boolean {
+    const client = this.parts.clientOf(delivery);
+    return this.#isReleased || (client !== undefined && this.#released.has(client));
   }
 
   #forgive(unsettled: Unsettled): void {

@@ -1,3 +1,4 @@
+import type { Client } from '../consumers/consumers.js';
 import type { Unsettled } from '../consumers/unsettled.js';
 
 /** Decides when a delivery is handed to whoever consumes it, if at all. */
@@ -8,8 +9,8 @@ export interface DeliveryGate {
   leave(unsettled: Unsettled): void;
   /** The consumer ends: one that waits here is not handed over any more. Returns whether it was one of those. */
   withdraw(unsettled: Unsettled): boolean;
-  /** The application shuts down: what dies from now on has not died of a message. */
-  release(): void;
+  /** One client closes, or all do: what dies from now on has not died of a message of its. */
+  release(client?: Client): void;
 }
 
 /** Hands over everything as it comes. */

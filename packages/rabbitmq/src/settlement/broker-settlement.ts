@@ -8,8 +8,8 @@ import {
   type HandlerMethod,
   type Settling,
 } from '@acme/nest-message-context';
-import { Pauses } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
+import type { ClientPauses } from '../consumers/client-pauses.js';
 import { historyOf } from '../core/delivery-history.js';
 import { attemptHeaders, failureHeaders } from '../core/failure-record.js';
 import { parkHeaders, retryHeaders } from '../core/fit-headers.js';
@@ -60,11 +60,10 @@ export interface Unhandled {
  */
 export class BrokerSettlement extends Settlement {
   readonly keepsParked = true;
-  readonly #local = new LocalSettlement();
-  readonly #pauses = new Pauses();
 
   constructor(
-    private readonly hops: Pick<PatientHops, 'publish' | 'release'>,
+    private readonly hops: Pick<PatientHops, 'publish'>,
+    private readonly pauses: Pick<ClientPauses, 'of' | 'release'>,
     private readonly settings: Pick<RabbitMqSettings, 'policyOf' | 'service'>,
     private readonly log: Pick<Logger, 'warn'>,
     private readonly repeated: Pick<Repeats, 'of'>,
@@ -78,7 +77,7 @@ export class BrokerSettlement extends Settlement {
     const { queue, handler, needsRoutingKey } = given;
     for (const delivery of given.deliveries) watchOf(delivery)?.handled(given);
     // What comes back would find no such queue any more.
-    if (queue === undefined) return this.#local.answer(given);
+    if (queue === undefined) return this.#held(given);
     const policy = this.settings.policyOf(queue, handler);
     const decision = judged(given.decision, given, judgeOf(policy.retryIf, this.log));
     const settling = decision === given.decision ? given : { ...given, decision };
@@ -89,7 +88,7 @@ export class BrokerSettlement extends Settlement {
     // One decision for a batch; only how often each was tried differs.
     if (first?.action === 'answer') return first.answer;
     // Under the name of its queue it would be lost to such a consumer.
-    if (needsRoutingKey && first?.action === 'retry') return this.#local.answer(settling);
+    if (needsRoutingKey && first?.action === 'retry') return this.#held(settling);
     return this.#publishAll(plans as HopPlan[], { ...settling, queue }, policy);
   }
 
@@ -102,7 +101,7 @@ export class BrokerSettlement extends Settlement {
   ): BrokerAnswer | Promise<BrokerAnswer> {
     const plan = this.#planOf(delivery, settling, policy);
     if (plan.action === 'answer') return plan.answer;
-    if (settling.needsRoutingKey && plan.action === 'retry') return this.#local.answer(settling);
+    if (settling.needsRoutingKey && plan.action === 'retry') return this.#held(settling);
     const { deliveries, error, message } = settling;
     const hopping = { deliveries, error, message, queue };
     const parking = plan.action === 'park' && this.orders.parkingOf(settling, delivery);
@@ -114,20 +113,19 @@ export class BrokerSettlement extends Settlement {
 
   override repeats(failure: FailedHandling, failed: number): false | Promise<boolean> {
     const { queue, handler, message } = failure;
-    if (queue === undefined || this.#pauses.areOver) return false;
+    const pauses = this.pauses.of(message.raw as object);
+    if (queue === undefined || pauses.areOver) return false;
     const policy = this.settings.policyOf(queue, handler);
     const { immediate, immediatePauseMs } = policy;
     if (failed > immediate || !mayPass(failure, judgeOf(policy.retryIf, this.log))) return false;
     this.log.warn(
       `Handling "${message.name}" ${message.messageId ?? '(no message id)'} failed: ${textOf(failure.error)} (called again at once, ${failed} of ${immediate})`,
     );
-    return this.#pauses.wait(immediatePauseMs).then(() => !this.#pauses.areOver);
+    return pauses.wait(immediatePauseMs).then(() => !pauses.areOver);
   }
 
   release(): void {
-    this.#local.release();
-    this.#pauses.release();
-    this.hops.release();
+    this.pauses.release();
   }
 
   /** Resolves once it is in the dead-letter queue, confirmed; rejects where the broker has not confirmed for long. */
@@ -139,6 +137,12 @@ export class BrokerSettlement extends Settlement {
     const park = (carried?: Record<string, string>): Promise<BrokerAnswer> =>
       this.#publish(delivery, { action: 'park', code, reason }, { ...hopping, carried }, policy);
     await (this.orders.parkingOfUnread(unhandled)?.parked(park) ?? park());
+  }
+
+  /** Held here, and given back. */
+  #held(settling: Settling): BrokerAnswer | Promise<BrokerAnswer> {
+    const [delivery] = settling.deliveries;
+    return new LocalSettlement(this.pauses.of(delivery ?? settling)).answer(settling);
   }
 
   #planOf(delivery: AmqpDeliveryLike, settling: Settling, { retry }: QueuePolicy): SettlePlan {

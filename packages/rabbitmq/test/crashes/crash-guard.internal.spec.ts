@@ -50,6 +50,7 @@ async function setUp({ store, declared, patienceMs, park = async () => {} }: Set
   const guard = new CrashGuard({
     attempts: new Attempts(store, log),
     queueNames: { of: (queue) => queue },
+    clientOf: (delivery) => consumers.clientOf(delivery),
     handlers: { of: () => ({ name: 'placed', handler: undefined }) },
     settings: { policyOf: () => ({ crashes: 2 }) as never },
     settlement: {
@@ -368,6 +369,24 @@ describe('a shutdown', () => {
     guard.release();
     await guard.idle();
     expect([ids(), store.begun.get('a')]).toEqual([['a'], undefined]);
+  });
+
+  it('of one client forgives what runs of that alone, and notes what begins of others', async () => {
+    const store = new CountedAttempts();
+    const { deliver, guard, consumers } = await setUp({ store, patienceMs: 60_000 });
+    const other = new FakeChannel();
+    consumers.tap(other as never, { ...client, name: 'other' });
+    await (other as unknown as ConsumingChannelLike).consume('others', () => {});
+    const deliverThere = (id: string): void =>
+      other.consumers.get('tag-1')!(deliveryOf({ id, again: true }));
+    deliver({ id: 'a', again: true });
+    deliverThere('b');
+    await settled();
+    guard.release(client);
+    await guard.idle();
+    deliverThere('c');
+    await settled();
+    expect([...store.begun.keys()].toSorted()).toEqual(['b', 'c']);
   });
 });
 

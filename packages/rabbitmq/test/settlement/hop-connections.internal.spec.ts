@@ -120,6 +120,28 @@ describe('a message that fails', () => {
     await connections.close();
   });
 
+  it('is kept when its connection for retries was lost and then leads elsewhere, and goes by the one that leads there', async () => {
+    const [blue, green] = [new FakePlace('blue', '/'), new FakePlace('green', '/')];
+    const now = { first: blue, second: green };
+    const moving = (which: keyof typeof now): FakePlace => {
+      const place = new FakePlace('', '');
+      return Object.assign(place, { connect: () => now[which].connect() });
+    };
+    const { publish, consumeFrom, connections } = scene(moving('first'), moving('second'));
+    await consumeFrom(blue);
+    await publish();
+    now.first = green;
+    for (const connection of blue.opened.slice(1)) connection.emit('close');
+    await expect(publish()).rejects.toThrow(
+      /consumed from virtual host "\/" of cluster "blue", and the connect of RabbitMqModule leads to .*"green" and .*"green"/,
+    );
+    now.second = blue;
+    for (const connection of green.opened) connection.emit('close');
+    await publish();
+    expect([blue.published, green.published]).toEqual([[KEY, KEY], []]);
+    await connections.close();
+  });
+
   it('goes by the only connection where its consumer does not say where it is', async () => {
     const [home, silent] = [new FakePlace('a', '/'), new FakePlace('a', '/')];
     silent.isSilent = true;

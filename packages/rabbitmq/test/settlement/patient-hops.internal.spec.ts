@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Pauses } from '@acme/nest-message-context/kit';
 import { PatientHops } from '../../src/settlement/patient-hops.js';
 
 const away = new Error('The broker is away.');
@@ -12,7 +13,13 @@ function patient(failures = Infinity) {
     if (tries <= failures) throw away;
   });
   const error = vi.fn<(text: string) => void>();
-  return { hops: new PatientHops({ publish }, { error }), publish, error };
+  const pauses = new Pauses();
+  return {
+    hops: new PatientHops({ publish }, { of: () => pauses }, { error }),
+    pauses,
+    publish,
+    error,
+  };
 }
 
 describe('a hop that fails', () => {
@@ -41,11 +48,11 @@ describe('a hop that fails', () => {
     expect(publish.mock.calls.length).toBeLessThan(250);
   });
 
-  it('has one try more when the application shuts down, and no pause after that', async () => {
-    const { hops, publish } = patient();
+  it('has one try more when its client closes, and no pause after that', async () => {
+    const { hops, pauses, publish } = patient();
     const outcome = Promise.allSettled([hops.publish(hop)]);
     await vi.advanceTimersByTimeAsync(1);
-    hops.release();
+    pauses.release();
     await expect(outcome).resolves.toEqual([{ status: 'rejected', reason: away }]);
     expect(publish).toHaveBeenCalledTimes(2);
     await expect(hops.publish(hop)).rejects.toBe(away);
