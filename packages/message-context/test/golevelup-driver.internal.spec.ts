@@ -300,6 +300,19 @@ describe('a handler that is called again', () => {
     }
   });
 
+  it('is where it asks to be called later, and not by any other signal', async () => {
+    for (const [signal, times] of [
+      [new RetryLater(), 2],
+      [new Requeue(), 1],
+      [new DeadLetter('SOLD'), 1],
+    ] as const) {
+      const { driver } = newDriver(new Repeating('requeue'));
+      const handler = failing(signal);
+      await driver.settle(contextOf(delivery()), handler, consumer);
+      expect([signal.message, handler.mock.calls.length]).toEqual([signal.message, times]);
+    }
+  });
+
   it('begins with what came in, as its handler, and with a signal of its own', async () => {
     const { driver } = newDriver(new Repeating('requeue'));
     const context = contextOf(delivery());

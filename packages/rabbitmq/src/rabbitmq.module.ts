@@ -33,6 +33,7 @@ import { Observability } from './observability/observability.js';
 import { ObservedHops } from './observability/observed-hops.js';
 import { RabbitMqEvents } from './observability/rabbitmq-events.js';
 import { Blocking } from './ordered/blocking.js';
+import { EarlyPlaces } from './ordered/early-places.js';
 import { OrderBook } from './ordered/order-book.js';
 import { OrderedKeys } from './ordered/ordered-keys.js';
 import { OrderedClients } from './ordered/ordered-clients.js';
@@ -85,7 +86,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
     },
     {
       provide: BrokerSettlement,
-      inject: [HopConnections, ClientPauses, RABBITMQ_SETTINGS, Repeats, Observability, OrderBook],
+      inject: [
+        HopConnections,
+        ClientPauses,
+        RABBITMQ_SETTINGS,
+        Repeats,
+        Observability,
+        OrderBook,
+        EarlyPlaces,
+      ],
       useFactory: (
         connections: HopConnections,
         pauses: ClientPauses,
@@ -93,10 +102,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         repeats: Repeats,
         observability: Observability,
         orders: OrderBook,
+        early: EarlyPlaces,
       ) => {
         const log = new Logger('RabbitMqModule');
         const hops = new ObservedHops(new PatientHops(connections, pauses, log), observability);
-        return new BrokerSettlement(hops, pauses, settings, log, repeats, orders);
+        return new BrokerSettlement(hops, pauses, settings, log, repeats, orders, early);
       },
     },
     { provide: Settlement, useExisting: BrokerSettlement },
@@ -130,6 +140,12 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<RabbitMqModule
         const log = new Logger('RabbitMqModule');
         return new OrderBook({ store, clients, queueNames, observability, log });
       },
+    },
+    {
+      provide: EarlyPlaces,
+      inject: [Blocking, OrderedClients, OrderBook],
+      useFactory: (blocking: Blocking, clients: OrderedClients, book: OrderBook) =>
+        new EarlyPlaces({ blocking, clients, book }),
     },
     {
       provide: OrderedKeys,

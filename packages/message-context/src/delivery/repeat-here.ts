@@ -1,5 +1,4 @@
 import type { InboundMessage } from '../context/inbound-message.js';
-import { isOrdered } from '../doors/ordered-patterns.js';
 import { signalOf } from './outcome-signals.js';
 import type { FailedHandling, Settlement } from './settlement.js';
 
@@ -49,17 +48,12 @@ async function repeated(
 }
 
 function mayRepeat(handling: Handling, error: unknown, failed: number): Promise<boolean> | false {
-  if (!isOpen(handling, error)) return false;
   const { settlement, message, handler, queue } = handling;
+  if (!isOpen(message, error)) return false;
   return settlement.repeats({ message, handler, queue, error: causeOf(error, message) }, failed);
 }
 
-const isOpen = (
-  { message, handler }: Pick<FailedHandling, 'message' | 'handler'>,
-  error: unknown,
-): boolean =>
-  !message.expectsReply &&
-  (message.delivery.decision?.action ?? 'ack') === 'ack' &&
-  !signalOf(error) &&
-  // It has lost its place, and is repeated where places are kept.
-  !(handler && isOrdered(handler.method));
+const isOpen = ({ expectsReply, delivery }: InboundMessage, error: unknown): boolean =>
+  !expectsReply &&
+  (delivery.decision?.action ?? 'ack') === 'ack' &&
+  (signalOf(error)?.action ?? 'retry') === 'retry';

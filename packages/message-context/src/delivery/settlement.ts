@@ -32,7 +32,7 @@ export interface Settling {
   readonly needsRoutingKey: boolean;
 }
 
-/** A handler that has just failed, and nobody has decided what becomes of its message. */
+/** A handler that has just failed, with an error of its own or with `RetryLater`: nobody has decided anything else. */
 export type FailedHandling = Pick<Settling, 'message' | 'handler' | 'queue' | 'error'>;
 
 /**
@@ -57,8 +57,9 @@ export abstract class Settlement {
   abstract answer(settling: Settling): BrokerAnswer | Promise<BrokerAnswer>;
 
   /**
-   * Whether a handler that has failed is called once more, here, with its delivery still in hand: before anything is settled. Not asked
-   * for requests, batches, and handlers whose messages have an order. Resolves when it is time; false at once costs nothing.
+   * Whether a handler that has failed is called once more, here, with its delivery still in hand: before anything is settled, and from its
+   * guards on. Not asked for requests and batches. Where messages have an order, this one has lost its place unless the settlement keeps
+   * it. Resolves when it is time; false at once costs nothing.
    *
    * @param failed how often it has failed with this delivery in hand, 1 for the first time
    */

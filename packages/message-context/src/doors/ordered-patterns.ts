@@ -16,5 +16,5 @@ export function orderedPatterns(discovery: DiscoveryService): ReadonlySet<unknow
 }
 
 /** Whether messages of this method wait for their turn. */
-export const isOrdered = (method: object): boolean =>
+const isOrdered = (method: object): boolean =>
   planOf(method)?.body.some(({ slot }) => slot === 'order') ?? false;

@@ -3,36 +3,20 @@ import {
   handlerName,
   Requeue,
   type AmqpDeliveryLike,
-  type Arrival,
   type InboundMessage,
 } from '@acme/nest-message-context';
-import { durationText, type Pauses } from '@acme/nest-message-context/kit';
+import { durationText } from '@acme/nest-message-context/kit';
 import type { Logger } from '@nestjs/common';
 import { historyOf } from '../core/delivery-history.js';
 import { LONGEST_HOLD_MS } from '../core/hold.js';
 import { textOf } from '../core/read-safely.js';
-import { planSettle, type DeliveryHistory } from '../core/settle-plan.js';
+import { planSettle } from '../core/settle-plan.js';
 import { watchOf } from '../observability/watched-delivery.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
 import type { Repeats } from '../settlement/repeats.js';
 import { judged, judgeOf } from '../settlement/judged.js';
 import { isGivenBack } from './given-back.js';
-
-/** A message in its lane. */
-export interface Held {
-  readonly message: InboundMessage;
-  readonly arrival: Arrival;
-  readonly key: string;
-  /** Over where nothing of its client is waited for any more. */
-  readonly pauses: Pauses;
-  /** Whether it goes back to its queue, from which it comes again to the place it had. */
-  goesBack: boolean;
-}
-
-interface Past extends DeliveryHistory {
-  /** When the next attempt may begin, in Unix milliseconds. */
-  readonly dueAt?: number;
-}
+import type { Held, Past } from './held.js';
 
 /** More messages than this are not held for long at once: they would have to be of so many keys. */
 const REMEMBERED = 1_000;
@@ -52,28 +36,26 @@ export class Blocking {
   ) {}
 
   async run(held: Held, next: () => Promise<unknown>): Promise<unknown> {
-    const { message } = held;
-    const deadline = performance.now() + LONGEST_HOLD_MS;
-    let past = this.#recall(held);
     let error: unknown;
     for (;;) {
-      await this.#untilDue(past, deadline, held, error);
-      message.repeatAs(past.attempt);
-      this.repeats.note(message.raw as object, past);
-      watchOf(message.raw as object)?.begins();
+      await this.due(held, error);
       try {
         const result = await next();
-        held.goesBack = isGivenBack(message, result);
+        held.goesBack = isGivenBack(held.message, result);
         return result;
       } catch (thrown) {
         error = thrown;
-        past = this.#after(error, past, held);
+        this.failed(error, held);
       }
     }
   }
 
-  /** @throws the error itself, where it is not to be tried again here */
-  #after(error: unknown, past: Past, held: Held): Past {
+  /**
+   * Plans the next attempt.
+   *
+   * @throws the error itself, where it is not to be tried again here
+   */
+  failed(error: unknown, held: Held): void {
     const { message, arrival } = held;
     const decided = message.delivery.decision;
     const { retry: policy, retryIf } = this.settings.policyOf(
@@ -88,26 +70,55 @@ export class Blocking {
     // Whoever has settled by hand cannot take that back, and a caller who was answered is served.
     if (decision === decided || decision.action !== 'retry' || isAnswered(message)) throw error;
     const now = Date.now();
+    const past = held.past ?? this.#recall(held);
+    // It has come again, and its guards do not wait until it is due: that was no attempt.
+    const isAhead = !held.past && past.dueAt !== undefined && past.dueAt > now;
+    held.past = past;
+    if (isAhead) return;
     const plan = planSettle({ decision, policy, delivery: past, now, random: Math.random });
     if (plan.action === 'park') {
       const { code, reason } = plan;
+      this.repeats.note(message.raw as object, past);
       message.delivery.settle({ action: 'park', code, reason });
     }
     if (plan.action !== 'retry') throw error;
     this.#tell(error, past, plan.afterMs, policy.attempts, held);
     const { attempt, deferrals, afterMs } = plan;
     const { firstFailedAt = now } = past;
-    return { attempt, deferrals, firstFailedAt, dueAt: now + afterMs };
+    held.past = { attempt, deferrals, firstFailedAt, dueAt: now + afterMs };
   }
 
-  /** @throws {Requeue} where that is not to be waited for here */
-  async #untilDue(past: Past, deadline: number, held: Held, cause: unknown): Promise<void> {
+  /**
+   * Resolves when the next attempt is to begin. For whoever's turn it is in his lane.
+   *
+   * @throws {Requeue} where that is not to be waited for here
+   */
+  async due(held: Held, cause: unknown): Promise<void> {
+    const { message } = held;
+    const past = (held.past ??= this.#recall(held));
+    await this.#untilDue(past, held, cause);
+    message.repeatAs(past.attempt);
+    this.repeats.note(message.raw as object, past);
+    watchOf(message.raw as object)?.begins();
+  }
+
+  /** It goes back: where it comes again here, it goes on where it was. */
+  remember(held: Held): void {
+    const id = idOf(held);
+    if (id === undefined || !held.past) return;
+    this.#past.set(id, held.past);
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > REMEMBERED) this.#past.delete(oldest as string);
+  }
+
+  async #untilDue(past: Past, held: Held, cause: unknown): Promise<void> {
+    held.until ??= performance.now() + LONGEST_HOLD_MS;
     if (past.dueAt === undefined) return;
     const pause = past.dueAt - Date.now();
-    const left = deadline - performance.now();
+    const left = held.until - performance.now();
     if (pause > 0) await held.pauses.wait(Math.min(pause, left));
     if (pause <= left && !held.pauses.areOver && !held.arrival.isLost) return;
-    this.#remember(past, held);
+    this.remember(held);
     held.goesBack = true;
     throw new Requeue({
       message: `REQUEUE: given back before attempt ${past.attempt}`,
@@ -132,18 +143,10 @@ export class Blocking {
     this.#past.delete(id);
     return { ...past, attempt: Math.max(past.attempt, known.attempt) };
   }
-
-  #remember(past: Past, held: Held): void {
-    const id = idOf(held);
-    if (id === undefined) return;
-    this.#past.set(id, past);
-    const [oldest] = this.#past.keys();
-    if (this.#past.size > REMEMBERED) this.#past.delete(oldest as string);
-  }
 }
 
 function idOf({ message, arrival }: Held): string | undefined {
-  const { messageId, handler } = message;
+  const { messageId, deliveredTo, handler = deliveredTo?.handler } = message;
   return messageId && handler
     ? JSON.stringify([arrival.among.queue, handlerName(handler), messageId])
     : undefined;

@@ -2,19 +2,27 @@ import {
   NonRetryableError,
   type AmqpDeliveryLike,
   type BodyCall,
+  type InboundMessage,
 } from '@acme/nest-message-context';
 import { originOf } from '../core/hop-properties.js';
 import { orderKeyOf, UNORDERED, valueAt } from '../core/order-key.js';
 import { textOf } from '../core/read-safely.js';
 import type { OrderKeySource } from './ordered.options.js';
 
-type Keyed = Pick<BodyCall, 'args' | 'context'>;
+type Keyed = Pick<BodyCall, 'args'> & { readonly context: Pick<BodyCall['context'], 'message'> };
 
 /** @throws {NonRetryableError} ORDER_KEY_MISSING or ORDER_KEY_INVALID: no later attempt would find another one */
 export function keyOf(call: Keyed, source: OrderKeySource): string {
   const found = orderKeyOf(valueOf(call, source));
   if ('key' in found) return found.key;
   throw noKey(found.code, source, found.why);
+}
+
+/** As it is known before pipes; undefined where that is nowhere, and for a function: what it reads are arguments, and there are none. */
+export function keyBefore(message: InboundMessage, source: OrderKeySource): string | undefined {
+  if (typeof source === 'function') return undefined;
+  const found = orderKeyOf(valueOf({ args: [], context: { message } }, source));
+  return 'key' in found ? found.key : undefined;
 }
 
 function valueOf({ args, context: { message } }: Keyed, source: OrderKeySource): unknown {

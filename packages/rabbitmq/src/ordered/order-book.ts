@@ -1,4 +1,5 @@
 import {
+  handlerName,
   HeaderNames,
   type AmqpDeliveryLike,
   type Arrival,
@@ -54,6 +55,7 @@ export class OrderBook {
   readonly #staying = new WeakSet();
   readonly #parts: OrderParts;
   readonly #unnumbered = new Set<string>();
+  readonly #unnamed = new Set<HandlerRef>();
   #saidAt = -Infinity;
   #isVolatileTold = false;
 
@@ -80,17 +82,29 @@ export class OrderBook {
     );
   }
 
-  watchOf(handler: HandlerRef): OrderWatch | undefined {
-    return this.#watches.get(handler);
-  }
-
-  /** A message that has come to its handler. */
-  open(message: InboundMessage, queue: string, key: string, watch: OrderWatch): WatchedOrder {
+  /** A message that has come to its place; undefined where its order is known to this process alone. */
+  open(message: InboundMessage, handler: HandlerRef, key: string): WatchedOrder | undefined {
+    const watch = this.#watches.get(handler);
+    if (!watch) return undefined;
+    const queue = message.arrival?.among.queue;
+    if (queue === undefined) {
+      this.#tellUnnamed(handler);
+      return undefined;
+    }
     const orders = ((message.raw as Known)[ORDERS] ??= []);
     let order = orders.find((one) => one.key === key && one.isAskedBy(watch));
     if (!order) orders.push((order = this.#orderOf(message, queue, key, watch)));
     message.arrival?.whenLeft(order.opened());
     return order;
+  }
+
+  /** Once: with another connection its queue has another name, and nothing would be known of its keys. */
+  #tellUnnamed(handler: HandlerRef): void {
+    if (this.#unnamed.has(handler)) return;
+    this.#unnamed.add(handler);
+    this.parts.log.warn(
+      `Of the keys of ${handlerName(handler)} nothing is known beyond this connection: the server has named its queue. Give the queue a name, or take sequence and onFailure: 'park-key' off.`,
+    );
   }
 
   /** Who parks a message in the order of its key; undefined where it has none. To be asked before anything else is done about it. */
@@ -129,17 +143,15 @@ export class OrderBook {
 
   /** A guard or a pipe has refused it, before it had a place: it is parked behind those that were delivered before it. */
   async #parkedInItsLane<T>(
-    { raw, messageId: id, redelivered }: InboundMessage,
+    message: InboundMessage,
     arrival: Arrival,
     order: WatchedOrder,
     publish: (carried: Record<string, string>) => Promise<T>,
   ): Promise<T> {
-    const delivery = raw as object;
+    const delivery = message.raw as object;
     this.#staying.add(delivery);
     await arrival.turn();
-    const { key, number } = order;
-    const lanes = this.parts.clients.of(delivery).lanesOf(arrival.among);
-    const place = lanes.take(key, { delivery, id, redelivered, number });
+    const place = this.parts.clients.of(delivery).take(message, arrival, order.key, order.number);
     try {
       const turn = await within(LONGEST_HOLD_MS, Promise.resolve(place.turn), tooLong);
       // Back with its channel.

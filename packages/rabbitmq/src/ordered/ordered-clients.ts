@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Arrivals } from '@acme/nest-message-context';
+import type { Arrival, Arrivals, InboundMessage } from '@acme/nest-message-context';
 import { Pauses } from '@acme/nest-message-context/kit';
 import { Consumers, type Client } from '../consumers/consumers.js';
-import { KeyLanes } from '../core/key-lanes.js';
+import { KeyLanes, type Place } from '../core/key-lanes.js';
 import { OrderlyShutdown } from './orderly-shutdown.js';
 
 /** What of one client has an order. It may close while others go on: a server of several, a connection of golevelup. */
@@ -13,13 +13,14 @@ export class OrderedClient {
   /** Of each consumer: messages of different queues have no order among each other. */
   readonly #lanes = new Map<Arrivals, KeyLanes>();
 
-  lanesOf(arrivals: Arrivals): KeyLanes {
-    let lanes = this.#lanes.get(arrivals);
-    if (!lanes) {
-      this.#lanes.set(arrivals, (lanes = new KeyLanes()));
-      if (this.shutdown.hasBegun) lanes.release();
-    }
-    return lanes;
+  /** Takes a place in the lane of its key. To be called as soon as it is its turn among those that have arrived. */
+  take(
+    { raw, messageId: id, redelivered }: InboundMessage,
+    { among }: Arrival,
+    key: string,
+    number: number | undefined,
+  ): Place {
+    return this.#lanesOf(among).take(key, { delivery: raw as object, id, redelivered, number });
   }
 
   haveQueue(queue: string): boolean {
@@ -32,6 +33,15 @@ export class OrderedClient {
     for (const lanes of this.#lanes.values()) lanes.release();
     this.pauses.release();
     return ended;
+  }
+
+  #lanesOf(arrivals: Arrivals): KeyLanes {
+    let lanes = this.#lanes.get(arrivals);
+    if (!lanes) {
+      this.#lanes.set(arrivals, (lanes = new KeyLanes()));
+      if (this.shutdown.hasBegun) lanes.release();
+    }
+    return lanes;
   }
 }
 

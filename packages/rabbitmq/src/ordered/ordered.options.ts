@@ -46,7 +46,10 @@ export interface SequenceOptions {
 
 /** Options of `@RmqOrdered()`. */
 export interface RmqOrderedOptions {
-  /** Messages of one key are handled one after the other. One without a key is parked: `ORDER_KEY_MISSING`. */
+  /**
+   * Messages of one key are handled one after the other. One without a key is parked: `ORDER_KEY_MISSING`. A function reads what pipes
+   * have made of a message: what fails in a guard or a pipe is overtaken then.
+   */
   readonly key: OrderKeySource;
   /**
    * What becomes of the order when a message fails that could be tried again. `'block'`: it is tried again here, after the pauses

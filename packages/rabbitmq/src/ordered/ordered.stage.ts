@@ -2,24 +2,21 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   handlerName,
   NonRetryableError,
-  Requeue,
-  type Arrival,
   type Arrivals,
   type BodyCall,
   type BodyStageService,
-  type HandlerRef,
   type StageHandler,
 } from '@acme/nest-message-context';
 import type { Client } from '../consumers/consumers.js';
-import { LONGEST_HOLD_MS } from '../core/hold.js';
-import type { Place, Turn } from '../core/key-lanes.js';
 import { UNORDERED } from '../core/order-key.js';
 import { watchOf } from '../observability/watched-delivery.js';
-import { Blocking, type Held } from './blocking.js';
+import { Blocking } from './blocking.js';
+import { EarlyPlaces } from './early-places.js';
+import { comesAgain, heldOf, leave, notBegun, turnOf, type Held } from './held.js';
 import { keyOf } from './key-of.js';
 import { OrderBook } from './order-book.js';
 import { problemsOfOrdered } from './ordered-check.js';
-import { OrderedClients, type OrderedClient } from './ordered-clients.js';
+import { OrderedClients } from './ordered-clients.js';
 import type { RmqOrderedOptions } from './ordered.options.js';
 import type { WatchedOrder } from './watched-order.js';
 
@@ -28,20 +25,20 @@ type Call = BodyCall<RmqOrderedOptions>;
 /** What `@RmqOrdered()` does around a handler. */
 @Injectable()
 export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
-  /** Deliveries that have not begun. */
-  readonly #waiting = new WeakSet<object>();
   readonly #overtaken = new Set<string | undefined>();
-  readonly #unnamed = new Set<HandlerRef>();
   readonly #log = new Logger('RabbitMqModule');
 
   constructor(
     @Inject(Blocking) private readonly blocking: Blocking,
     @Inject(OrderBook) private readonly book: OrderBook,
     @Inject(OrderedClients) private readonly clients: OrderedClients,
+    @Inject(EarlyPlaces) private readonly early: EarlyPlaces,
   ) {}
 
   check(handler: StageHandler<RmqOrderedOptions>): readonly string[] {
-    return problemsOfOrdered(handler, this.book);
+    const problems = problemsOfOrdered(handler, this.book);
+    if (problems.length === 0) this.early.know(handler.handler, handler.options);
+    return problems;
   }
 
   async around(call: Call, next: () => Promise<unknown>): Promise<unknown> {
@@ -55,42 +52,30 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     await arrival.turn();
     const delivery = message.raw as object;
     const client = this.clients.of(delivery);
-    const order = this.#orderOf(call, arrival, key);
-    const place = client.lanesOf(arrival.among).take(key, {
-      delivery,
-      id: message.messageId,
-      redelivered: message.redelivered,
-      number: order?.number,
-    });
-    const held: Held = { message, arrival, key, pauses: client.pauses, goesBack: false };
-    this.#waiting.add(delivery);
+    const order = this.book.open(message, call.handler, key);
+    const place = client.take(message, arrival, key, order?.number);
+    const held = this.early.reached(delivery) ?? heldOf(message, arrival, key, client.pauses);
+    client.shutdown.waits(delivery);
     try {
       let turn = await turnOf(place, held);
       // One that is lost comes again: parked as well, it would be there twice.
       if (turn === 'go' && order && !arrival.isLost) turn = await order.admit(place, held);
-      if (turn === 'give-back') await this.#giveBack(delivery, client);
+      if (turn === 'give-back') await client.shutdown.giveBack(delivery);
       if (turn === 'give-back' || arrival.isLost) throw notBegun(key);
-      this.#waiting.delete(delivery);
+      client.shutdown.begins(delivery);
       watchOf(delivery)?.begins();
       const result = await client.shutdown.running(() => this.#run(call, held, next, order));
-      if (held.goesBack) await this.#giveBack(delivery, client);
+      if (held.goesBack) await client.shutdown.giveBack(delivery);
       return result;
     } catch (error) {
-      if (held.goesBack) await this.#giveBack(delivery, client);
+      if (held.goesBack) await client.shutdown.giveBack(delivery);
       throw error;
     } finally {
-      if (held.goesBack && !arrival.isLost) keepForAWhile(place);
       // Until somebody carries out what becomes of it, where another handler of it may have failed: if that stops its key, the next one
       // has to know.
-      else if (order) arrival.whenLeft(() => place.leave());
-      else place.leave();
+      if (order && !comesAgain(held)) arrival.whenLeft(() => place.leave());
+      else leave(place, held);
     }
-  }
-
-  /** With its channel, where that is about to be closed: nacked it would come again, and then go back behind those behind it. */
-  #giveBack(delivery: object, { shutdown }: OrderedClient): Promise<void> {
-    if (shutdown.hasBegun) this.#waiting.add(delivery);
-    return shutdown.giveBack();
   }
 
   #run(
@@ -101,20 +86,6 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
   ): Promise<unknown> {
     const run = () => (options.onFailure === 'skip' ? next() : this.blocking.run(held, next));
     return order ? order.around(held, run) : run();
-  }
-
-  #orderOf(
-    { handler, context: { message } }: Call,
-    { among: { queue } }: Arrival,
-    key: string,
-  ): WatchedOrder | undefined {
-    const watch = this.book.watchOf(handler);
-    if (!watch) return undefined;
-    if (queue !== undefined) return this.book.open(message, queue, key, watch);
-    // With another connection it has another name, and nothing would be known of its keys.
-    if (!this.#unnamed.has(handler)) this.#log.warn(unnamed(handler));
-    this.#unnamed.add(handler);
-    return undefined;
   }
 
   /**
@@ -133,7 +104,7 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
 
   /** Whether a delivery waits for its turn, or to go back. */
   isWaiting(delivery: object): boolean {
-    return this.#waiting.has(delivery) || this.book.isStaying(delivery);
+    return this.clients.of(delivery).shutdown.isWaiting(delivery) || this.book.isStaying(delivery);
   }
 
   /** Once: it would be said of every second message. */
@@ -145,39 +116,6 @@ export class OrderedStage implements BodyStageService<RmqOrderedOptions> {
     );
   }
 }
-
-/** Not for longer than a broker leaves a delivery unsettled: what waits then goes back, and comes again to its place. */
-async function turnOf({ turn }: Place, held: Held): Promise<Turn> {
-  if (typeof turn === 'string') return turn;
-  let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<Turn>((over) => {
-    timer = setTimeout(() => {
-      held.goesBack = true;
-      over('give-back');
-    }, LONGEST_HOLD_MS).unref();
-  });
-  try {
-    return await Promise.race([turn, tooLong]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** What goes back comes again at once, unless it was dropped or another consumer has it now. */
-const RETURN_MS = 5_000;
-
-function keepForAWhile(place: Place): void {
-  place.keep();
-  setTimeout(() => place.leave(), RETURN_MS).unref();
-}
-
-const notBegun = (key: string): Error =>
-  new Requeue({
-    message: `REQUEUE: given back before it was its turn among those of its key (${key})`,
-  });
-
-const unnamed = (handler: HandlerRef): string =>
-  `Of the keys of ${handlerName(handler)} nothing is known beyond this connection: the server has named its queue. Give the queue a name, or take sequence and onFailure: 'park-key' off.`;
 
 const unordered = ({ handler, context: { message } }: Call): Error =>
   new NonRetryableError(UNORDERED.unknown, {

@@ -4,6 +4,7 @@
  * runs any more, another consumer would overtake what does.
  */
 export class OrderlyShutdown {
+  readonly #waiting = new WeakSet<object>();
   #hasBegun = false;
   #running = 0;
   #ended: (() => void)[] = [];
@@ -18,9 +19,28 @@ export class OrderlyShutdown {
     await this.#quiet();
   }
 
-  /** Waits with what has not begun, for the end of its channel: never resolves once the application shuts down. */
-  async giveBack(): Promise<void> {
-    if (this.#hasBegun) await new Promise<never>(() => {});
+  /** This delivery has not begun. */
+  waits(delivery: object): void {
+    this.#waiting.add(delivery);
+  }
+
+  begins(delivery: object): void {
+    this.#waiting.delete(delivery);
+  }
+
+  /** Whether a delivery waits for its turn, or to go back. */
+  isWaiting(delivery: object): boolean {
+    return this.#waiting.has(delivery);
+  }
+
+  /**
+   * With its channel, where that is about to be closed: nacked it would come again, and then go back behind those behind it. Never
+   * resolves once the application shuts down.
+   */
+  async giveBack(delivery: object): Promise<void> {
+    if (!this.#hasBegun) return;
+    this.waits(delivery);
+    await new Promise<never>(() => {});
   }
 
   /** Of what has begun. */

@@ -15,8 +15,9 @@ import { findingOf, sequenceAfter, type KeySequence } from '../core/key-sequence
 import type { KeyState } from '../core/key-state.js';
 import { joined, leftOf, mayGo, type InLine, type ParkedLine } from '../core/parked-line.js';
 import type { Observability } from '../observability/observability.js';
-import { isAnswered, type Held } from './blocking.js';
+import { isAnswered } from './blocking.js';
 import { isGivenBack } from './given-back.js';
+import type { Held } from './held.js';
 import type { KeyRecord, KeyRecords } from './key-records.js';
 import { ORDER_KEY_STOPPED, orderTexts } from './order-texts.js';
 import { orderPlace, placeIn, wasInLine } from './order-place.js';

@@ -23,6 +23,7 @@ import {
   type SettlePlan,
 } from '../core/settle-plan.js';
 import { watchOf } from '../observability/watched-delivery.js';
+import type { EarlyPlaces } from '../ordered/early-places.js';
 import type { OrderBook } from '../ordered/order-book.js';
 import type { QueuePolicy } from '../policy/queue-policy.js';
 import type { RabbitMqSettings } from '../rabbitmq.options.js';
@@ -68,6 +69,7 @@ export class BrokerSettlement extends Settlement {
     private readonly log: Pick<Logger, 'warn'>,
     private readonly repeated: Pick<Repeats, 'of'>,
     private readonly orders: Pick<OrderBook, 'parkingOf' | 'parkingOfUnread'>,
+    private readonly early: Pick<EarlyPlaces, 'isOrdered' | 'repeats'>,
   ) {
     super();
   }
@@ -113,6 +115,8 @@ export class BrokerSettlement extends Settlement {
 
   override repeats(failure: FailedHandling, failed: number): false | Promise<boolean> {
     const { queue, handler, message } = failure;
+    // Called again at once, it would lose its place.
+    if (this.early.isOrdered(handler)) return this.early.repeats(failure);
     const pauses = this.pauses.of(message.raw as object);
     if (queue === undefined || pauses.areOver) return false;
     const policy = this.settings.policyOf(queue, handler);

@@ -2,7 +2,8 @@ import { NonRetryableError, Requeue, RetryLater } from '@acme/nest-message-conte
 import { Pauses } from '@acme/nest-message-context/kit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LONGEST_HOLD_MS } from '../../src/core/hold.js';
-import { Blocking, type Held } from '../../src/ordered/blocking.js';
+import { Blocking } from '../../src/ordered/blocking.js';
+import { heldOf, type Held } from '../../src/ordered/held.js';
 import type { RetryOptions } from '../../src/policy/policy.options.js';
 import { resolveOptions } from '../../src/rabbitmq.options.js';
 import { Repeats } from '../../src/settlement/repeats.js';
@@ -40,7 +41,7 @@ function delivered({ messageId = 'm-1' as string | undefined, isLost = false } =
   };
   const arrival = { isLost, among: { queue: 'orders' } };
   const pauses = new Pauses();
-  const held = { message, arrival, key: 'k', pauses, goesBack: false } as unknown as Held;
+  const held: Held = heldOf(message as never, arrival as never, 'k', pauses);
   return { held, decided, attempts, raw };
 }
 
