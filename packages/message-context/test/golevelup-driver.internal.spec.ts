@@ -300,10 +300,10 @@ describe('a handler that is called again', () => {
     }
   });
 
-  it('is where it asks to be called later, and not by any other signal', async () => {
+  it('is where it asks to be called later or to be given back, and not by any other signal', async () => {
     for (const [signal, times] of [
       [new RetryLater(), 2],
-      [new Requeue(), 1],
+      [new Requeue(), 2],
       [new DeadLetter('SOLD'), 1],
     ] as const) {
       const { driver } = newDriver(new Repeating('requeue'));

@@ -3,6 +3,7 @@ import { tcpProxy, testBroker, waitFor, type TestBroker } from '@acme/internal-t
 import {
   MessageContext,
   NonRetryableError,
+  Requeue,
   RetryLater,
   type AmqpDeliveryLike,
 } from '@acme/nest-message-context';
@@ -16,6 +17,7 @@ import {
   ofMessage,
   orderedGround,
   retry,
+  type Numbered,
 } from './support/ordered-ground.js';
 
 let broker: TestBroker;
@@ -192,6 +194,40 @@ describe.each(CONSUMERS)('%s', (kind, open) => {
     await waitFor(() => ledger.done.length === 2);
     expect(ledger.of('k0')).toEqual([1, 2]);
     expect(asked.get('k0-1')).toEqual([1, 1, 1, 1]);
+    await closedAndEmpty(consumer);
+  });
+
+  it.each([1, 2])('keeps its place where somebody gives it back, at time %i', async (time) => {
+    const { start, publish, ledger, rules, closedAndEmpty } = scene();
+    rules.refuse = (id, times) => {
+      if (id !== 'k0-1' || times > time) return undefined;
+      return times === time ? new Requeue() : down();
+    };
+    const consumer = await start({ queueArguments });
+    await publish(numbered(1, 3));
+    await waitFor(() => ledger.done.length === 3);
+    expect(ledger.of('k0')).toEqual([1, 2, 3]);
+    await closedAndEmpty(consumer);
+  });
+
+  it('lets those with lower numbers go first, where gaps are waited for', async () => {
+    const { start, publish, parked, ledger, rules, asked, closedAndEmpty } = scene();
+    rules.refuse = (id) => (id === 'k0-2' ? down() : undefined);
+    const sequence = { onGap: 'hold', holdMax: '1m', startsAt: 1 } as const;
+    const consumer = await start({
+      order: new KeptOrder(),
+      ordered: { key: keyedBy, onFailure: 'park-key', sequence },
+    });
+    const numberOf = ({ n }: Numbered) => ({ headers: { 'x-sequence': n } });
+    await publish([{ key: 'k0', n: 2 }], numberOf);
+    await waitFor(() => asked.get('k0-2')?.length === 1);
+    await publish([{ key: 'k0', n: 1 }], numberOf);
+    const [message] = await parked();
+    expect(message?.properties).toMatchObject({
+      messageId: 'k0-2',
+      headers: { 'x-attempt': 3, 'x-error-code': 'RETRIES_EXHAUSTED' },
+    });
+    expect(ledger.of('k0')).toEqual([1]);
     await closedAndEmpty(consumer);
   });
 

@@ -56,4 +56,6 @@ function mayRepeat(handling: Handling, error: unknown, failed: number): Promise<
 const isOpen = ({ expectsReply, delivery }: InboundMessage, error: unknown): boolean =>
   !expectsReply &&
   (delivery.decision?.action ?? 'ack') === 'ack' &&
-  (signalOf(error)?.action ?? 'retry') === 'retry';
+  COMES_AGAIN.has(signalOf(error)?.action ?? 'retry');
+
+const COMES_AGAIN: ReadonlySet<string> = new Set(['retry', 'requeue']);

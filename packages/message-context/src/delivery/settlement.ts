@@ -58,7 +58,7 @@ export abstract class Settlement {
 
   /**
    * Whether a handler that has failed is called once more, here, with its delivery still in hand: before anything is settled, and from its
-   * guards on. Not asked for requests and batches. Where messages have an order, this one has lost its place unless the settlement keeps
+   * guards on. Asked as well where it was put off (`RetryLater`) or given back (`Requeue`); not for requests and batches. Where messages have an order, this one has lost its place unless the settlement keeps
    * it. Resolves when it is time; false at once costs nothing.
    *
    * @param failed how often it has failed with this delivery in hand, 1 for the first time

@@ -1,3 +1,4 @@
+import type { AmqpDeliveryLike } from '@acme/nest-message-context';
 import { Injectable, Logger } from '@nestjs/common';
 import type { RefusedDeclaration } from '../topology/refused-declarations.js';
 import { openGate, type DeliveryGate } from '../crashes/delivery-gate.js';
@@ -60,6 +61,7 @@ export class Consumers implements Iterable<Consumer> {
   readonly #log = new Logger('RabbitMqModule');
   readonly #clients = new Set<Client>();
   readonly #ending = new WeakSet<Client>();
+  readonly #toldTwice = new Set<string>();
 
   /**
    * From now on its consumers are known here; a channel is taken once.
@@ -78,7 +80,7 @@ export class Consumers implements Iterable<Consumer> {
         ),
       onRefused: (wanted) => this.onRefused({ wanted, client }),
       onClosed: (closed) => this.#channels.delete(closed),
-      onSettledTwice: (unsettled) => this.#log.warn(settledTwice(unsettled)),
+      onSettledTwice: (delivery, isItsChannel) => this.#tellTwice(delivery, isItsChannel),
       gate: this.gate,
       watch: (delivery, queue) => this.watchedBy.watch(delivery, queue),
     };
@@ -121,6 +123,14 @@ export class Consumers implements Iterable<Consumer> {
     return this.channelsOf(client).flatMap(({ unsettled }) => [...unsettled]);
   }
 
+  /** Once for each queue: a handler that does it does it with every message. */
+  #tellTwice(delivery: Pick<AmqpDeliveryLike, 'fields'>, isItsChannel: boolean): void {
+    const queue = `${unsettledOf(delivery)?.consumer.queue} ${isItsChannel}`;
+    if (this.#toldTwice.has(queue)) return;
+    this.#toldTwice.add(queue);
+    this.#log.warn(settledTwice(delivery, isItsChannel));
+  }
+
   #attached(consumed: ConsumedQueue): void {
     const { queue, detachedSince, wasAttached } = consumed;
     consumed.wasAttached = true;
@@ -159,9 +169,12 @@ export class Consumers implements Iterable<Consumer> {
   }
 }
 
-function settledTwice({ delivery, consumer: { queue }, told }: Unsettled): string {
-  const what = `Delivery ${delivery.fields.deliveryTag} of "${queue}"`;
-  return told === undefined || told === 'lost'
-    ? `${what} was settled on a channel that has not delivered it: that was left out, as it would have settled another message. The broker delivers it again where its own channel is closed.`
-    : `${what} was ${told} already, and settled once more: that was left out, as the broker would have closed the channel for it. Let the handler return or throw, rather than settle by hand.`;
+/** By what is known of it: a delivery that somebody has made himself says only its number. */
+function settledTwice(delivery: Pick<AmqpDeliveryLike, 'fields'>, isItsChannel: boolean): string {
+  const { consumer, told } = unsettledOf(delivery) ?? {};
+  const of = consumer ? ` of "${consumer.queue}"` : '';
+  const what = `Delivery ${delivery.fields.deliveryTag}${of}`;
+  return isItsChannel
+    ? `${what} was ${told ?? 'settled'} already, and settled once more: that was left out, as the broker would have closed the channel for it. Let the handler return or throw, rather than settle by hand.`
+    : `${what} was settled on a channel that has not delivered it: that was left out, as it would have settled another message. The broker delivers it again where its own channel is closed.`;
 }

@@ -25,6 +25,7 @@ export interface ConsumingChannelLike {
   assertQueue(queue: string, declaration?: QueueDeclaration): Promise<{ readonly queue: string }>;
   assertExchange?(exchange: string, type: string, declaration?: object): Promise<unknown>;
   bindQueue(queue: string, exchange: string, key: string, args?: unknown): Promise<unknown>;
+  get?(...args: readonly unknown[]): unknown;
   ack(delivery: unknown, allUpTo?: boolean): void;
   nack(delivery: unknown, allUpTo?: boolean, requeue?: boolean): void;
   reject(delivery: unknown, requeue?: boolean): void;

@@ -7,13 +7,7 @@ import type {
 import type { Wanted } from '../topology/wanted.js';
 import type { DeliveryGate } from '../crashes/delivery-gate.js';
 import { TopologySeen, type SeenQueue } from './topology-seen.js';
-import {
-  UnsettledDeliveries,
-  unsettledOf,
-  type DeliveryWatch,
-  type Told,
-  type Unsettled,
-} from './unsettled.js';
+import { UnsettledDeliveries, unsettledOf, type DeliveryWatch, type Told } from './unsettled.js';
 
 /** A consumer of the application, whichever library has started it. */
 export interface Consumer {
@@ -44,7 +38,7 @@ export interface ChannelEvents {
   onRefused(wanted: Wanted): Promise<void>;
   onClosed(channel: TappedChannel): void;
   /** The broker is not told of it once more: it would close the channel, and with that give back all that is in work. */
-  onSettledTwice(unsettled: Unsettled): void;
+  onSettledTwice(delivery: Pick<AmqpDeliveryLike, 'fields'>, isItsChannel: boolean): void;
   /** Whoever decides when its deliveries are handed over. */
   readonly gate: DeliveryGate;
   /** A message is handed over. */
@@ -64,6 +58,8 @@ export class TappedChannel {
   readonly #original: Pick<ConsumingChannelLike, 'consume' | 'cancel' | 'nack' | 'prefetch'>;
   #prefetch: number | undefined;
   #isDraining = false;
+  #isClosed = false;
+  #hasFetched = false;
 
   constructor(
     private readonly channel: ConsumingChannelLike,
@@ -95,6 +91,7 @@ export class TappedChannel {
     };
     channel.cancel = (tag) => this.#cancel(tag);
     this.#countSettling();
+    this.#noticeFetching();
     channel.once('close', () => this.#closed());
   }
 
@@ -226,6 +223,16 @@ export class TappedChannel {
     if (status === 'ended') this.#original.nack(delivery, false, true);
   }
 
+  #noticeFetching(): void {
+    const { channel } = this;
+    const fetch = channel.get?.bind(channel);
+    if (!fetch) return;
+    channel.get = (...args) => {
+      this.#hasFetched = true;
+      return fetch(...args);
+    };
+  }
+
   #countSettling(): void {
     const { channel } = this;
     const original = {
@@ -267,18 +274,21 @@ export class TappedChannel {
     };
   }
 
-  /** By hand and by the library, or on a channel that has not delivered it: the number means another message there. */
+  /**
+   * By hand and by the library, or on a channel that has not delivered it: the number means another message there. What was fetched
+   * one by one is known to nobody here.
+   */
   #isSettled(delivery: unknown): boolean {
-    const known = unsettledOf(delivery as object);
-    if (!known) return false;
-    const isSettled = known.told !== undefined && known.told !== 'lost';
-    if (!isSettled && known.consumer.channel === this) return false;
-    this.events.onSettledTwice(known);
+    const from = unsettledOf(delivery as object)?.consumer.channel ?? this;
+    if (from === this && (this.#isClosed || this.#hasFetched || this.#unsettled.has(delivery)))
+      return false;
+    this.events.onSettledTwice(delivery as AmqpDeliveryLike, from === this);
     return true;
   }
 
   /** The broker delivers again what was not settled; the library starts its consumers on another channel. */
   #closed(): void {
+    this.#isClosed = true;
     this.#unsettled.settlingAll('lost');
     this.#unsettled.settledAll('lost');
     this.events.onClosed(this);

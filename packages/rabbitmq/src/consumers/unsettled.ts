@@ -76,6 +76,10 @@ export class UnsettledDeliveries implements Iterable<Unsettled> {
     return unsettled;
   }
 
+  has(delivery: unknown): boolean {
+    return this.#of(delivery) !== undefined;
+  }
+
   /** Whoever looks on while it is handled. */
   watchOf(unsettled: Unsettled): DeliveryWatch | undefined {
     if (unsettled.watch === null) unsettled.watch = this.watch(unsettled);

@@ -95,7 +95,8 @@ export class Blocking {
    */
   async due(held: Held, cause: unknown): Promise<void> {
     const { message } = held;
-    const past = (held.past ??= this.#recall(held));
+    // Once more: another delivery of it, which was lost, may have been tried meanwhile.
+    const past = (held.past = later(held.past, this.#recall(held)));
     await this.#untilDue(past, held, cause);
     message.repeatAs(past.attempt);
     this.repeats.note(message.raw as object, past);
@@ -141,9 +142,26 @@ export class Blocking {
     const past = id === undefined ? undefined : this.#past.get(id);
     if (id === undefined || !past) return known;
     this.#past.delete(id);
+    // It has not come again for long: who has that id now is another one, or was redriven.
+    if (past.dueAt !== undefined && Date.now() - past.dueAt > LONGEST_HOLD_MS) return known;
     return { ...past, attempt: Math.max(past.attempt, known.attempt) };
   }
 }
+
+/** What both have been through. */
+function later(one: Past | undefined, other: Past): Past {
+  if (!one) return other;
+  const dueAt = Math.max(one.dueAt ?? 0, other.dueAt ?? 0);
+  return {
+    attempt: Math.max(one.attempt, other.attempt),
+    deferrals: Math.max(one.deferrals, other.deferrals),
+    firstFailedAt: earliest(one.firstFailedAt, other.firstFailedAt),
+    ...(dueAt > 0 && { dueAt }),
+  };
+}
+
+const earliest = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
 function idOf({ message, arrival }: Held): string | undefined {
   const { messageId, deliveredTo, handler = deliveredTo?.handler } = message;

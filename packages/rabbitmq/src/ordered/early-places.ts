@@ -1,9 +1,10 @@
-import type {
-  AmqpDeliveryLike,
-  FailedHandling,
-  HandlerMethod,
-  HandlerRef,
-  InboundMessage,
+import {
+  decisionFor,
+  type AmqpDeliveryLike,
+  type FailedHandling,
+  type HandlerMethod,
+  type HandlerRef,
+  type InboundMessage,
 } from '@acme/nest-message-context';
 import type { Place } from '../core/key-lanes.js';
 import type { Blocking } from './blocking.js';
@@ -72,7 +73,7 @@ export class EarlyPlaces {
       this.parts.blocking.failed(error, early.held);
     } catch {
       // Whoever settles it knows the error, and what was decided.
-      return false;
+      if (!early.held.goesBack) return false;
     }
     (message.raw as Known)[EARLY] = early;
     return this.#again(early, error);
@@ -94,19 +95,23 @@ export class EarlyPlaces {
   async #again(early: Early, error: unknown): Promise<boolean> {
     const { held } = early;
     try {
-      if (!early.place && !(await this.#hasTurn(early))) {
+      const mayGoOn = early.place !== undefined || (await this.#hasTurn(early));
+      // Or somebody gives it back: to the place that it has now.
+      if (!mayGoOn || held.goesBack) {
         this.parts.blocking.remember(held);
         return await giveBack(early);
       }
       await this.parts.blocking.due(held, error);
       return true;
     } catch (failure) {
-      if (!held.goesBack) throw failure;
-      return giveBack(early);
+      if (held.goesBack) return giveBack(early);
+      // Its key is stopped, and it is parked for that.
+      held.message.delivery.settle(decisionFor(failure));
+      return false;
     }
   }
 
-  /** Whether it may go on in its place. */
+  /** Takes its place. Whether it may go on there: what its body asks before it begins is asked here as well, or it would go ahead of others. */
   async #hasTurn(early: Early): Promise<boolean> {
     const { handler, held, client } = early;
     const { message, arrival, key } = held;
@@ -116,7 +121,10 @@ export class EarlyPlaces {
     early.place = place;
     // What becomes of it is being carried out then: where that stops its key, the next one has to know.
     arrival.whenLeft(() => early.place && leave(early.place, held));
-    return (await turnOf(place, held)) === 'go' && !arrival.isLost;
+    if (held.goesBack) return false;
+    let turn = await turnOf(place, held);
+    if (turn === 'go' && order && !arrival.isLost) turn = await order.admit(place, held);
+    return turn === 'go' && !arrival.isLost;
   }
 }
 

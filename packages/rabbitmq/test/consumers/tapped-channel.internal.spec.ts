@@ -54,6 +54,36 @@ describe('what is unsettled on a channel', () => {
     );
   });
 
+  it('is told to the broker once where somebody comes late with its number, and that is said once', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const { fake, channel, deliver, handled } = await setUp();
+    deliver(1, 2);
+    channel.ack(handled[0]);
+    channel.ack(handled[1]);
+    channel.ack(delivery(1));
+    channel.ack(delivery(2));
+    expect(fake.said).toHaveLength(2);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/^Delivery 1 was settled already, and settled once more/),
+    );
+  });
+
+  it('leaves alone what is fetched one by one', async () => {
+    const fake = Object.assign(new FakeChannel(), { get: () => delivery(7) });
+    const channel = fake as unknown as ConsumingChannelLike;
+    new Consumers().tap(channel, client);
+    channel.ack(channel.get!('orders'));
+    expect(fake.said).toEqual([['ack', delivery(7), undefined]]);
+  });
+
+  it('is told with all before it, whatever is known of those', async () => {
+    const { fake, channel, deliver, handled } = await setUp();
+    deliver(1, 2);
+    channel.ack(handled[1]);
+    channel.ack(handled[1], true);
+    expect(fake.said).toHaveLength(2);
+  });
+
   it('is not told on a channel that has not delivered it: its number is another message’s there', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
     const { fake, consumers, deliver, handled } = await setUp();

@@ -114,6 +114,39 @@ describe('a message that has failed before its handler was reached', () => {
     expect(repeats.of(second.raw)).toMatchObject({ attempt: 2, firstFailedAt: began });
   });
 
+  it('goes on where it was, also where it comes again before the delivery that was lost has given up, and begins anew much later', async () => {
+    const { delivered } = scene({ ...fixed, initial: '1m' });
+    const first = delivered('m-1');
+    for (const _ of [1, 2]) {
+      const again = first.fails();
+      await vi.runAllTimersAsync();
+      await again;
+    }
+    const lost = first.fails();
+    await vi.advanceTimersByTimeAsync(10);
+    first.arrival.isLost = true;
+    const second = delivered('m-1', true);
+    const again = second.fails();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await expect(lost).resolves.toBe(false);
+    first.leave();
+    await vi.runAllTimersAsync();
+    await expect(again).resolves.toBe(true);
+    expect(second.attempts).toEqual([4]);
+    second.leave();
+    // It goes back once more, and nobody sees it again.
+    const third = second.fails();
+    second.arrival.isLost = true;
+    await vi.runAllTimersAsync();
+    await expect(third).resolves.toBe(false);
+    await vi.advanceTimersByTimeAsync(86_400_000);
+    const redriven = delivered('m-1');
+    const anew = redriven.fails();
+    await vi.runAllTimersAsync();
+    await expect(anew).resolves.toBe(true);
+    expect(redriven.attempts).toEqual([2]);
+  });
+
   it('goes back where it is not its turn for long', async () => {
     const { delivered } = scene({ ...fixed, initial: '1s' });
     const before = delivered('m-0').place();
