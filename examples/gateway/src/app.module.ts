@@ -1,10 +1,9 @@
+import { GrpcClientsModule, GrpcErrorsModule, HttpErrorsFilter } from '@acme/nest-grpc-errors';
 import { IdempotencyModule, RedisIdempotencyStore } from '@acme/nest-idempotency';
 import { MessageContextModule } from '@acme/nest-message-context';
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { ClientsModule } from '@nestjs/microservices';
 import { config } from './config.js';
-import { GrpcStatusFilter } from './grpc/grpc-status.filter.js';
 import { HealthController } from './health.controller.js';
 import { ordersClient } from './orders/orders.client.js';
 import { OrdersController } from './orders/orders.controller.js';
@@ -25,9 +24,14 @@ import { Redis, RedisModule } from './redis.module.js';
       }),
     }),
     // #endregion
-    ClientsModule.register([ordersClient]),
+    // #region errors
+    GrpcErrorsModule.forRoot({ domain: 'gateway.shop.example' }),
+    GrpcClientsModule.register([ordersClient]),
+    // #endregion
   ],
   controllers: [OrdersController, HealthController],
-  providers: [{ provide: APP_FILTER, useClass: GrpcStatusFilter }],
+  // #region filter
+  providers: [{ provide: APP_FILTER, useClass: HttpErrorsFilter }],
+  // #endregion
 })
 export class AppModule {}

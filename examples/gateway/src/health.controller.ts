@@ -1,34 +1,21 @@
-import {
-  Controller,
-  Get,
-  Inject,
-  ServiceUnavailableException,
-  type OnModuleInit,
-} from '@nestjs/common';
-import type { ClientGrpc } from '@nestjs/microservices';
-import { firstValueFrom, type Observable } from 'rxjs';
-import { ORDERS } from './orders/orders.client.js';
+import { InjectGrpcService, type GrpcService } from '@acme/nest-grpc-errors';
+import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 
 interface HealthClient {
-  check(request: { service: string }): Observable<{ status: string }>;
+  check(request: { service: string }): Promise<{ status: string }>;
 }
 
 /** Ready when what it needs is: a gateway that cannot reach orders should get no requests. */
 @Controller('health')
-export class HealthController implements OnModuleInit {
-  private health!: HealthClient;
-
-  constructor(@Inject(ORDERS) private readonly client: ClientGrpc) {}
-
-  onModuleInit(): void {
-    this.health = this.client.getService<HealthClient>('Health');
-  }
+export class HealthController {
+  constructor(
+    @InjectGrpcService('grpc.health.v1.Health')
+    private readonly health: GrpcService<HealthClient>,
+  ) {}
 
   @Get()
   async ready(): Promise<{ orders: string }> {
-    const { status } = await firstValueFrom(
-      this.health.check({ service: 'order.v1.OrderService' }),
-    );
+    const { status } = await this.health.check({ service: 'order.v1.OrderService' });
     if (status !== 'SERVING') throw new ServiceUnavailableException(`orders is ${status}`);
     return { orders: status };
   }

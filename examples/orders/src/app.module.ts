@@ -1,3 +1,4 @@
+import { GrpcErrorsModule } from '@acme/nest-grpc-errors';
 import { IdempotencyModule, PostgresIdempotencyStore } from '@acme/nest-idempotency';
 import { MessageContextModule } from '@acme/nest-message-context';
 import { OutboxModule, PostgresOutboxStore } from '@acme/nest-outbox';
@@ -16,6 +17,9 @@ import { OrdersService } from './orders/orders.service';
   imports: [
     DatabaseModule,
     MessageContextModule.forRoot(),
+    // #region errors
+    GrpcErrorsModule.forRoot({ domain: 'orders.shop.example' }),
+    // #endregion
     // #region transactions
     TransactionModule.forRootAsync({
       inject: [Pool],

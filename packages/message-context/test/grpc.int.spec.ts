@@ -3,10 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as after } from 'node:timers/promises';
 import {
   Controller,
+  Global,
+  Injectable,
   Module,
   UseGuards,
   type CanActivate,
   type INestMicroservice,
+  type Type,
 } from '@nestjs/common';
 import { GrpcMethod, GrpcStreamCall, GrpcStreamMethod, Transport } from '@nestjs/microservices';
 import {
@@ -21,8 +24,26 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { Test } from '@nestjs/testing';
 import { freePort, waitFor } from '@acme/internal-testing';
-import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
-import { finalize, from, lastValueFrom, map, Observable, Subject, tap, timer, toArray } from 'rxjs';
+import {
+  GrpcAnswers,
+  MessageContext,
+  MessageContextModule,
+  type GrpcHandling,
+} from '@acme/nest-message-context';
+import {
+  catchError,
+  finalize,
+  from,
+  isObservable,
+  lastValueFrom,
+  map,
+  Observable,
+  Subject,
+  tap,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Body, BodyProbe, currentId, Edge, EdgeProbe, ProbeModule } from './support/probe.js';
 
@@ -167,10 +188,11 @@ type ProbeClient = Client & Record<string, Unary & Stream>;
 let app: INestMicroservice;
 let client: ProbeClient;
 
-async function start(): Promise<void> {
+async function start(more: readonly Type[] = []): Promise<void> {
   const protoPath = fileURLToPath(new URL('./support/probe.proto', import.meta.url));
   const url = `127.0.0.1:${await freePort()}`;
-  const module = await Test.createTestingModule({ imports: [ProbeAppModule] }).compile();
+  const imports = [ProbeAppModule, ...more];
+  const module = await Test.createTestingModule({ imports }).compile();
   app = module.createNestMicroservice({
     transport: Transport.GRPC,
     options: { package: 'probe.v1', protoPath, url },
@@ -258,8 +280,57 @@ const paces = [
 
 const abc = ['a', 'b', 'c'].map((id) => ({ id, correlation: 'call-1' }));
 
+describe('who says what callers of gRPC are answered', () => {
+  const handled: string[] = [];
+  @Injectable()
+  class Answers extends GrpcAnswers {
+    async around(
+      { context, handler, isPassThrough, answersByStream, thrown }: GrpcHandling,
+      next: () => Promise<unknown>,
+    ): Promise<unknown> {
+      const result = await next();
+      const words = [
+        handler?.handler.methodName,
+        isPassThrough,
+        answersByStream,
+        isObservable(result),
+      ];
+      handled.push([...words, MessageContext.current() === context].join(' '));
+      if (!isObservable(result)) return { id: 'answered' };
+      return result.pipe(
+        catchError(() => throwError(() => ({ code: 10, details: String(thrown()?.error) }))),
+      );
+    }
+  }
+  @Global()
+  @Module({
+    providers: [{ provide: GrpcAnswers, useClass: Answers }],
+    exports: [GrpcAnswers],
+  })
+  class AnswersModule {}
+
+  beforeAll(() => start([AnswersModule]));
+  afterAll(stop);
+
+  it('is asked around each call, with what was thrown and how it is answered', async () => {
+    expect(await unary('Unary', 'x')).toMatchObject({ id: 'answered' });
+    await expect(unary('Fails', 'x')).rejects.toMatchObject({
+      code: 10,
+      details: 'Error: failed',
+    });
+    await clientStream('ClientStream', false);
+    await bidi('Bidi', false);
+    expect(handled).toEqual([
+      'unary false false false true',
+      'fails false false true true',
+      'clientStream false false true true',
+      'bidi false true true true',
+    ]);
+  });
+});
+
 describe('gRPC', () => {
-  beforeAll(start);
+  beforeAll(() => start());
   afterAll(stop);
   beforeEach(forget);
 

@@ -81,6 +81,7 @@ describe('the public API', () => {
         "Discard",
         "EDGE_SLOTS",
         "EventSink",
+        "GrpcAnswers",
         "HeaderNames",
         "LocalSettlement",
         "MessageContext",

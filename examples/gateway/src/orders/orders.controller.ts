@@ -1,11 +1,10 @@
+import { InjectGrpcService, type GrpcService } from '@acme/nest-grpc-errors';
 import { Idempotent } from '@acme/nest-idempotency';
-import { Metadata } from '@grpc/grpc-js';
 import {
   Body,
   Controller,
   Get,
   Headers,
-  Inject,
   Logger,
   Param,
   ParseUUIDPipe,
@@ -13,24 +12,21 @@ import {
   Query,
   Sse,
   type MessageEvent,
-  type OnModuleInit,
 } from '@nestjs/common';
-import type { ClientGrpc } from '@nestjs/microservices';
-import { ORDER_SERVICE_NAME, type Order, type OrderServiceClient } from '@shop/contracts';
-import { firstValueFrom, map, type Observable } from 'rxjs';
+import type { Order, OrderServiceClient } from '@shop/contracts';
+import { map, type Observable } from 'rxjs';
 import { NewOrderPipe, type NewOrder } from './new-order.js';
-import { ORDERS } from './orders.client.js';
 
 @Controller('orders')
-export class OrdersController implements OnModuleInit {
+export class OrdersController {
   private readonly logger = new Logger(OrdersController.name);
-  private orders!: OrderServiceClient;
 
-  constructor(@Inject(ORDERS) private readonly client: ClientGrpc) {}
-
-  onModuleInit(): void {
-    this.orders = this.client.getService<OrderServiceClient>(ORDER_SERVICE_NAME);
-  }
+  // #region inject
+  constructor(
+    @InjectGrpcService('order.v1.OrderService')
+    private readonly orders: GrpcService<OrderServiceClient>,
+  ) {}
+  // #endregion
 
   // #region place
   /** The key travels on: should this process die before it has stored the reply, orders still knows the key. */
@@ -40,9 +36,7 @@ export class OrdersController implements OnModuleInit {
     @Body(NewOrderPipe) newOrder: NewOrder,
     @Headers('idempotency-key') key: string,
   ): Promise<Order | undefined> {
-    const metadata = new Metadata();
-    metadata.set('idempotency-key', key);
-    const { order } = await firstValueFrom(this.orders.placeOrder(newOrder, metadata));
+    const { order } = await this.orders.placeOrder(newOrder, { idempotencyKey: key });
     this.logger.log(`Order ${order?.id} accepted`);
     return order;
   }
@@ -58,7 +52,7 @@ export class OrdersController implements OnModuleInit {
 
   @Get(':id')
   async find(@Param('id', ParseUUIDPipe) id: string): Promise<Order | undefined> {
-    const { order } = await firstValueFrom(this.orders.getOrder({ id }));
+    const { order } = await this.orders.getOrder({ id });
     return order;
   }
 }

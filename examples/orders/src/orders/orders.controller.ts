@@ -1,7 +1,5 @@
 import { Idempotent } from '@acme/nest-idempotency';
-import { status } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
 import {
   OrderServiceControllerMethods,
   type GetOrderRequest,
@@ -13,7 +11,9 @@ import {
   type WatchOrdersResponse,
 } from '@shop/contracts';
 import { filter, map, type Observable } from 'rxjs';
+import { validOrder } from './new-order';
 import { OrderFeed } from './order-feed';
+import { OrderNotFoundError } from './order.errors';
 import { OrdersService } from './orders.service';
 
 @Controller()
@@ -28,19 +28,13 @@ export class OrdersController implements OrderServiceController {
   /** The key comes in the metadata. Order, event and key are committed together. */
   @Idempotent()
   async placeOrder(request: PlaceOrderRequest): Promise<PlaceOrderResponse> {
-    if (!request.customerId || !request.reference || request.amountCents <= 0) {
-      throw new RpcException({
-        code: status.INVALID_ARGUMENT,
-        message: 'An order needs customer_id, reference and an amount_cents above 0.',
-      });
-    }
-    return { order: await this.orders.place(request) };
+    return { order: await this.orders.place(validOrder(request)) };
   }
   // #endregion
 
   async getOrder({ id }: GetOrderRequest): Promise<GetOrderResponse> {
     const order = await this.orders.find(id);
-    if (!order) throw new RpcException({ code: status.NOT_FOUND, message: `No order ${id}.` });
+    if (!order) throw new OrderNotFoundError(id);
     return { order };
   }
 

@@ -24,7 +24,7 @@ export function decisionFor(error: unknown): SettleDecision {
     status?.http ?? httpStatusOf(error) ?? numberIn(rpc, ['statusCode', 'status'], 400, 599);
   const grpc = status?.grpc ?? grpcStatusOf(error) ?? numberIn(rpc, ['code'], 1, 16);
   const unspecific = rpc !== undefined && http === undefined && grpc === undefined;
-  if (unspecific || blamesTheMessage(http, grpc)) {
+  if (unspecific || (status?.isFinal ?? blamesTheMessage(http, grpc))) {
     return {
       action: 'park',
       code: status?.reason ?? codeOf(error, http, grpc),

@@ -20,6 +20,7 @@ import { NestRmqDriver, queueOf } from '../transports/rpc/nest-rmq-driver.js';
 import { GuardedSettlement } from '../delivery/guarded-settlement.js';
 import { LocalSettlement } from '../delivery/local-settlement.js';
 import { Settlement } from '../delivery/settlement.js';
+import { GrpcAnswers } from '../transports/grpc/grpc-answers.js';
 import { MessageContextConfigurationError } from '../message-context.errors.js';
 import { RESOLVED_OPTIONS } from '../message-context.tokens.js';
 import type { ResolvedMessageContextOptions } from '../message-context.options.js';
@@ -62,6 +63,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
     @Inject(ExternalContextCreator) private readonly externalContexts: ExternalContextCreator,
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Optional() @Inject(Settlement) settlement?: Settlement,
+    @Optional() @Inject(GrpcAnswers) private readonly grpcAnswers?: GrpcAnswers,
   ) {
     this.#settlement = settlement
       ? new GuardedSettlement(settlement, this.#logger)
@@ -150,6 +152,7 @@ export class Doors implements OnModuleInit, OnApplicationBootstrap, BeforeApplic
       // At boot all servers are checked together; this is for those that come later.
       problems: () => (this.#checked ? problemsOfServer(server, this.discovery) : []),
       warn: (text) => this.#logger.warn(text),
+      answers: this.grpcAnswers,
     });
   }
 

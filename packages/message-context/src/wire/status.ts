@@ -13,6 +13,8 @@ export interface ErrorStatus {
   readonly retryAfterMs?: number | undefined;
   /** Stable UPPER_SNAKE reason, the same on every transport. */
   readonly reason: string;
+  /** Whether the same message can only fail again, where `http` does not say so: ABORTED is 409, and may be tried again. */
+  readonly isFinal?: boolean | undefined;
 }
 
 /** The status an error carries, or undefined. Never throws, whatever was thrown. */
@@ -24,9 +26,14 @@ export function statusOf(error: unknown): ErrorStatus | undefined {
   if (typeof http !== 'number' || typeof grpc !== 'number' || typeof reason !== 'string')
     return undefined;
   const retryAfterMs = readSafely(status, 'retryAfterMs');
-  return typeof retryAfterMs === 'number' && retryAfterMs >= 0
-    ? { http, grpc, reason, retryAfterMs }
-    : { http, grpc, reason };
+  const isFinal = readSafely(status, 'isFinal');
+  return {
+    http,
+    grpc,
+    reason,
+    ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
+    ...(typeof isFinal === 'boolean' && { isFinal }),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { finalize, isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
+import { finalize, isObservable, lastValueFrom, type Observable } from 'rxjs';
 import type { Contexts } from '../../context/contexts.js';
 import { MessageContext } from '../../context/message-context.js';
 import { guardedChannel, type AmqpChannelLike } from '../amqp/guarded-channel.js';
@@ -17,7 +17,11 @@ import type { QueueDeclarationLike } from '../amqp/queue-check.js';
 import type { Gate } from './gate.js';
 import { reenterRequestStream } from '../grpc/grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
+import { failing } from './failing.js';
 import { endingWith, scoped } from './scoped.js';
+import { answeredBy } from '../grpc/answered-by.js';
+import type { GrpcAnswers } from '../grpc/grpc-answers.js';
+import { responseStreamsOf, type GrpcServerLike } from '../grpc/response-streams.js';
 
 /** What a Nest server calls for a message; `next` chains further handlers of one event. */
 interface RpcCallback {
@@ -28,7 +32,7 @@ interface RpcCallback {
 }
 
 /** What a Nest microservice server is, as far as this door needs it. Every transport and custom strategy has it. */
-export interface RpcServerLike extends QueuedServerLike, ReplyingServerLike {
+export interface RpcServerLike extends QueuedServerLike, ReplyingServerLike, GrpcServerLike {
   addHandler(
     pattern: unknown,
     callback: RpcCallback,
@@ -60,6 +64,8 @@ export interface RpcDoorParts {
   /** What keeps this server from being used, asked when it is given a handler. */
   readonly problems: () => readonly string[];
   readonly warn: (text: string) => void;
+  /** Of gRPC. */
+  readonly answers: GrpcAnswers | undefined;
 }
 
 const DOOR = Symbol.for('@acme/nest-message-context:rpc-door');
@@ -77,6 +83,7 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
   // Of RabbitMQ alone: others reply to topics and sockets, and acknowledge nothing.
   const replies = server.noAck === false ? Replies.of(server, parts.warn) : undefined;
   const isEvent = eventsOf(server);
+  const answersByStream = responseStreamsOf(server);
   let methods: RpcMethods | undefined;
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
     const problems = parts.problems();
@@ -86,7 +93,7 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
     const method = methods.take(pattern, isEventHandler);
     const arrivals = parts.arrivalsFor(pattern);
     const { readsBodies = false } = server;
-    const own = { name, method, isEventHandler, arrivals };
+    const own = { name, method, isEventHandler, arrivals, answersByStream };
     const entered = enter(callback, { ...parts, ...own, settles, replies, isEvent, readsBodies });
     addHandler(pattern, entered, isEventHandler, extras);
   };
@@ -104,6 +111,7 @@ interface Entrance extends RpcDoorParts {
   readonly arrivals: ArrivalsOf | undefined;
   readonly replies: Replies | undefined;
   readonly isEvent: (delivery: object) => boolean;
+  readonly answersByStream: (handler: object) => boolean | undefined;
 }
 
 /**
@@ -145,6 +153,11 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
         context,
       );
     }
+    if (call.isGrpc && entrance.answers)
+      return answeredBy(entrance.answers, context, () => handle(...args), {
+        isPassThrough: call.payloadIndex < 0,
+        answersByStream: entrance.answersByStream(entered),
+      });
     if (!call.rmq || !settles) return inContext(context, handle, args);
     return settleByOutcome(context, handle, args, call.rmq, entrance);
   };
@@ -174,12 +187,6 @@ const behind =
     }
     return handle(...args);
   };
-
-/**
- * A failure as Nest expects it of a handler: in a stream. What a handler itself throws it answers to nobody, and some of its
- * transports let it end the process.
- */
-const failing = (error: unknown): Observable<never> => throwError(() => error);
 
 /** In place of a handler, where nobody waits for what it would do. */
 const refusing = ({ message }: MessageContext): RpcCallback => {

@@ -16,6 +16,7 @@ export interface RpcCall {
   readonly key: object;
   /** Where the payload stands in the arguments. */
   readonly payloadIndex: number;
+  readonly isGrpc?: boolean;
   /** The gRPC call hands over a stream of requests as its first argument. */
   readonly hasRequestStream: boolean;
   readonly rmq?:
@@ -42,6 +43,7 @@ export function rpcCallOf(
     const payload = args[payloadIndex];
     return {
       key: call,
+      isGrpc: true,
       payloadIndex,
       hasRequestStream: isObservable(payload),
       facts: () => grpcFacts(call, payload),

@@ -1,0 +1,18 @@
+import type { DebugInfo } from '../core/details/types.js';
+import { readSafely, textIn } from '../core/read-safely.js';
+
+/** Frames beyond these are those of the framework. */
+const FRAMES = 20;
+const CAUSES = 4;
+
+/** Stack and causes of an error, for developers. */
+export function debugInfoOf(error: unknown): DebugInfo {
+  const causes: string[] = [];
+  for (let one = error; one != null && causes.length <= CAUSES; one = readSafely(one, 'cause'))
+    causes.push(`${textIn(one, 'name') ?? typeof one}: ${textIn(one, 'message') ?? ''}`);
+  const stackEntries = (textIn(error, 'stack') ?? '')
+    .split('\n')
+    .slice(1, FRAMES + 1)
+    .map((line) => line.trim());
+  return { stackEntries, detail: causes.join('\nCaused by: ') };
+}

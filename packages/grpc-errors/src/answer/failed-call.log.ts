@@ -1,0 +1,60 @@
+import type { Logger } from '@nestjs/common';
+import { codeNameOf } from '../core/codes.js';
+import type { GrpcFailure } from '../core/failure.js';
+import { failureLevelOf } from '../core/log-level.js';
+import { describe, readSafely, textIn } from '../core/read-safely.js';
+import type { GrpcErrorsModuleOptions } from '../grpc-errors.options.js';
+import { nameOfError } from './failures.js';
+
+/** A call or request that has failed, as far as it is told of. */
+export interface FailedCall {
+  /** What was called. */
+  readonly name: string;
+  readonly failure: Pick<GrpcFailure, 'code' | 'reason' | 'message'>;
+  /** Undefined where it is the decision of this package. */
+  readonly error: unknown;
+  readonly errorId: string | undefined;
+  /** Whether Nest has written it down, stack and all. */
+  readonly isLogged: boolean;
+  /** How long it took, by whom it was handled, what it belongs to. */
+  readonly facts: readonly (string | undefined)[];
+}
+
+/** One line for each call that has failed: what was called, how it was answered, and why in truth. */
+export class FailedCallLog {
+  constructor(
+    private readonly log: Pick<Logger, 'log' | 'warn' | 'error'>,
+    private readonly logging: GrpcErrorsModuleOptions['logging'],
+  ) {}
+
+  tell(failed: FailedCall): void {
+    const { code } = failed.failure;
+    if (this.logging === false) return;
+    const level = this.logging ? this.#levelOf(code) : failureLevelOf(code);
+    if (level === false) return;
+    const line = lineOf(failed);
+    if (level !== 'error') this.log[level](line);
+    else this.log.error(line, failed.isLogged ? undefined : textIn(failed.error, 'stack'));
+  }
+
+  #levelOf(code: GrpcFailure['code']) {
+    const choose = this.logging as Exclude<GrpcErrorsModuleOptions['logging'], false | undefined>;
+    try {
+      return choose(codeNameOf(code)!);
+    } catch {
+      return failureLevelOf(code);
+    }
+  }
+}
+
+function lineOf({ name, failure, error, errorId, isLogged, facts }: FailedCall): string {
+  const { code, reason, message } = failure;
+  const isTold = (isLogged && error === undefined) || readSafely(error, 'message') === message;
+  // What callers are not told.
+  const inTruth = isTold ? '' : `, because of ${nameOfError(error)} ${describe(error)}`;
+  const known = [...facts, errorId && `error id ${errorId}`].filter(Boolean).join(', ');
+  return `${name} failed with ${codeNameOf(code)!} (${reason}): ${onOneLine(message)}${inTruth} [${known}]`;
+}
+
+/** Whoever can have words in the log could otherwise write lines of his own. */
+const onOneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');

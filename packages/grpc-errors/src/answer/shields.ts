@@ -1,0 +1,67 @@
+import type { GrpcCallLike } from '@acme/nest-message-context';
+import { catchError, defaultIfEmpty, Observable, of } from 'rxjs';
+
+/** Told where a handler that answers once gives nothing, or more than once. */
+export interface UnaryEvents {
+  /** What the caller gets then: an error. */
+  readonly nothing: () => unknown;
+  readonly more: () => void;
+}
+
+/**
+ * The one answer of a call. Nest passes on all that a handler emits, and waits for the first for ever: the second makes grpc-js hang, and so does none.
+ * A caller who has gone is no reason for Nest to stop what it has begun.
+ */
+export function onlyAnswer<T>(
+  source: Observable<T>,
+  call: GrpcCallLike,
+  { nothing, more }: UnaryEvents,
+): Observable<T> {
+  return new Observable<T>((subscriber) => {
+    let answered = false;
+    const subscription = source.subscribe({
+      next: (value) => {
+        if (answered) return more();
+        if (value === undefined || value === null) return subscriber.error(nothing());
+        answered = true;
+        subscriber.next(value);
+        // At once, whatever else its source has in mind: with the answer the call ends, and its signal would take that for a caller who has gone.
+        subscriber.complete();
+      },
+      error: (error: unknown) => {
+        // Sent is sent.
+        if (!answered) subscriber.error(error);
+      },
+      complete: () => {
+        if (!answered) subscriber.error(nothing());
+      },
+    });
+    const gone = (): void => {
+      subscriber.complete();
+      subscription.unsubscribe();
+    };
+    if (call.cancelled) gone();
+    else call.on('cancelled', gone);
+    return () => {
+      call.off('cancelled', gone);
+      subscription.unsubscribe();
+    };
+  });
+}
+
+/**
+ * What the handler of a pass-through call has given. Nest waits for its last value, and what it fails with nobody hears: the process ends of it. Told
+ * to the call itself it reaches the caller.
+ */
+export function passedThrough(
+  source: Observable<unknown>,
+  call: GrpcCallLike,
+): Observable<unknown> {
+  return source.pipe(
+    catchError((status: unknown) => {
+      (call as unknown as { emit(event: 'error', error: unknown): void }).emit('error', status);
+      return of(undefined);
+    }),
+    defaultIfEmpty(undefined),
+  );
+}

@@ -1,0 +1,81 @@
+import { setMaxListeners } from 'node:events';
+import type { Metadata } from '@grpc/grpc-js';
+import type { Linked } from '@acme/nest-message-context/kit';
+import type { Running } from './grpc-result.js';
+
+/** A call under way, and who may end it. */
+export class CallEnd implements Running, Linked<CallEnd> {
+  previous: CallEnd | undefined;
+  next: CallEnd | undefined;
+  chain: object | undefined;
+  #call: Running | undefined;
+  #stopSending: (() => void) | undefined;
+  #gaveUp: { readonly reason: unknown } | undefined;
+  #hasEnded = false;
+
+  constructor(
+    readonly metadata: Metadata,
+    /** Unix milliseconds, or `Infinity`. */
+    private readonly deadline: number,
+    private readonly signals: readonly (AbortSignal | undefined)[],
+    private readonly onEnd: (end: CallEnd) => void,
+  ) {}
+
+  /** Of grpc-js. */
+  get options(): { readonly deadline?: number } {
+    return this.deadline === Infinity ? {} : { deadline: this.deadline };
+  }
+
+  /** Why it was given up: a signal has said so, or what was to be sent has failed. */
+  get gaveUp(): { readonly reason: unknown } | undefined {
+    return this.#gaveUp;
+  }
+
+  /** That is the call. */
+  cancels(call: Running): void {
+    this.#call = call;
+    for (const signal of this.signals) {
+      if (!signal) continue;
+      if (signal.aborted) this.#onAbort(signal);
+      else {
+        // A handler may make any number of calls at once, and none leaves its listener behind.
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', this.#abort, { once: true });
+      }
+    }
+  }
+
+  /** How to stop what it still sends. */
+  sends(stop: () => void): void {
+    if (this.#hasEnded) stop();
+    else this.#stopSending = stop;
+  }
+
+  /** It has an answer. Calls that were answered leave nothing behind at signals that live longer. */
+  ended(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#stopSending?.();
+    for (const signal of this.signals) signal?.removeEventListener('abort', this.#abort);
+    this.onEnd(this);
+  }
+
+  cancel(): void {
+    if (this.#hasEnded) return;
+    this.ended();
+    this.#call?.cancel();
+  }
+
+  /** It is cancelled for this reason, and says so. */
+  giveUp(reason: unknown): void {
+    if (this.#hasEnded) return;
+    this.#gaveUp ??= { reason };
+    this.#call?.cancel();
+  }
+
+  readonly #abort = (event: Event): void => this.#onAbort(event.target as AbortSignal);
+
+  #onAbort({ reason }: AbortSignal): void {
+    this.giveUp(reason);
+  }
+}

@@ -1,0 +1,114 @@
+import { MessageContextCoreModule } from '@acme/nest-message-context';
+import { Client, credentials as channelCredentials } from '@grpc/grpc-js';
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type InjectionToken,
+  type OnApplicationShutdown,
+  type OptionalFactoryDependency,
+  type Provider,
+} from '@nestjs/common';
+import { GrpcCaller } from './grpc-caller.js';
+import {
+  assertNoProblems,
+  resolveClient,
+  type GrpcClientOptions,
+  type GrpcClientSettings,
+  type GrpcTarget,
+} from './grpc-clients.options.js';
+import { grpcService } from './grpc-service.js';
+import { serviceToken } from './inject-grpc-service.js';
+import { loadServices } from './load-services.js';
+
+const CALLERS = '@acme/nest-grpc-errors:callers';
+
+/** Those of one module, to be closed with the application. */
+class Callers {
+  readonly all: GrpcCaller[] = [];
+}
+
+/** Makes gRPC services of others callable: import it where they are called. Calls have a deadline, pass on what has to be, and fail with typed errors. */
+@Module({ imports: [MessageContextCoreModule] })
+export class GrpcClientsModule implements OnApplicationShutdown {
+  constructor(@Inject(CALLERS) private readonly callers: Callers) {}
+
+  /** @throws {GrpcErrorsConfigurationError} listing every problem */
+  static register(clients: readonly GrpcClientOptions[]): DynamicModule {
+    const problems: string[] = [];
+    const served = new Map<string, string>();
+    const providers: Provider[] = [{ provide: CALLERS, useClass: Callers }];
+    const exported: string[] = [];
+    clients.forEach((client, index) => {
+      const settings = resolveClient(client, problems);
+      if (!settings) return;
+      const found = servicesOf(client, settings, problems);
+      const caller = `@acme/nest-grpc-errors:client ${index} ${settings.packages.join(', ')}`;
+      providers.push(callerProvider(caller, client, settings));
+      for (const [name, definition] of found) {
+        const other = served.get(name);
+        if (other !== undefined) problems.push(`${name}: is in two clients. Leave it out of one.`);
+        served.set(name, caller);
+        const provide = serviceToken(name);
+        exported.push(provide);
+        providers.push({
+          provide,
+          inject: [caller],
+          useFactory: (made: GrpcCaller) => grpcService(definition, made),
+        });
+      }
+    });
+    assertNoProblems(problems);
+    return { module: GrpcClientsModule, providers, exports: exported };
+  }
+
+  onApplicationShutdown(): void {
+    for (const caller of this.callers.all.splice(0)) caller.close();
+  }
+}
+
+function servicesOf(
+  { loader }: GrpcClientOptions,
+  { packages, protoPath }: GrpcClientSettings,
+  problems: string[],
+): ReturnType<typeof loadServices> {
+  try {
+    const services = loadServices(protoPath, packages, loader);
+    for (const one of packages)
+      if (![...services.keys()].some((name) => name.slice(0, name.lastIndexOf('.')) === one))
+        problems.push(`${one}: there is no service of it in ${protoPath.join(', ')}.`);
+    return services;
+  } catch (error) {
+    problems.push(
+      `${packages.join(', ')}: protoPath: ${error instanceof Error ? error.message : 'cannot be read'}`,
+    );
+    return new Map();
+  }
+}
+
+function callerProvider(
+  provide: string,
+  { url = '', credentials, channelOptions, useFactory, inject = [] }: GrpcClientOptions,
+  settings: GrpcClientSettings,
+): Provider {
+  const fixed: GrpcTarget = {
+    url,
+    ...(credentials && { credentials }),
+    ...(channelOptions && { channelOptions }),
+  };
+  return {
+    provide,
+    inject: [CALLERS, ...(inject as (InjectionToken | OptionalFactoryDependency)[])],
+    useFactory: async (callers: Callers, ...injected: never[]) => {
+      const target = useFactory ? await useFactory(...injected) : fixed;
+      const client = new Client(
+        target.url,
+        target.credentials ?? channelCredentials.createInsecure(),
+        target.channelOptions ?? {},
+      );
+      const caller = new GrpcCaller(client, settings);
+      callers.all.push(caller);
+      return caller;
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
+import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
+import { reasonFromClassName } from '../core/text/error-reason.js';
+import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
+import type { ErrorClass } from '../mapping/error-rules.js';
+import { ownRuleOf } from '../mapping/grpc-error.decorator.js';
+import { keyOfError } from './remote-errors.js';
+import type { CallerSettings } from './grpc-caller.js';
+
+/** Where a service is, and how it is reached. */
+export interface GrpcTarget {
+  /** `orders:50051`, `dns:///orders.internal:443`. */
+  readonly url: string;
+  /** For TLS: `credentials.createSsl(…)` of grpc-js. @default without */
+  readonly credentials?: ChannelCredentials;
+  /** Of grpc-js: keepalive, sizes of messages, load balancing. */
+  readonly channelOptions?: ChannelOptions;
+}
+
+/** The services of one target. */
+export interface GrpcClientOptions extends Partial<GrpcTarget> {
+  /** The proto packages whose services are called: `order.v1`, and `order.v2` beside it. */
+  readonly packages: string | readonly string[];
+  /** The files that they are in. */
+  readonly protoPath: string | readonly string[];
+  /** Of proto-loader. @default `recommendedLoader` */
+  readonly loader?: object;
+  /** How long a call may take that says nothing else. @default '5s' */
+  readonly timeout?: Duration;
+  /** What of the time of the message that is being handled is left for what follows a call. @default '20ms' */
+  readonly reserve?: Duration;
+  /** Error classes that come back as what they were thrown as, by the `domain` of the service that throws them. */
+  readonly errors?: Readonly<Record<string, readonly ErrorClass[]>>;
+  /** Instead of `url`, `credentials` and `channelOptions`: gives them when the application starts. */
+  readonly useFactory?: (...injected: never[]) => GrpcTarget | Promise<GrpcTarget>;
+  /** What `useFactory` is called with. */
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+}
+
+const OPTIONS: readonly (keyof GrpcClientOptions)[] = [
+  'url',
+  'credentials',
+  'channelOptions',
+  'packages',
+  'protoPath',
+  'loader',
+  'timeout',
+  'reserve',
+  'errors',
+  'useFactory',
+  'inject',
+];
+
+/** @internal The same, checked. */
+export interface GrpcClientSettings extends CallerSettings {
+  readonly packages: readonly string[];
+  readonly protoPath: readonly string[];
+}
+
+/** Says what is wrong with the options of one client. */
+export function resolveClient(
+  given: GrpcClientOptions,
+  problems: string[],
+): GrpcClientSettings | undefined {
+  const check = new OptionsCheck();
+  const options = check.object<GrpcClientOptions>('options', given, OPTIONS as string[]);
+  const { url, useFactory, timeout, reserve = '20ms' } = options;
+  const packages = textsOf('packages', options.packages, "'order.v1'", check);
+  const protoPath = textsOf('protoPath', options.protoPath, 'the path of a proto file', check);
+  if (useFactory === undefined && (typeof url !== 'string' || url === ''))
+    check.problems.push(`url: ${show(url)} is no address. Give 'host:port', or useFactory.`);
+  if (useFactory !== undefined && typeof useFactory !== 'function')
+    check.problems.push(`useFactory: ${show(useFactory)} is no function.`);
+  const settings = {
+    packages,
+    protoPath,
+    timeoutMs: check.timeout('timeout', timeout, '5s'),
+    reserveMs: reserve === 0 ? 0 : check.timeout('reserve', reserve, '20ms'),
+    known: knownOf(options.errors, check.problems),
+  };
+  const name = packages.join(', ') || 'a client';
+  problems.push(...check.problems.map((problem) => `${name}: ${problem}`));
+  return check.problems.length > 0 ? undefined : settings;
+}
+
+function textsOf(
+  name: string,
+  given: string | readonly string[] | undefined,
+  example: string,
+  { problems }: OptionsCheck,
+): readonly string[] {
+  const all = typeof given === 'string' ? [given] : (given ?? []);
+  if (
+    !Array.isArray(all) ||
+    all.length === 0 ||
+    !all.every((one) => typeof one === 'string' && one)
+  ) {
+    problems.push(`${name}: ${show(given)} is none. Give ${example}, or a list.`);
+    return [];
+  }
+  return all as readonly string[];
+}
+
+function knownOf(
+  errors: GrpcClientOptions['errors'] = {},
+  problems: string[],
+): Map<string, ErrorClass> {
+  const known = new Map<string, ErrorClass>();
+  for (const [domain, classes] of Object.entries(errors))
+    for (const target of classes) {
+      if (typeof target !== 'function') {
+        problems.push(`errors: ${show(target)} of "${domain}" is no class.`);
+        continue;
+      }
+      const reason = ownRuleOf(target)?.reason ?? reasonFromClassName(target.name);
+      const key = keyOfError(domain, reason);
+      const other = known.get(key);
+      if (other)
+        problems.push(
+          `errors: ${target.name} and ${other.name} have the same reason ${reason} in "${domain}". Leave one out, or give it another with @GrpcError().`,
+        );
+      known.set(key, target);
+    }
+  return known;
+}
+
+/** @throws {GrpcErrorsConfigurationError} listing every problem */
+export function assertNoProblems(problems: readonly string[]): void {
+  if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems, 'GrpcClientsModule');
+}

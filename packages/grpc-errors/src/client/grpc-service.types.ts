@@ -1,0 +1,35 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { Duration } from '@acme/nest-message-context/kit';
+import type { Observable } from 'rxjs';
+import type { GrpcResult } from './grpc-result.js';
+
+/** How one call is made. */
+export interface GrpcCallOptions {
+  /** How long it may take. Never longer than the message that is being handled waits. @default that of the client */
+  readonly timeout?: Duration;
+  /** Ends the call when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** Goes along, besides what of the message that is being handled goes with every call. */
+  readonly metadata?: Metadata | Readonly<Record<string, string>>;
+  /** Sent as `idempotency-key`: the other service does it once, however often it is asked. */
+  readonly idempotencyKey?: string;
+  /** Whether it goes on when the message that is being handled has no more time, or nobody waits for it: for what nobody waits for. @default false */
+  readonly detached?: boolean;
+}
+
+/** What the messages of a request are taken from. */
+export type GrpcRequests<T> = Observable<T> | AsyncIterable<T> | Iterable<T>;
+
+type RequestOf<T> = T extends Observable<infer One> ? GrpcRequests<One> : T;
+
+type AnswerOf<T> = T extends Observable<infer One> ? One : Awaited<T>;
+
+/**
+ * A service as it is called from here. `T`: its methods as ts-proto writes them (`OrderServiceClient`, with Observables or with Promises), or an interface of your
+ * own.
+ */
+export type GrpcService<T> = {
+  readonly [K in keyof T]: T[K] extends (request: infer Request, ...more: never[]) => infer Answer
+    ? (request: RequestOf<Request>, options?: GrpcCallOptions) => GrpcResult<AnswerOf<Answer>>
+    : never;
+};

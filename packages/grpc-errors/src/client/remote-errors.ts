@@ -1,0 +1,40 @@
+import { GrpcCode, isErrorCode } from '../core/codes.js';
+import { decodeStatus } from '../core/details/status-codec.js';
+import type { ErrorDetails } from '../core/details/types.js';
+import { callSafely, readSafely, textIn } from '../core/read-safely.js';
+import type { ErrorClass } from '../mapping/error-rules.js';
+import { revive } from './revive.js';
+import { REMOTE_ERRORS, type RemoteError } from './remote-error.js';
+
+/** Classes of errors by the domain and the reason that they travel under. */
+export type KnownErrors = ReadonlyMap<string, ErrorClass>;
+
+export const keyOfError = (domain: string, reason: string): string => `${domain} ${reason}`;
+
+const NO_DETAILS: ErrorDetails = {};
+
+/** What grpc-js has given for a call that failed, as the error that the application sees. Never throws. */
+export function remoteErrorOf(error: unknown, path: string, known: KnownErrors): unknown {
+  const code = readSafely(error, 'code');
+  const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
+  const message = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
+  const failure = { code: valid, message, path, details: detailsIn(error, valid) };
+  const remote = new REMOTE_ERRORS[valid](failure, { cause: error });
+  const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
+  return target ? revive(target, remote) : remote;
+}
+
+const classOf = (
+  { reason }: RemoteError,
+  domain: string,
+  known: KnownErrors,
+): ErrorClass | undefined => known.get(keyOfError(domain, reason));
+
+/** Of a status whose code is that of the call: others were made by who knows whom on the way. */
+function detailsIn(error: unknown, code: number): ErrorDetails {
+  const metadata = readSafely(error, 'metadata');
+  const all = callSafely(metadata, 'toJSON');
+  const [bytes] = (readSafely(all, 'grpc-status-details-bin') ?? []) as readonly unknown[];
+  const status = bytes instanceof Uint8Array ? decodeStatus(bytes) : undefined;
+  return status?.code === code ? status.details : NO_DETAILS;
+}

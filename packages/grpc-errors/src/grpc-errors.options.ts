@@ -1,0 +1,285 @@
+import { isMisfit, OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
+import { GrpcCode } from './core/codes.js';
+import type { FailureLevel } from './core/log-level.js';
+import { GrpcErrorsConfigurationError } from './grpc-errors.errors.js';
+import type { UnknownSettings } from './answer/failures.js';
+import type { WireSettings } from './answer/wire-status.js';
+import type { ErrorClass, PredicateRule } from './mapping/error-rules.js';
+import type { ResolvedRule } from './mapping/apply-rule.js';
+import type { GrpcErrorRule } from './mapping/grpc-error-rule.js';
+import { resolveRule } from './mapping/resolve-rule.js';
+import type { DeadlineSettings } from './deadline/deadlines.js';
+import type { HttpErrorFormat } from './http/http-answer.js';
+import type { FieldCase } from './presets/violations.js';
+
+/** A class of errors, or a function that recognises some, and how those are answered. A function needs a rule with a `reason`. */
+export type GrpcErrorMapping = readonly [
+  target: ErrorClass | ((error: unknown) => boolean),
+  rule: GrpcErrorRule<never>,
+];
+
+/** Errors of others that are known by their shape. */
+export type GrpcErrorPreset = 'http' | 'validation' | 'node' | 'pg' | 'prisma' | 'typeorm';
+
+/** What is protected against, each by what it does today. */
+export interface GrpcShields {
+  /** A unary handler whose stream gives nothing or more than one value, or goes on when the caller has gone. @default true */
+  readonly unaryAnswer?: boolean;
+  /** A `@GrpcStreamCall()` handler that throws: an unhandled rejection ends the process, and the caller waits. @default true */
+  readonly passThrough?: boolean;
+}
+
+/** How long calls may take here, whatever their callers say. */
+export interface GrpcDeadlineOptions {
+  /** Of calls that come without a deadline. Not of those that are answered by a stream. @default none */
+  readonly default?: Duration;
+  /** No call takes longer. @default none */
+  readonly max?: Duration;
+  /** What becomes of a call that wants more than `max`, or than `@GrpcDeadline()`: it gets that (`clamp`), or is refused (`reject`). @default 'clamp' */
+  readonly onExceed?: 'clamp' | 'reject';
+  /** A call that has less left is refused before it begins. @default 0 */
+  readonly minRemaining?: Duration;
+}
+
+/** Options of `GrpcErrorsModule.forRoot()`. */
+export interface GrpcErrorsModuleOptions {
+  /** Who gives the reasons of your errors their meaning: a name of your own, such as `orders.acme.dev`. Callers tell errors apart by it and the reason. */
+  readonly domain: string;
+  /** How errors are answered whose classes do not say it themselves. Goes before `@GrpcError()` on the same class. */
+  readonly mappings?: readonly GrpcErrorMapping[];
+  /** Which errors of others are known. @default all */
+  readonly presets?: readonly GrpcErrorPreset[];
+  /** How everything else is answered: as `INTERNAL` "Internal error", with an id that the log has as well. */
+  readonly unknown?: { readonly code?: 'INTERNAL' | 'UNKNOWN'; readonly message?: string };
+  readonly validation?: {
+    /** More violations of a request are left out. @default 50 */
+    readonly maxViolations?: number;
+    /** How names of fields are written: `snake` as proto files have them, `camel`, or `as-is`. @default 'snake' */
+    readonly fieldCase?: FieldCase;
+  };
+  readonly details?: {
+    /** Of a `google.rpc.Status`: clients of some languages take no more than 8 KiB of trailers. @default 4096 */
+    readonly maxBytes?: number;
+    /** Stack and causes as `DebugInfo`. Not with `NODE_ENV=production`. @default false */
+    readonly debugInfo?: boolean;
+  };
+  readonly message?: {
+    /** Of a status message, in UTF-8: its head and its tail are kept. @default 1024 */
+    readonly maxBytes?: number;
+  };
+  /** `false`: nothing is told of calls that fail. Or how loud by code. @default by code, as go-grpc-middleware has it */
+  readonly logging?: false | ((code: keyof typeof GrpcCode) => FailureLevel | false);
+  readonly shields?: GrpcShields;
+  readonly deadline?: GrpcDeadlineOptions;
+  /** How `HttpErrorsFilter` writes errors: as RFC 9457 or as AIP-193 has it. @default 'problem+json' */
+  readonly http?: HttpErrorFormat;
+}
+
+/** @internal The same, checked and complete. */
+export interface GrpcErrorsSettings {
+  readonly wire: WireSettings;
+  readonly unknown: UnknownSettings;
+  readonly classes: readonly { readonly target: ErrorClass; readonly rule: ResolvedRule }[];
+  readonly predicates: readonly PredicateRule[];
+  readonly presets: ReadonlySet<GrpcErrorPreset>;
+  readonly validation: { readonly maxViolations: number; readonly fieldCase: FieldCase };
+  readonly debugInfo: boolean;
+  readonly logging: GrpcErrorsModuleOptions['logging'];
+  readonly shields: Required<GrpcShields>;
+  readonly deadline: DeadlineSettings;
+  readonly http: HttpErrorFormat;
+}
+
+const PRESETS: readonly GrpcErrorPreset[] = [
+  'http',
+  'validation',
+  'node',
+  'pg',
+  'prisma',
+  'typeorm',
+];
+const FIELD_CASES: readonly FieldCase[] = ['snake', 'camel', 'as-is'];
+const OPTIONS = [
+  'domain',
+  'mappings',
+  'presets',
+  'unknown',
+  'validation',
+  'details',
+  'message',
+  'logging',
+  'shields',
+  'deadline',
+  'http',
+];
+
+/** @throws {GrpcErrorsConfigurationError} listing every problem */
+export function resolveOptions(given: GrpcErrorsModuleOptions): GrpcErrorsSettings {
+  if (isMisfit(given, OPTIONS))
+    throw new GrpcErrorsConfigurationError([
+      `${show(given)} instead of options. Give forRoot({ domain: 'orders.example.com' }).`,
+    ]);
+  const check = new OptionsCheck();
+  const { problems } = check;
+  check.known('', given, OPTIONS);
+  const { domain } = given;
+  if (typeof domain !== 'string' || !/^[\w.-]{1,253}$/.test(domain))
+    problems.push(
+      `domain: ${show(domain)} is no name. Give one of your own that stays, such as 'orders.example.com': callers tell your errors by it.`,
+    );
+  const settings: GrpcErrorsSettings = {
+    wire: { domain, ...sizesOf(given, check) },
+    unknown: unknownOf(given, check),
+    ...mappingsOf(given, problems),
+    presets: presetsOf(given, problems),
+    validation: validationOf(given, check),
+    debugInfo: debugInfoOf(given),
+    logging: loggingOf(given, problems),
+    shields: shieldsOf(given, check),
+    deadline: deadlineOf(given, check),
+    http: httpOf(given, problems),
+  };
+  if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems);
+  return settings;
+}
+
+type Options = GrpcErrorsModuleOptions;
+
+function sizesOf({ details, message }: Options, check: OptionsCheck) {
+  const sizes = check.object<NonNullable<Options['details']>>('details', details, [
+    'maxBytes',
+    'debugInfo',
+  ]);
+  check.flag('details.debugInfo', sizes.debugInfo);
+  const { maxBytes } = check.object<NonNullable<Options['message']>>('message', message, [
+    'maxBytes',
+  ]);
+  const detailsBytes = check.count('details.maxBytes', sizes.maxBytes, 4_096, 32_768);
+  if (detailsBytes < 512)
+    check.problems.push(
+      `details.maxBytes: ${detailsBytes} is too little for a reason. Give 512 or more.`,
+    );
+  return { detailsBytes, messageBytes: check.count('message.maxBytes', maxBytes, 1_024, 8_192) };
+}
+
+const debugInfoOf = ({ details }: Options): boolean =>
+  details?.debugInfo === true && process.env['NODE_ENV'] !== 'production';
+
+function unknownOf({ unknown }: Options, check: OptionsCheck): UnknownSettings {
+  const { code = 'INTERNAL', message = 'Internal error' } = check.object<
+    NonNullable<Options['unknown']>
+  >('unknown', unknown, ['code', 'message']);
+  if (code !== 'INTERNAL' && code !== 'UNKNOWN')
+    check.problems.push(
+      `unknown.code: ${show(code)} is none of these. Give 'INTERNAL' or 'UNKNOWN'.`,
+    );
+  if (typeof message !== 'string' || message === '')
+    check.problems.push(
+      `unknown.message: ${show(message)} is no text. Give one that tells callers nothing of the inside.`,
+    );
+  return { code: code === 'UNKNOWN' ? GrpcCode.UNKNOWN : GrpcCode.INTERNAL, message };
+}
+
+function validationOf({ validation }: Options, check: OptionsCheck) {
+  const { maxViolations, fieldCase = 'snake' } = check.object<NonNullable<Options['validation']>>(
+    'validation',
+    validation,
+    ['maxViolations', 'fieldCase'],
+  );
+  if (!FIELD_CASES.includes(fieldCase))
+    check.problems.push(
+      `validation.fieldCase: ${show(fieldCase)} is unknown. Give ${FIELD_CASES.map(show).join(', ')}.`,
+    );
+  return {
+    maxViolations: check.count('validation.maxViolations', maxViolations, 50, 1_000),
+    fieldCase,
+  };
+}
+
+function presetsOf({ presets = PRESETS }: Options, problems: string[]): Set<GrpcErrorPreset> {
+  if (!Array.isArray(presets)) problems.push(`presets: ${show(presets)} is no list.`);
+  else
+    for (const one of presets)
+      if (!PRESETS.includes(one))
+        problems.push(`presets: ${show(one)} is unknown. Known are ${PRESETS.join(', ')}.`);
+  return new Set(presets);
+}
+
+function loggingOf({ logging }: Options, problems: string[]): Options['logging'] {
+  if (logging !== undefined && logging !== false && typeof logging !== 'function')
+    problems.push(`logging: ${show(logging)} is neither false nor a function of the code.`);
+  return logging;
+}
+
+function shieldsOf({ shields }: Options, check: OptionsCheck): Required<GrpcShields> {
+  const given = check.object<GrpcShields>('shields', shields, ['unaryAnswer', 'passThrough']);
+  for (const name of ['unaryAnswer', 'passThrough'] as const)
+    check.flag(`shields.${name}`, given[name]);
+  const { unaryAnswer = true, passThrough = true } = given;
+  return { unaryAnswer, passThrough };
+}
+
+function deadlineOf({ deadline }: Options, check: OptionsCheck): DeadlineSettings {
+  const given = check.object<GrpcDeadlineOptions>('deadline', deadline, [
+    'default',
+    'max',
+    'onExceed',
+    'minRemaining',
+  ]);
+  const { onExceed = 'clamp', minRemaining } = given;
+  if (onExceed !== 'clamp' && onExceed !== 'reject')
+    check.problems.push(
+      `deadline.onExceed: ${show(onExceed)} is unknown. Give 'clamp' or 'reject'.`,
+    );
+  const msOf = (name: 'default' | 'max'): number | undefined =>
+    given[name] === undefined ? undefined : check.timeout(`deadline.${name}`, given[name], '1s');
+  return {
+    defaultMs: msOf('default'),
+    maxMs: msOf('max'),
+    onExceed,
+    minRemainingMs:
+      minRemaining === undefined || minRemaining === 0
+        ? 0
+        : check.timeout('deadline.minRemaining', minRemaining, '1s'),
+  };
+}
+
+function httpOf({ http = 'problem+json' }: Options, problems: string[]): HttpErrorFormat {
+  if (http !== 'problem+json' && http !== 'aip193')
+    problems.push(`http: ${show(http)} is unknown. Give 'problem+json' or 'aip193'.`);
+  return http;
+}
+
+function mappingsOf({ mappings = [] }: Options, problems: string[]) {
+  const classes: { readonly target: ErrorClass; readonly rule: ResolvedRule }[] = [];
+  const predicates: PredicateRule[] = [];
+  if (!Array.isArray(mappings))
+    problems.push(
+      `mappings: ${show(mappings)} is no list. Give [[OrderNotFoundError, { code: 'NOT_FOUND' }]].`,
+    );
+  else
+    for (const mapping of mappings as readonly GrpcErrorMapping[]) {
+      const [target, given] = Array.isArray(mapping) ? mapping : [undefined, undefined];
+      if (typeof target !== 'function') {
+        problems.push(`mappings: ${show(target)} is neither a class nor a function.`);
+        continue;
+      }
+      const found: string[] = [];
+      const isOne = isClass(target);
+      const name = isOne ? target.name : '';
+      const rule = resolveRule(given as GrpcErrorRule, name, found);
+      problems.push(...found.map((problem) => `mappings of ${name || 'a function'}: ${problem}`));
+      if (!isOne) predicates.push({ matches: target as (error: unknown) => boolean, rule });
+      else if (classes.some((one) => one.target === target))
+        problems.push(`mappings: ${name} is there twice. Leave one out.`);
+      else classes.push({ target, rule });
+    }
+  return { classes, predicates };
+}
+
+/** Compiled to functions, classes have a prototype with methods or with another one behind it. */
+const isClass = (target: object): target is ErrorClass => {
+  if (target === Error) return true;
+  if (/^class\b/.test(Function.prototype.toString.call(target))) return true;
+  return (target as { prototype?: unknown }).prototype instanceof Error;
+};

@@ -1,0 +1,52 @@
+export { GrpcErrorsModule } from './grpc-errors.module.js';
+export type {
+  GrpcErrorMapping,
+  GrpcErrorPreset,
+  GrpcDeadlineOptions,
+  GrpcErrorsModuleOptions,
+  GrpcShields,
+} from './grpc-errors.options.js';
+export { HttpErrorsFilter } from './http/http-errors.filter.js';
+export type { HttpErrorFormat } from './http/http-answer.js';
+export { GrpcDeadline } from './deadline/grpc-deadline.decorator.js';
+export { GrpcError } from './mapping/grpc-error.decorator.js';
+export { GrpcErrorAdvice, HandlesGrpcError } from './mapping/grpc-error-advice.js';
+export type { GrpcErrorRule } from './mapping/grpc-error-rule.js';
+export { grpcValidationExceptionFactory } from './presets/validation-exception-factory.js';
+export { GrpcCode, type GrpcCodeName, type GrpcErrorCode } from './core/codes.js';
+export {
+  GrpcErrorsConfigurationError,
+  GrpcErrorsError,
+  isGrpcErrorsError,
+  ValidationFailedError,
+  type GrpcErrorsErrorCode,
+} from './grpc-errors.errors.js';
+
+// For those who call
+export { GrpcClientsModule } from './client/grpc-clients.module.js';
+export type { GrpcClientOptions, GrpcTarget } from './client/grpc-clients.options.js';
+export { InjectGrpcService } from './client/inject-grpc-service.js';
+export { recommendedLoader } from './client/load-services.js';
+export { GrpcResult } from './client/grpc-result.js';
+export type { GrpcCallOptions, GrpcRequests, GrpcService } from './client/grpc-service.types.js';
+export type { FromRemote } from './client/revive.js';
+export {
+  isRemoteError,
+  RemoteAbortedError,
+  RemoteAlreadyExistsError,
+  RemoteCancelledError,
+  RemoteDataLossError,
+  RemoteDeadlineExceededError,
+  RemoteError,
+  RemoteFailedPreconditionError,
+  RemoteInternalError,
+  RemoteInvalidArgumentError,
+  RemoteNotFoundError,
+  RemoteOutOfRangeError,
+  RemotePermissionDeniedError,
+  RemoteResourceExhaustedError,
+  RemoteUnauthenticatedError,
+  RemoteUnavailableError,
+  RemoteUnimplementedError,
+  RemoteUnknownError,
+} from './client/remote-error.js';

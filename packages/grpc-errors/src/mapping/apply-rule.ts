@@ -1,0 +1,50 @@
+import { parseDuration } from '@acme/nest-message-context/kit';
+import { GrpcCode, type GrpcErrorCode } from '../core/codes.js';
+import type { GrpcFailure } from '../core/failure.js';
+import { readSafely, textIn } from '../core/read-safely.js';
+import type { GrpcErrorRule } from './grpc-error-rule.js';
+
+/** A rule that was checked, with the reason it has by default. */
+export interface ResolvedRule extends GrpcErrorRule<never> {
+  readonly reason: string;
+}
+
+/** What the rule makes of an error. What the user's functions throw is his, and tells of a broken rule. */
+export function applyRule(rule: ResolvedRule, error: unknown): GrpcFailure {
+  const { code, reason, message, metadata, retryAfter, details } = rule;
+  const given = error as never;
+  const text = typeof message === 'function' ? message(given) : message;
+  const after = typeof retryAfter === 'function' ? retryAfter(given) : retryAfter;
+  return {
+    code: GrpcCode[code] as GrpcErrorCode,
+    reason,
+    message: text ?? textIn(error, 'message') ?? reason,
+    metadata: metadata && textsOf(metadata, error),
+    retryAfterMs: after === undefined ? undefined : parseDuration(after),
+    details: details?.(given),
+  };
+}
+
+function textsOf(
+  metadata: NonNullable<GrpcErrorRule<never>['metadata']>,
+  error: unknown,
+): Record<string, string> {
+  const texts: Record<string, string> = {};
+  const values: Readonly<Record<string, unknown>> =
+    typeof metadata === 'function'
+      ? metadata(error as never)
+      : Object.fromEntries(metadata.map((name) => [name, readSafely(error, name)]));
+  for (const [name, value] of Object.entries(values)) {
+    const text = textOf(value);
+    if (text !== undefined) texts[name] = text;
+  }
+  return texts;
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
+  if (typeof value === 'object') return JSON.stringify(value);
+  return ['number', 'boolean', 'bigint'].includes(typeof value) ? `${value as number}` : undefined;
+}

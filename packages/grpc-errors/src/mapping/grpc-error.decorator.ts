@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+import { STATUS, type ErrorStatus } from '@acme/nest-message-context';
+import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
+import type { ResolvedRule } from './apply-rule.js';
+import type { GrpcErrorRule } from './grpc-error-rule.js';
+import { resolveRule } from './resolve-rule.js';
+import { statusBy } from './status-by.js';
+
+const RULE = Symbol.for('@acme/nest-grpc-errors:rule');
+
+type ErrorClass<E> = abstract new (...args: never[]) => E;
+
+/**
+ * Says how errors of this class are answered over gRPC. The class knows nothing of gRPC beyond this line, and classes that extend it are answered
+ * alike unless they say something else. What is no gRPC understands it as well: REST doors, consumers of RabbitMQ, `@Idempotent()`.
+ *
+ *     @GrpcError<OrderNotFoundError>({ code: 'NOT_FOUND', metadata: ['orderId'] })
+ *     export class OrderNotFoundError extends Error {
+ *       constructor(readonly orderId: string) {
+ *         super(`Order ${orderId} does not exist.`);
+ *       }
+ *     }
+ *
+ * @throws {GrpcErrorsConfigurationError} for a code or a reason that is none
+ */
+export const GrpcError =
+  <E>(rule: GrpcErrorRule<E>) =>
+  (target: ErrorClass<E>): void => {
+    const problems: string[] = [];
+    const resolved = resolveRule(rule, target.name, problems);
+    if (problems.length > 0)
+      throw new GrpcErrorsConfigurationError(problems, `@GrpcError() on ${target.name}`);
+    Reflect.defineMetadata(RULE, resolved, target);
+    Object.defineProperty(target.prototype, STATUS, {
+      configurable: true,
+      get(this: unknown): ErrorStatus {
+        return statusBy(resolved, this);
+      },
+    });
+  };
+
+/** The rule on the class itself. */
+export const ownRuleOf = (target: object): ResolvedRule | undefined =>
+  Reflect.getOwnMetadata(RULE, target) as ResolvedRule | undefined;

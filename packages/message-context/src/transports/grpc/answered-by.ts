@@ -1,0 +1,37 @@
+import { isObservable } from 'rxjs';
+import type { MessageContext } from '../../context/message-context.js';
+import { failing } from '../rpc/failing.js';
+import { endingWith, scoped } from '../rpc/scoped.js';
+import type { GrpcAnswers, GrpcHandling } from './grpc-answers.js';
+
+/** Handles a call of gRPC in its context, where somebody says how calls are answered. */
+export async function answeredBy(
+  answers: GrpcAnswers,
+  context: MessageContext,
+  handle: () => unknown,
+  call: Pick<GrpcHandling, 'isPassThrough' | 'answersByStream'>,
+): Promise<unknown> {
+  const { message } = context;
+  const handling: GrpcHandling = {
+    context,
+    handler: message.deliveredTo,
+    isPassThrough: call.isPassThrough,
+    answersByStream: call.answersByStream,
+    cameAt: performance.now(),
+    thrown: () => message.thrown,
+    abandon: (reason) => message.abandon(reason),
+  };
+  const next = async (): Promise<unknown> => {
+    try {
+      return await handle();
+    } catch (error) {
+      // Of what no exception filter stands around.
+      message.thrown ??= { error };
+      return failing(error);
+    }
+  };
+  const result = await context.run(() => answers.around(handling, next));
+  if (isObservable(result)) return endingWith(scoped(result, context), context);
+  message.end();
+  return result;
+}
