@@ -24,7 +24,11 @@ export {
 
 // For those who call
 export { GrpcClientsModule } from './client/grpc-clients.module.js';
-export type { GrpcClientOptions, GrpcTarget } from './client/grpc-clients.options.js';
+export type {
+  GrpcClientOptions,
+  GrpcRetryOptions,
+  GrpcTarget,
+} from './client/grpc-clients.options.js';
 export { InjectGrpcService } from './client/inject-grpc-service.js';
 export { recommendedLoader } from './client/load-services.js';
 export { GrpcResult } from './client/grpc-result.js';

@@ -506,6 +506,79 @@ describe('two versions of a service', () => {
   });
 });
 
+it('finds out where its service is when the application starts', async () => {
+  const server = await openProbe({ handle: () => ({ id: 'found' }) });
+  open.push(server);
+  class Addresses {
+    readonly probe = server.url;
+  }
+  @Module({ providers: [Addresses], exports: [Addresses] })
+  class AddressModule {}
+  @Module({
+    imports: [
+      MessageContextModule.forRoot(),
+      GrpcClientsModule.register([
+        {
+          packages: 'probe.v1',
+          protoPath: PROTO,
+          imports: [AddressModule],
+          inject: [Addresses],
+          useFactory: async ({ probe }: Addresses) => ({ url: probe }),
+        },
+      ]),
+    ],
+    providers: [Caller],
+  })
+  class CallerModule {}
+  const context = await openContext(CallerModule);
+  open.push(context);
+  await expect(context.app.get(Caller).probe.unary({ id: 'a' })).resolves.toEqual({ id: 'found' });
+});
+
+it('sends what is given along, also by another copy of grpc-js', async () => {
+  const seen: unknown[] = [];
+  const { probe } = await scene(() => {
+    const { headers } = MessageContext.require().message;
+    seen.push([headers.get('x-one'), headers.get('x-two')]);
+    return { id: 'a' };
+  });
+  const metadata = new Metadata();
+  metadata.set('x-one', '1');
+  const foreign = {
+    getMap: () => ({ 'x-two': '2' }),
+    toJSON: () => ({ 'x-two': ['2'] }),
+    get: () => ['2'],
+  };
+  await probe.unary({ id: 'a' }, { metadata });
+  await probe.unary({ id: 'a' }, { metadata: foreign as never });
+  await probe.unary({ id: 'a' }, { metadata: { 'x-one': '3' } });
+  expect(seen).toEqual([
+    ['1', undefined],
+    [undefined, '2'],
+    ['3', undefined],
+  ]);
+});
+
+it.each<[string, object, RegExp]>([
+  ['no address', { url: '' }, /probe\.v1: url: "" is no address/],
+  ['no file', { protoPath: 'nowhere.proto' }, /probe\.v1: protoPath: /],
+  ['a package without a service', { packages: 'probe.v9' }, /probe\.v9: there is no service of it/],
+  ['no duration', { timeout: 'soon' }, /probe\.v1: timeout: "soon" is not a duration/],
+  [
+    'two classes of one reason',
+    { errors: { 'a.test': [OrderNotFoundError, OrderNotFoundError] } },
+    /have the same reason ORDER_NOT_FOUND in "a\.test"/,
+  ],
+])('refuses at once %s', (_, options, said) => {
+  expect(() => GrpcClientsModule.register([clientOf('a:1', options)])).toThrow(said);
+});
+
+it('refuses a service that is in two clients', () => {
+  expect(() => GrpcClientsModule.register([clientOf('a:1'), clientOf('b:1')])).toThrow(
+    'probe.v1.Probe: is in two clients',
+  );
+});
+
 it('says what is missing where nobody provides a service', async () => {
   @Module({ imports: [MessageContextModule.forRoot()], providers: [Caller] })
   class Without {}

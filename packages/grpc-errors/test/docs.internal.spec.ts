@@ -47,6 +47,15 @@ describe('docs/reference/grpc-errors-options.md', () => {
         'a.v1: options.',
       ),
     );
+    expect(names(rowsUnder(PAGE, '## retry'))).toEqual(
+      knownOptions(
+        () =>
+          GrpcClientsModule.register([
+            { packages: 'a.v1', protoPath: 'a', url: 'a:1', retry: nope },
+          ]),
+        'a.v1: retry.',
+      ),
+    );
   });
 
   it('has the defaults', () => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { decisionFor, STATUS, statusOf } from '@acme/nest-message-context';
+import { decisionFor, NonRetryableError, STATUS, statusOf } from '@acme/nest-message-context';
 import {
   GrpcCode,
   GrpcError,
@@ -73,6 +73,11 @@ describe('@GrpcError()', () => {
       expect(decided).toEqual([action, action, action]);
     },
   );
+
+  it('is not for a signal, which says itself how it is answered', () => {
+    class SoldError extends NonRetryableError {}
+    expect(() => GrpcError({ code: 'NOT_FOUND' })(SoldError)).toThrow('it is an outcome signal');
+  });
 
   it('has no pause where the function that says it fails', () => {
     @GrpcError({

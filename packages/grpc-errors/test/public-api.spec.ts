@@ -12,6 +12,7 @@ import type {
   GrpcErrorsErrorCode,
   GrpcErrorsModuleOptions,
   GrpcRequests,
+  GrpcRetryOptions,
   GrpcService,
   GrpcShields,
   GrpcTarget,
@@ -34,6 +35,7 @@ interface Types {
   GrpcErrorsErrorCode: GrpcErrorsErrorCode;
   GrpcErrorsModuleOptions: GrpcErrorsModuleOptions;
   GrpcRequests: GrpcRequests<unknown>;
+  GrpcRetryOptions: GrpcRetryOptions;
   GrpcService: GrpcService<object>;
   GrpcShields: GrpcShields;
   GrpcTarget: GrpcTarget;

@@ -12,11 +12,12 @@ export class CallEnd implements Running, Linked<CallEnd> {
   #stopSending: (() => void) | undefined;
   #gaveUp: { readonly reason: unknown } | undefined;
   #hasEnded = false;
+  #isListening = false;
 
   constructor(
     readonly metadata: Metadata,
     /** Unix milliseconds, or `Infinity`. */
-    private readonly deadline: number,
+    readonly deadline: number,
     private readonly signals: readonly (AbortSignal | undefined)[],
     private readonly onEnd: (end: CallEnd) => void,
   ) {}
@@ -31,9 +32,26 @@ export class CallEnd implements Running, Linked<CallEnd> {
     return this.#gaveUp;
   }
 
-  /** That is the call. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Goes on after a pause, unless it is given up before. */
+  waits(ms: number, goOn: () => void, givenUp: () => void): void {
+    const timer = setTimeout(goOn, ms);
+    this.cancels({
+      cancel: () => {
+        clearTimeout(timer);
+        givenUp();
+      },
+    });
+  }
+
+  /** That is the call now. */
   cancels(call: Running): void {
     this.#call = call;
+    if (this.#isListening) return;
+    this.#isListening = true;
     for (const signal of this.signals) {
       if (!signal) continue;
       if (signal.aborted) this.#onAbort(signal);

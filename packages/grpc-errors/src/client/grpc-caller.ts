@@ -14,12 +14,14 @@ import {
   RemoteUnavailableError,
 } from './remote-error.js';
 import { remoteErrorOf, type KnownErrors } from './remote-errors.js';
+import type { Retries } from './retries.js';
 import { sendAll } from './send-all.js';
 
 export interface CallerSettings {
   readonly timeoutMs: number;
   readonly reserveMs: number;
   readonly known: KnownErrors;
+  readonly retries: Retries;
 }
 
 type Method = MethodDefinition<unknown, unknown>;
@@ -59,36 +61,58 @@ export class GrpcCaller {
         observer.error(end.error);
         return { cancel: () => {} };
       }
-      const { path, requestSerialize, responseDeserialize } = method;
-      const { metadata } = end;
-      const answered: Answered = (error, answer) => {
+      const retries = this.settings.retries.isFor(method, options)
+        ? this.settings.retries
+        : undefined;
+      const failed = (error: unknown): void => {
         end.ended();
-        if (error) return observer.error(this.#errorOf(error, method, end));
-        observer.next(answer);
-        observer.complete();
+        observer.error(this.#errorOf(error, method, end));
       };
-      const call = method.requestStream
-        ? this.client.makeClientStreamRequest(
-            path,
-            requestSerialize,
-            responseDeserialize,
-            metadata,
-            end.options,
-            answered,
-          )
-        : this.client.makeUnaryRequest(
-            path,
-            requestSerialize,
-            responseDeserialize,
-            request,
-            metadata,
-            end.options,
-            answered,
-          );
-      end.cancels(call);
-      if (method.requestStream) sendAll(request as GrpcRequests<unknown>, call as never, end);
+      const attempt = (number: number): void => {
+        this.#ask(method, request, end, (error, answer) => {
+          const again =
+            error && !end.gaveUp && !end.hasEnded && retries?.after(error, number, end.deadline);
+          if (typeof again === 'number')
+            return end.waits(
+              again,
+              () => attempt(number + 1),
+              () => failed(error),
+            );
+          if (error) return failed(error);
+          retries?.answered();
+          end.ended();
+          observer.next(answer);
+          observer.complete();
+        });
+      };
+      attempt(1);
       return end;
     };
+  }
+
+  #ask(method: Method, request: unknown, end: CallEnd, answered: Answered): void {
+    const { path, requestSerialize, responseDeserialize } = method;
+    const { metadata } = end;
+    const call = method.requestStream
+      ? this.client.makeClientStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          metadata,
+          end.options,
+          answered,
+        )
+      : this.client.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          request,
+          metadata,
+          end.options,
+          answered,
+        );
+    end.cancels(call);
+    if (method.requestStream) sendAll(request as GrpcRequests<unknown>, call as never, end);
   }
 
   #stream(

@@ -2,6 +2,7 @@ import { MessageContextCoreModule } from '@acme/nest-message-context';
 import { Client, credentials as channelCredentials } from '@grpc/grpc-js';
 import {
   Inject,
+  Logger,
   Module,
   type DynamicModule,
   type InjectionToken,
@@ -9,7 +10,8 @@ import {
   type OptionalFactoryDependency,
   type Provider,
 } from '@nestjs/common';
-import { GrpcCaller } from './grpc-caller.js';
+import { GrpcCaller, type CallerSettings } from './grpc-caller.js';
+import { Retries } from './retries.js';
 import {
   assertNoProblems,
   resolveClient,
@@ -59,7 +61,8 @@ export class GrpcClientsModule implements OnApplicationShutdown {
       }
     });
     assertNoProblems(problems);
-    return { module: GrpcClientsModule, providers, exports: exported };
+    const imports = clients.flatMap((client) => client.imports ?? []);
+    return { module: GrpcClientsModule, imports, providers, exports: exported };
   }
 
   onApplicationShutdown(): void {
@@ -106,9 +109,22 @@ function callerProvider(
         target.credentials ?? channelCredentials.createInsecure(),
         target.channelOptions ?? {},
       );
-      const caller = new GrpcCaller(client, settings);
+      const caller = new GrpcCaller(client, settingsFor(target, settings));
       callers.all.push(caller);
       return caller;
     },
   };
+}
+
+/** Two layers would multiply: the channel's goes before ours. */
+function settingsFor(
+  { url, channelOptions }: GrpcTarget,
+  settings: GrpcClientSettings,
+): CallerSettings {
+  const config: unknown = channelOptions?.['grpc.service_config'];
+  if (typeof config !== 'string' || !config.includes('"retryPolicy"')) return settings;
+  new Logger('GrpcClients').warn(
+    `The channel to ${url} has a retryPolicy in its grpc.service_config, so calls are made again by that, and \`retry\` is not used: both together would multiply. Take one of them out.`,
+  );
+  return { ...settings, retries: Retries.none };
 }

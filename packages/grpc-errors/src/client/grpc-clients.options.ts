@@ -1,12 +1,15 @@
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
-import type { InjectionToken, OptionalFactoryDependency } from '@nestjs/common';
+import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import { reasonFromClassName } from '../core/text/error-reason.js';
 import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
 import { ownRuleOf } from '../mapping/grpc-error.decorator.js';
+import { RetryBudget } from '../core/retry-budget.js';
+import type { RetrySettings } from '../core/retry-plan.js';
 import { keyOfError } from './remote-errors.js';
 import type { CallerSettings } from './grpc-caller.js';
+import { Retries } from './retries.js';
 
 /** Where a service is, and how it is reached. */
 export interface GrpcTarget {
@@ -16,6 +19,16 @@ export interface GrpcTarget {
   readonly credentials?: ChannelCredentials;
   /** Of grpc-js: keepalive, sizes of messages, load balancing. */
   readonly channelOptions?: ChannelOptions;
+}
+
+/** How calls are made again. */
+export interface GrpcRetryOptions {
+  /** The first one included. @default 3 */
+  readonly attempts?: number;
+  /** The longest pause before the second; it doubles with each, and a random part of it is waited. @default '100ms' */
+  readonly initial?: Duration;
+  /** No pause is longer, unless the service wants one that is. @default '5s' */
+  readonly max?: Duration;
 }
 
 /** The services of one target. */
@@ -30,10 +43,17 @@ export interface GrpcClientOptions extends Partial<GrpcTarget> {
   readonly timeout?: Duration;
   /** What of the time of the message that is being handled is left for what follows a call. @default '20ms' */
   readonly reserve?: Duration;
+  /**
+   * How calls are made again that found their service `UNAVAILABLE`: those with an `idempotencyKey`, and methods whose proto file says that they may be
+   * (`idempotency_level`). Not where `channelOptions` have a `retryPolicy`. `false`: none is.
+   */
+  readonly retry?: GrpcRetryOptions | false;
   /** Error classes that come back as what they were thrown as, by the `domain` of the service that throws them. */
   readonly errors?: Readonly<Record<string, readonly ErrorClass[]>>;
   /** Instead of `url`, `credentials` and `channelOptions`: gives them when the application starts. */
   readonly useFactory?: (...injected: never[]) => GrpcTarget | Promise<GrpcTarget>;
+  /** Modules that export what is injected, where they are not global. */
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
   /** What `useFactory` is called with. */
   readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
 }
@@ -47,8 +67,10 @@ const OPTIONS: readonly (keyof GrpcClientOptions)[] = [
   'loader',
   'timeout',
   'reserve',
+  'retry',
   'errors',
   'useFactory',
+  'imports',
   'inject',
 ];
 
@@ -78,10 +100,24 @@ export function resolveClient(
     timeoutMs: check.timeout('timeout', timeout, '5s'),
     reserveMs: reserve === 0 ? 0 : check.timeout('reserve', reserve, '20ms'),
     known: knownOf(options.errors, check.problems),
+    retries: new Retries(retryOf(options.retry, check), new RetryBudget()),
   };
   const name = packages.join(', ') || 'a client';
   problems.push(...check.problems.map((problem) => `${name}: ${problem}`));
   return check.problems.length > 0 ? undefined : settings;
+}
+
+function retryOf(given: GrpcClientOptions['retry'], check: OptionsCheck): RetrySettings {
+  const { attempts, initial, max } = check.object<GrpcRetryOptions>(
+    'retry',
+    given === false ? { attempts: 1 } : given,
+    ['attempts', 'initial', 'max'],
+  );
+  return {
+    attempts: check.count('retry.attempts', attempts, 3, 10),
+    initialMs: check.timeout('retry.initial', initial, '100ms'),
+    maxMs: check.timeout('retry.max', max, '5s'),
+  };
 }
 
 function textsOf(

@@ -13,6 +13,8 @@ export interface GrpcCallOptions {
   readonly metadata?: Metadata | Readonly<Record<string, string>>;
   /** Sent as `idempotency-key`: the other service does it once, however often it is asked. */
   readonly idempotencyKey?: string;
+  /** `false`: it is made once, whatever comes of it. @default as the client's `retry` says */
+  readonly retry?: false;
   /** Whether it goes on when the message that is being handled has no more time, or nobody waits for it: for what nobody waits for. @default false */
   readonly detached?: boolean;
 }

@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { HeaderNames, type MessageContext } from '@acme/nest-message-context';
+import { readSafely } from '../core/read-safely.js';
 import type { GrpcCallOptions } from './grpc-service.types.js';
 
 /** Of the trace that a message belongs to. An instrumentation that is there puts its own in their place. */
@@ -13,16 +14,28 @@ export function outboundMetadata(
   context: MessageContext | undefined,
   { metadata: own, idempotencyKey }: Pick<GrpcCallOptions, 'metadata' | 'idempotencyKey'>,
 ): Metadata {
-  const metadata = own instanceof Metadata ? own.clone() : new Metadata();
+  const metadata = isMetadata(own) ? copyOf(own) : new Metadata();
   if (context) {
     const headers = context.outboundHeaders();
     for (const name in headers) set(metadata, name, headers[name]);
     for (const name of TRACE) set(metadata, name, context.message.headers.get(name));
   }
-  if (own && !(own instanceof Metadata))
+  if (own && !isMetadata(own))
     for (const [name, value] of Object.entries(own)) metadata.set(name, value);
   if (idempotencyKey !== undefined) metadata.set(HeaderNames.idempotencyKey, idempotencyKey);
   return metadata;
+}
+
+/** By shape: two copies of grpc-js in one process are common. */
+const isMetadata = (own: unknown): own is Metadata =>
+  typeof readSafely(own, 'getMap') === 'function' &&
+  typeof readSafely(own, 'toJSON') === 'function';
+
+function copyOf(own: Metadata): Metadata {
+  const copy = new Metadata();
+  for (const name of Object.keys(own.toJSON()))
+    for (const value of own.get(name)) copy.add(name, value);
+  return copy;
 }
 
 const PRINTABLE = /^[\x20-\x7e]*$/;

@@ -18,7 +18,7 @@ export function remoteErrorOf(error: unknown, path: string, known: KnownErrors):
   const code = readSafely(error, 'code');
   const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
   const message = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
-  const failure = { code: valid, message, path, details: detailsIn(error, valid) };
+  const failure = { code: valid, message, path, details: detailsOf(error, valid) };
   const remote = new REMOTE_ERRORS[valid](failure, { cause: error });
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
@@ -31,7 +31,7 @@ const classOf = (
 ): ErrorClass | undefined => known.get(keyOfError(domain, reason));
 
 /** Of a status whose code is that of the call: others were made by who knows whom on the way. */
-function detailsIn(error: unknown, code: number): ErrorDetails {
+export function detailsOf(error: unknown, code: number): ErrorDetails {
   const metadata = readSafely(error, 'metadata');
   const all = callSafely(metadata, 'toJSON');
   const [bytes] = (readSafely(all, 'grpc-status-details-bin') ?? []) as readonly unknown[];

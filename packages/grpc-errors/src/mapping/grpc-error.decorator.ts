@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { STATUS, type ErrorStatus } from '@acme/nest-message-context';
+import { OutcomeSignal, STATUS, type ErrorStatus } from '@acme/nest-message-context';
 import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { ResolvedRule } from './apply-rule.js';
 import type { GrpcErrorRule } from './grpc-error-rule.js';
@@ -28,6 +28,10 @@ export const GrpcError =
   (target: ErrorClass<E>): void => {
     const problems: string[] = [];
     const resolved = resolveRule(rule, target.name, problems);
+    if (target.prototype instanceof OutcomeSignal)
+      problems.push(
+        'it is an outcome signal, and says itself how it is answered: give its constructor a `status`, or extend Error.',
+      );
     if (problems.length > 0)
       throw new GrpcErrorsConfigurationError(problems, `@GrpcError() on ${target.name}`);
     Reflect.defineMetadata(RULE, resolved, target);

@@ -82,6 +82,11 @@ export function probeModule(options: ProbeOptions): Type {
     }
 
     @GrpcMethod('Probe')
+    read(message: Message): unknown {
+      return handle(message);
+    }
+
+    @GrpcMethod('Probe')
     serverStream(message: Message): unknown {
       return handle(message);
     }
