@@ -43,7 +43,12 @@ describe('the gateway', () => {
   it('refuses what cannot be an order', async () => {
     const invalid = await post({ ...order, amountCents: -1 }, { 'idempotency-key': 'invalid' });
     expect(invalid.status).toBe(400);
-    expect(JSON.stringify(invalid.body)).toContain('amountCents');
+    // Orders has found it, and said so in gRPC.
+    expect(invalid.body).toMatchObject({
+      reason: 'VALIDATION_FAILED',
+      domain: 'orders.shop.example',
+      errors: [{ field: 'amount_cents', reason: 'TOO_SMALL' }],
+    });
   });
 
   it('refuses an order without a key, and a key that comes with another order', async () => {
@@ -57,7 +62,12 @@ describe('the gateway', () => {
     const unknown = '00000000-0000-4000-8000-000000000000';
     const missing = await fetch(`${shop.gatewayUrl}/orders/${unknown}`);
     expect(missing.status).toBe(404);
-    expect(await missing.json()).toMatchObject({ message: `No order ${unknown}.` });
+    expect(await missing.json()).toMatchObject({
+      detail: `There is no order ${unknown}.`,
+      code: 'NOT_FOUND',
+      reason: 'ORDER_NOT_FOUND',
+      metadata: { orderId: unknown },
+    });
     const malformed = await fetch(`${shop.gatewayUrl}/orders/not-an-id`);
     expect(malformed.status).toBe(400);
   });
