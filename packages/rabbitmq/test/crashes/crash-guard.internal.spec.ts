@@ -385,6 +385,7 @@ describe('a shutdown', () => {
     guard.release(client);
     await guard.idle();
     deliverThere('c');
+    deliver({ id: 'd', again: true });
     await settled();
     expect([...store.begun.keys()].toSorted()).toEqual(['b', 'c']);
   });
