@@ -3,6 +3,7 @@ import { statusOf } from '@acme/nest-message-context';
 import { describe, expect, it } from 'vitest';
 import {
   empties,
+  golevelupCaller,
   nestCaller,
   openGolevelup,
   openNest,
@@ -89,6 +90,36 @@ describe.each(PAIRS)('a request from %s', (_, openServer, openCaller) => {
     request.publish({ 'x-deadline': Date.now() + 10_000 });
     await waitFor(() => orders.seen.length === 1);
   });
+});
+
+describe.each([
+  ['ReliableClientRMQ', nestCaller],
+  ['golevelup', golevelupCaller],
+] as const)('%s, whose connection is cut amid a request', (_, openCaller) => {
+  it('fails that in time, and asks again as if nothing had been, however often', async () => {
+    const proxy = await tcpProxy(broker().url);
+    later(() => proxy.close());
+    const { ask } = await openCaller(await openReliable(), proxy.url);
+    for (const times of [1, 2, 3]) {
+      await waitFor(() => ask('succeeds', 1_000).then(isAnswer, () => false), {
+        what: `the answer before cut ${times}`,
+      });
+      const before = orders.seen.length;
+      let release!: () => void;
+      orders.held = new Promise<void>((done) => (release = done));
+      const failure = ask('succeeds', 2_000).catch((error: unknown) => error);
+      await waitFor(() => orders.seen.length > before);
+      proxy.cut();
+      expect(await failure).toBeInstanceOf(Error);
+      orders.held = undefined;
+      release();
+    }
+    await waitFor(() => ask('succeeds', 1_000).then(isAnswer, () => false), {
+      what: 'the answer after all',
+    });
+  });
+
+  const isAnswer = (answer: unknown): boolean => (answer as { total?: number }).total === 700;
 });
 
 describe.each([

@@ -221,7 +221,8 @@ export const openGolevelup: OpenServer = async (url = broker.url) => {
 interface Caller {
   ask(how: string, timeout?: number, headers?: object): Promise<unknown>;
 }
-export type OpenCaller = (server: Server) => Promise<Caller>;
+/** @param url how its broker is reached, where that is not directly */
+export type OpenCaller = (server: Server, url?: string) => Promise<Caller>;
 
 export function clientOf(queue: string, options: object = {}): ReliableClientRMQ {
   const client = new ReliableClientRMQ({
@@ -234,8 +235,10 @@ export function clientOf(queue: string, options: object = {}): ReliableClientRMQ
   return client;
 }
 
-export const nestCaller: OpenCaller = async ({ queue }) => {
-  const client = clientOf(queue);
+const socketOptions = { reconnectTimeInSeconds: 0.1 };
+
+export const nestCaller: OpenCaller = async ({ queue }, url = broker.url) => {
+  const client = clientOf(queue, { urls: [url], socketOptions });
   return {
     ask: (how, timeout) => {
       const data =
@@ -247,8 +250,11 @@ export const nestCaller: OpenCaller = async ({ queue }) => {
   };
 };
 
-export const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connection }) => {
-  const caller = connection ?? (await openGolevelupCaller());
+export const golevelupCaller: OpenCaller = async (
+  { queue, exchange = '', connection },
+  url = broker.url,
+) => {
+  const caller = connection ?? (await openGolevelupCaller(url));
   return {
     ask: (how, timeout, headers) =>
       caller.request({
@@ -262,8 +268,8 @@ export const golevelupCaller: OpenCaller = async ({ queue, exchange = '', connec
   };
 };
 
-async function openGolevelupCaller(): Promise<AmqpConnection> {
-  @Module({ imports: [...imports(), golevelup(broker.url)] })
+async function openGolevelupCaller(url: string): Promise<AmqpConnection> {
+  @Module({ imports: [...imports(), golevelup(url)] })
   class CallerModule {}
   const { app, close } = await openContext(CallerModule);
   cleanup.push(close);
