@@ -40,8 +40,7 @@ export class GrpcAnswersService extends GrpcAnswers {
 
   async around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
     const allowed = this.parts.deadlines.of(handling, Date.now());
-    if ('refused' in allowed)
-      return throwError(() => this.#failed(allowed.refused, undefined, handling));
+    if ('refused' in allowed) return throwError(() => this.#decided(allowed.refused, handling));
     const { ms } = allowed;
     if (ms === undefined) return this.#answer(await next(), handling);
     handling.context.message.allow(ms);
@@ -49,7 +48,7 @@ export class GrpcAnswersService extends GrpcAnswers {
     return answerInTime(answer, handling.cameAt + ms, () => {
       // Before it is answered: with that it has ended, and its signal says nothing more.
       handling.abandon(new DOMException('The call has taken longer than it may.', 'TimeoutError'));
-      return this.#failed(late(ms), undefined, handling);
+      return this.#decided(late(ms), handling);
     });
   }
 
@@ -121,8 +120,7 @@ export class GrpcAnswersService extends GrpcAnswers {
   #answerTo(error: unknown, handling: GrpcHandling, isLogged: boolean): unknown {
     const { failure, errorId }: FoundFailure = this.parts.failures.of(error);
     this.#tell(handling, { failure, error, errorId, isLogged });
-    const call = handling.context.message.raw as GrpcCallLike;
-    return wireStatus(this.#withDebugInfo(failure, error), call, this.parts.settings.wire);
+    return this.#sent(this.#withDebugInfo(failure, error), handling);
   }
 
   #tell(
@@ -138,10 +136,13 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   /** By a decision of this package. */
-  #failed(failure: GrpcFailure, error: unknown, handling: GrpcHandling): unknown {
-    this.#tell(handling, { failure, error, errorId: undefined, isLogged: true });
-    const call = handling.context.message.raw as GrpcCallLike;
-    return wireStatus(failure, call, this.parts.settings.wire);
+  #decided(failure: GrpcFailure, handling: GrpcHandling): unknown {
+    this.#tell(handling, { failure, error: undefined, errorId: undefined, isLogged: true });
+    return this.#sent(failure, handling);
+  }
+
+  #sent(failure: GrpcFailure, { context }: GrpcHandling): unknown {
+    return wireStatus(failure, context.message.raw as GrpcCallLike, this.parts.settings.wire);
   }
 
   #withDebugInfo(failure: GrpcFailure, error: unknown): GrpcFailure {

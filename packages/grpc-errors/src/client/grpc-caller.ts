@@ -55,12 +55,7 @@ export class GrpcCaller {
     options: GrpcCallOptions,
     context: MessageContext | undefined,
   ): Begin<unknown> {
-    return (observer) => {
-      const end = this.#begin(method, options, context);
-      if ('error' in end) {
-        observer.error(end.error);
-        return { cancel: () => {} };
-      }
+    return this.#beginning(method, options, context, (observer, end) => {
       const retries = this.settings.retries.isFor(method, options)
         ? this.settings.retries
         : undefined;
@@ -86,8 +81,7 @@ export class GrpcCaller {
         });
       };
       attempt(1);
-      return end;
-    };
+    });
   }
 
   #ask(method: Method, request: unknown, end: CallEnd, answered: Answered): void {
@@ -121,12 +115,7 @@ export class GrpcCaller {
     options: GrpcCallOptions,
     context: MessageContext | undefined,
   ): Begin<unknown> {
-    return (observer) => {
-      const end = this.#begin(method, options, context);
-      if ('error' in end) {
-        observer.error(end.error);
-        return { cancel: () => {} };
-      }
+    return this.#beginning(method, options, context, (observer, end) => {
       const call = this.#open(method, request, end);
       call.on('data', (message: unknown) => observer.next(message));
       call.on('error', (error: unknown) => {
@@ -137,6 +126,23 @@ export class GrpcCaller {
         end.ended();
         observer.complete();
       });
+    });
+  }
+
+  /** Each time it is begun it is another call; one that cannot begin has failed. */
+  #beginning(
+    method: Method,
+    options: GrpcCallOptions,
+    context: MessageContext | undefined,
+    run: (observer: Parameters<Begin<unknown>>[0], end: CallEnd) => void,
+  ): Begin<unknown> {
+    return (observer) => {
+      const end = this.#begin(method, options, context);
+      if ('error' in end) {
+        observer.error(end.error);
+        return { cancel: () => {} };
+      }
+      run(observer, end);
       return end;
     };
   }

@@ -9,5 +9,6 @@ export type { ContractCase } from './contract.js';
 export { durationText, parseDuration, type Duration } from './duration.js';
 export { isMisfit, OptionsCheck, show } from './options-check.js';
 export { Pauses } from './pauses.js';
+export { callSafely, inspectSafely, readSafely, readText } from '../read-safely.js';
 export { table } from './table.js';
 export { atMost, within } from './within.js';
