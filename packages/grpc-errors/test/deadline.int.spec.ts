@@ -46,6 +46,22 @@ describe('a call', () => {
     expect(log.messages('warn').join()).toContain('failed with DEADLINE_EXCEEDED');
   });
 
+  it('that fails after it was answered is told of all the same', async () => {
+    const { invoke, log } = await open({
+      handle: async () => {
+        const { signal } = MessageContext.require().message;
+        await new Promise((aborted) => signal.addEventListener('abort', aborted));
+        throw new Error('what came of it');
+      },
+      deadline: { max: 50 },
+    });
+    await invoke('Unary');
+    const line = await waitFor(() =>
+      log.messages('error').find((text) => text.includes('what came')),
+    );
+    expect(line).toContain('what came of it');
+  });
+
   it('without a deadline has that by default; one that has its own keeps it', async () => {
     const { invoke } = await open({ handle: left, deadline: { default: '2s' } });
     const without = Number((await invoke('Unary', { timeout: Infinity })).messages[0]!.id);

@@ -1,7 +1,8 @@
 // What a caller of gRPC sees of an error, through a real server and a client that knows nothing of us.
 import 'reflect-metadata';
 import { Metadata, status as Status } from '@grpc/grpc-js';
-import { NonRetryableError, STATUS } from '@acme/nest-message-context';
+import type { RecordingLogger } from '@acme/internal-testing';
+import { MessageContextModule, NonRetryableError, STATUS } from '@acme/nest-message-context';
 import {
   GrpcError,
   GrpcErrorAdvice,
@@ -411,6 +412,44 @@ describe('trailers of somebody else', () => {
 it('writes one line of log, whatever callers put into their words', async () => {
   const { log } = await failureOf(throws(new NotFoundException('gone\n[Nest] forged')));
   expect(log.messages('log').some((text) => text.includes('gone [Nest] forged'))).toBe(true);
+});
+
+describe('the log', () => {
+  /** What was written of the call, by whomever. */
+  const written = ({ log }: { readonly log: RecordingLogger }) =>
+    log.entries
+      .filter(({ context }) => ['GrpcErrors', 'RpcExceptionsHandler'].includes(context!))
+      .map(({ level, message, extra }) => ({
+        level,
+        line: String(message),
+        hasStack: String(extra[0]).includes('server.int.spec'),
+      }));
+
+  it.each(['Unary', 'ServerStream', 'ClientStream', 'Bidi', 'PassThrough'])(
+    'has one line of a call that was refused on purpose, and Nest none: %s',
+    async (method) => {
+      const { invoke, log } = await open({ handle: throws(new OrderNotFoundError('7')) });
+      await invoke(method);
+      expect(written({ log })).toEqual([
+        { level: 'log', hasStack: false, line: expect.stringContaining('(ORDER_NOT_FOUND)') },
+      ]);
+    },
+  );
+
+  it('has one line, with the stack, of what nobody has expected', async () => {
+    expect(written(await failureOf(throws(new TypeError('undefined is no function'))))).toEqual([
+      { level: 'error', hasStack: true, line: expect.stringContaining('undefined is no function') },
+    ]);
+  });
+
+  it('has that of Nest where it is not our call', async () => {
+    const { log } = await failureOf(throws(new TypeError('elsewhere')), {
+      modules: [MessageContextModule.forRoot()],
+    });
+    expect(log.entries.find(({ context }) => context === 'RpcExceptionsHandler')?.level).toBe(
+      'error',
+    );
+  });
 });
 
 describe('a stream that fails', () => {

@@ -14,8 +14,6 @@ export interface FailedCall {
   /** Undefined where it is the decision of this package. */
   readonly error: unknown;
   readonly errorId: string | undefined;
-  /** Whether Nest has written it down, stack and all. */
-  readonly isLogged: boolean;
   /** How long it took, by whom it was handled, what it belongs to. */
   readonly facts: readonly (string | undefined)[];
 }
@@ -34,7 +32,7 @@ export class FailedCallLog {
     if (level === false) return;
     const line = lineOf(failed);
     if (level !== 'error') this.log[level](line);
-    else this.log.error(line, failed.isLogged ? undefined : textIn(failed.error, 'stack'));
+    else this.log.error(line, textIn(failed.error, 'stack'));
   }
 
   #levelOf(code: GrpcFailure['code']) {
@@ -47,9 +45,9 @@ export class FailedCallLog {
   }
 }
 
-function lineOf({ name, failure, error, errorId, isLogged, facts }: FailedCall): string {
+function lineOf({ name, failure, error, errorId, facts }: FailedCall): string {
   const { code, reason, message } = failure;
-  const isTold = (isLogged && error === undefined) || readSafely(error, 'message') === message;
+  const isTold = error === undefined || readSafely(error, 'message') === message;
   // What callers are not told.
   const inTruth = isTold ? '' : `, because of ${nameOfError(error)} ${describe(error)}`;
   const known = [...facts, errorId && `error id ${errorId}`].filter(Boolean).join(', ');

@@ -17,7 +17,8 @@ import { answerInTime } from '../deadline/in-time.js';
 import { debugInfoOf } from './debug-info.js';
 import { FailedCallLog, type FailedCall } from './failed-call.log.js';
 import { Failures, type FoundFailure } from './failures.js';
-import { isNestsFallback, isNestsOwn } from './nests-words.js';
+import { quietNest } from './nests-log.js';
+import { isNestsOwn } from './nests-words.js';
 import { onlyAnswer, passedThrough } from './shields.js';
 import { trailersOf } from './trailers.js';
 import { wireStatus } from './wire-status.js';
@@ -36,6 +37,7 @@ export class GrpcAnswersService extends GrpcAnswers {
   constructor(private readonly parts: AnswerParts) {
     super();
     this.#calls = new FailedCallLog(parts.log, parts.settings.logging);
+    quietNest();
   }
 
   async around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
@@ -87,19 +89,18 @@ export class GrpcAnswersService extends GrpcAnswers {
     const error = new Error(
       `the handler of ${name} has returned nothing, and its caller waits for one message. Return {} where it has no fields.`,
     );
-    return this.#answerTo(error, handling, false);
+    return this.#answerTo(error, handling);
   }
 
   /** What grpc-js sends. Never throws: an exception here would leave the caller waiting. */
   #statusOf(error: unknown, handling: GrpcHandling): unknown {
     try {
       const thrown = handling.thrown();
-      if (!thrown) return this.#answerTo(error, handling, false);
-      if (isNestsOwn(error, thrown.error))
-        return this.#known(thrown.error, handling, isNestsFallback(error));
+      if (!thrown) return this.#answerTo(error, handling);
+      if (isNestsOwn(error, thrown.error)) return this.#known(thrown.error, handling);
       // A filter of the application has decided.
       return error instanceof Error && !isErrorCode(readSafely(error, 'code'))
-        ? this.#answerTo(error, handling, false)
+        ? this.#answerTo(error, handling)
         : this.#chosen(error, thrown.error, handling);
     } catch (problem) {
       this.parts.log.error(
@@ -109,17 +110,17 @@ export class GrpcAnswersService extends GrpcAnswers {
     }
   }
 
-  #known(error: unknown, handling: GrpcHandling, isLogged: boolean): unknown {
+  #known(error: unknown, handling: GrpcHandling): unknown {
     // One that repeats an answer which was given before.
     const answer = readSafely(error, RPC_ANSWER);
     return answer === undefined
-      ? this.#answerTo(error, handling, isLogged)
+      ? this.#answerTo(error, handling)
       : this.#chosen(answer, error, handling);
   }
 
-  #answerTo(error: unknown, handling: GrpcHandling, isLogged: boolean): unknown {
+  #answerTo(error: unknown, handling: GrpcHandling): unknown {
     const { failure, errorId }: FoundFailure = this.parts.failures.of(error);
-    this.#tell(handling, { failure, error, errorId, isLogged });
+    this.#tell(handling, { failure, error, errorId });
     return this.#sent(this.#withDebugInfo(failure, error), handling);
   }
 
@@ -137,7 +138,7 @@ export class GrpcAnswersService extends GrpcAnswers {
 
   /** By a decision of this package. */
   #decided(failure: GrpcFailure, handling: GrpcHandling): unknown {
-    this.#tell(handling, { failure, error: undefined, errorId: undefined, isLogged: true });
+    this.#tell(handling, { failure, error: undefined, errorId: undefined });
     return this.#sent(failure, handling);
   }
 
@@ -161,7 +162,7 @@ export class GrpcAnswersService extends GrpcAnswers {
       (typeof chosen === 'string' ? chosen : 'The call failed.');
     const message = statusMessage(said, this.parts.settings.wire.messageBytes);
     const failure = { code, reason: codeNameOf(code)!, message };
-    this.#tell(handling, { failure, error, errorId: undefined, isLogged: false });
+    this.#tell(handling, { failure, error, errorId: undefined });
     const call = handling.context.message.raw as GrpcCallLike;
     const metadata = trailersOf(readSafely(chosen, 'metadata'), call);
     return { code, details: message, message, metadata };

@@ -1,7 +1,7 @@
 import { callSafely, readSafely } from '../core/read-safely.js';
 
-/** What Nest's own filter makes of an error that it does not know; it has logged that, stack and all. */
-export const isNestsFallback = (answer: unknown): boolean =>
+/** What Nest's own filter makes of an error that it does not know. */
+const isNestsFallback = (answer: unknown): boolean =>
   readSafely(answer, 'status') === 'error' &&
   readSafely(answer, 'message') === 'Internal server error';
 

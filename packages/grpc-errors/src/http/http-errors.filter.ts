@@ -58,7 +58,7 @@ export class HttpErrorsFilter implements ExceptionFilter {
     // Without its query, in which there may be anything.
     const name = `${method} ${url?.split('?')[0]}`;
     const facts = [context && `correlation id ${context.correlationId}`];
-    this.#requests.tell({ name, failure, error, errorId, isLogged: false, facts });
+    this.#requests.tell({ name, failure, error, errorId, facts });
   }
 }
 

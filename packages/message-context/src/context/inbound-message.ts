@@ -66,6 +66,8 @@ export class InboundMessage {
   deliveredTo: HandlerMethod | undefined;
   /** @internal The error as it was thrown: what leaves a Nest RPC handler has been through the exception filters. */
   thrown: { readonly error: unknown } | undefined;
+  /** @internal Whoever answers its caller tells of its failure as well, and Nest need not. */
+  isTold = false;
 
   /** @internal */
   constructor(

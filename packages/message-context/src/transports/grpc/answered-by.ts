@@ -19,8 +19,13 @@ export async function answeredBy(
     answersByStream: call.answersByStream,
     cameAt: performance.now(),
     thrown: () => message.thrown,
-    abandon: (reason) => message.abandon(reason),
+    abandon: (reason) => {
+      message.abandon(reason);
+      // Its caller has been answered: what fails from now on nobody else would tell of.
+      message.isTold = false;
+    },
   };
+  message.isTold = true;
   const next = async (): Promise<unknown> => {
     try {
       return await handle();

@@ -19,7 +19,7 @@ export interface GrpcHandling {
 }
 
 /**
- * What callers of gRPC are answered. Provide one under this token, exported by a global module; where nobody does, an error that
+ * What callers of gRPC are answered, and what the log says of those that fail. Provide one under this token, exported by a global module; where nobody does, an error that
  * carries a status (`STATUS`) is answered with that, and everything else as Nest does. Called by the transport door alone, for each call
  * of every microservice server of the application, inside the context of the call.
  */
