@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Contexts } from '../src/context/contexts.js';
 import type { InboundMessage } from '../src/context/inbound-message.js';
 import type { CancellationSource } from '../src/context/cancellation.js';
-import { endingWith } from '../src/transports/rpc/scoped.js';
+import { scoped } from '../src/transports/rpc/scoped.js';
 
 const contexts = new Contexts({ generateId: () => 'id', trustIdentity: () => false }, () => {});
 const message = (deadline?: number, cancellation?: CancellationSource): InboundMessage =>
@@ -163,7 +163,7 @@ describe('the signal of a message that is answered by a stream', () => {
       false,
     );
     const { signal } = context.message;
-    endingWith(source, context)
+    scoped(source, context)
       .subscribe({ error: () => {} })
       .unsubscribe();
     return signal;

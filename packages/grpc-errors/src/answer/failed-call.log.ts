@@ -15,7 +15,7 @@ export interface FailedCall {
   readonly error: unknown;
   readonly errorId: string | undefined;
   /** How long it took, by whom it was handled, what it belongs to. */
-  readonly facts: readonly (string | undefined)[];
+  readonly facts: string;
 }
 
 /** One line for each call that has failed: what was called, how it was answered, and why in truth. */
@@ -50,7 +50,7 @@ function lineOf({ name, failure, error, errorId, facts }: FailedCall): string {
   const isTold = error === undefined || readSafely(error, 'message') === message;
   // What callers are not told.
   const inTruth = isTold ? '' : `, because of ${nameOfError(error)} ${describe(error)}`;
-  const known = [...facts, errorId && `error id ${errorId}`].filter(Boolean).join(', ');
+  const known = errorId === undefined ? facts : `${facts}, error id ${errorId}`;
   return `${name} failed with ${codeNameOf(code)!} (${reason}): ${onOneLine(message)}${inTruth} [${known}]`;
 }
 

@@ -40,14 +40,16 @@ export class GrpcAnswersService extends GrpcAnswers {
     quietNest();
   }
 
-  async around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
+  around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
     const allowed = this.parts.deadlines.of(handling, Date.now());
-    if ('refused' in allowed) return throwError(() => this.#decided(allowed.refused, handling));
+    if ('refused' in allowed)
+      return Promise.resolve(throwError(() => this.#decided(allowed.refused, handling)));
+    const answer = (result: unknown): unknown => this.#answer(result, handling);
     const { ms } = allowed;
-    if (ms === undefined) return this.#answer(await next(), handling);
+    if (ms === undefined) return next().then(answer);
     handling.context.message.allow(ms);
-    const answer = next().then((result) => this.#answer(result, handling));
-    return answerInTime(answer, handling.cameAt + ms, () => {
+    const left = handling.cameAt + ms - performance.now();
+    return answerInTime(next(), answer, left, () => {
       // Before it is answered: with that it has ended, and its signal says nothing more.
       handling.abandon(new DOMException('The call has taken longer than it may.', 'TimeoutError'));
       return this.#decided(late(ms), handling);
@@ -63,17 +65,18 @@ export class GrpcAnswersService extends GrpcAnswers {
       const isNothing = hasOneAnswer && (result === undefined || result === null);
       return isNothing ? throwError(() => this.#nothing(handling)) : result;
     }
+    if (hasOneAnswer) return this.#once(result, handling, call);
     const answer = result.pipe(
       catchError((error: unknown) => throwError(() => this.#statusOf(error, handling))),
     );
-    if (isPassThrough) return shields.passThrough ? passedThrough(answer, call) : answer;
-    return hasOneAnswer ? this.#once(answer, handling, call) : answer;
+    return isPassThrough && shields.passThrough ? passedThrough(answer, call) : answer;
   }
 
   #once(answer: Observable<unknown>, handling: GrpcHandling, call: GrpcCallLike) {
     let told = false;
     return onlyAnswer(answer, call, {
       nothing: () => this.#nothing(handling),
+      failed: (error) => this.#statusOf(error, handling),
       more: () => {
         if (!told)
           this.parts.log.warn(
@@ -128,11 +131,9 @@ export class GrpcAnswersService extends GrpcAnswers {
     { context, handler, cameAt }: GrpcHandling,
     failed: Omit<FailedCall, 'name' | 'facts'>,
   ): void {
-    const facts = [
-      `${Math.round(performance.now() - cameAt)} ms`,
-      handler && handlerName(handler.handler),
-      `correlation id ${context.correlationId}`,
-    ];
+    const ms = Math.round(performance.now() - cameAt);
+    const by = handler ? `, ${handlerName(handler.handler)}` : '';
+    const facts = `${ms} ms${by}, correlation id ${context.correlationId}`;
     this.#calls.tell({ ...failed, name: context.message.name, facts });
   }
 

@@ -6,6 +6,8 @@ export interface UnaryEvents {
   /** What the caller gets then: an error. */
   readonly nothing: () => unknown;
   readonly more: () => void;
+  /** What the caller gets of a failure. */
+  readonly failed: (error: unknown) => unknown;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface UnaryEvents {
 export function onlyAnswer<T>(
   source: Observable<T>,
   call: GrpcCallLike,
-  { nothing, more }: UnaryEvents,
+  { nothing, more, failed }: UnaryEvents,
 ): Observable<T> {
   return new Observable<T>((subscriber) => {
     let answered = false;
@@ -30,7 +32,7 @@ export function onlyAnswer<T>(
       },
       error: (error: unknown) => {
         // Sent is sent.
-        if (!answered) subscriber.error(error);
+        if (!answered) subscriber.error(failed(error));
       },
       complete: () => {
         if (!answered) subscriber.error(nothing());

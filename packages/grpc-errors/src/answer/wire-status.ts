@@ -36,11 +36,17 @@ export function wireStatus(
 ): WireStatus {
   const { code, reason, retryAfterMs } = failure;
   const message = statusMessage(failure.message, messageBytes);
-  const details: ErrorDetails = {
-    ...failure.details,
-    errorInfo: { reason, domain: failure.domain ?? domain, metadata: failure.metadata ?? {} },
-    ...(retryAfterMs !== undefined && { retryInfo: { retryDelayMs: retryAfterMs } }),
+  const errorInfo = {
+    reason,
+    domain: failure.domain ?? domain,
+    metadata: failure.metadata ?? {},
   };
+  const own: ErrorDetails =
+    retryAfterMs === undefined
+      ? { errorInfo }
+      : { errorInfo, retryInfo: { retryDelayMs: retryAfterMs } };
+  // Spread into a literal, V8 would make an object of it that is read several times more slowly.
+  const details: ErrorDetails = Object.assign({}, failure.details, own);
   const { bytes } = fitDetails({ code, message, details }, detailsBytes);
   const metadata = trailersOf(failure.trailers, call);
   const add = (key: string, value: string | Buffer): void => {

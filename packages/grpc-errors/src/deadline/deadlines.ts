@@ -31,7 +31,8 @@ export class Deadlines {
     const { defaultMs, maxMs, onExceed, minRemainingMs } = this.settings;
     const left = message.sentDeadline === undefined ? undefined : message.sentDeadline - now;
     if (left !== undefined && left < minRemainingMs) return { refused: tooShort(minRemainingMs) };
-    const own = handler && this.#own.get(handlerName(handler.handler));
+    const own =
+      handler && this.#own.size > 0 ? this.#own.get(handlerName(handler.handler)) : undefined;
     // Of its own it ends when its caller has enough, or has gone.
     const usual = answersByStream === true ? undefined : defaultMs;
     const most = least(own, maxMs);

@@ -1,41 +1,48 @@
-import { isObservable, Observable } from 'rxjs';
+import { isObservable, Observable, throwError } from 'rxjs';
 
-/** A promise and what comes in time; whichever is first. */
-export async function answerInTime(
-  answer: Promise<unknown>,
-  until: number,
+/**
+ * The answer to what a handler gives, or what comes when its time is up; whichever is first. There is one timer for all of it: a promise that
+ * becomes a stream goes on with what is left.
+ *
+ * @param result never rejects
+ * @param late what a call fails with that has taken too long
+ */
+export function answerInTime(
+  result: Promise<unknown>,
+  answer: (result: unknown) => unknown,
+  ms: number,
   late: () => unknown,
 ): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<unknown>((done) => {
-    timer = setTimeout(() => done(failing(late)), Math.max(0, until - performance.now()));
-  });
-  try {
-    const first = await Promise.race([answer, over]);
-    return isObservable(first) ? streamInTime(first, until, late) : first;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** A stream that fails when its time is up. */
-function streamInTime(
-  source: Observable<unknown>,
-  until: number,
-  late: () => unknown,
-): Observable<unknown> {
-  return new Observable((subscriber) => {
+  return new Promise((done) => {
+    let isOver = false;
+    let onTimeUp = (): void => done(throwError(late));
     const timer = setTimeout(
-      () => subscriber.error(late()),
-      Math.max(0, until - performance.now()),
+      () => {
+        isOver = true;
+        onTimeUp();
+      },
+      Math.max(0, ms),
     );
-    const subscription = source.subscribe(subscriber);
-    return () => {
-      clearTimeout(timer);
-      subscription.unsubscribe();
-    };
+    const stream = (source: Observable<unknown>) =>
+      new Observable((subscriber) => {
+        if (isOver) return subscriber.error(late());
+        onTimeUp = () => subscriber.error(late());
+        const subscription = source.subscribe(subscriber);
+        return () => {
+          clearTimeout(timer);
+          subscription.unsubscribe();
+        };
+      });
+    void result.then((came) => {
+      const first = answer(came);
+      if (isObservable(first)) {
+        // Nobody hears it before the stream is subscribed to.
+        onTimeUp = () => {};
+        done(stream(first));
+      } else {
+        clearTimeout(timer);
+        done(first);
+      }
+    });
   });
 }
-
-const failing = (late: () => unknown): Observable<never> =>
-  new Observable((subscriber) => subscriber.error(late()));

@@ -57,7 +57,7 @@ export class HttpErrorsFilter implements ExceptionFilter {
     const { method, url } = host.switchToHttp().getRequest<{ method?: string; url?: string }>();
     // Without its query, in which there may be anything.
     const name = `${method} ${url?.split('?')[0]}`;
-    const facts = [context && `correlation id ${context.correlationId}`];
+    const facts = context ? `correlation id ${context.correlationId}` : 'no correlation id';
     this.#requests.tell({ name, failure, error, errorId, facts });
   }
 }

@@ -30,14 +30,13 @@ function textsOf(
   error: unknown,
 ): Record<string, string> {
   const texts: Record<string, string> = {};
-  const values: Readonly<Record<string, unknown>> =
-    typeof metadata === 'function'
-      ? metadata(error as never)
-      : Object.fromEntries(metadata.map((name) => [name, readSafely(error, name)]));
-  for (const [name, value] of Object.entries(values)) {
+  const add = (name: string, value: unknown): void => {
     const text = textOf(value);
     if (text !== undefined) texts[name] = text;
-  }
+  };
+  if (typeof metadata === 'function')
+    for (const [name, value] of Object.entries(metadata(error as never))) add(name, value);
+  else for (const name of metadata) add(name, readSafely(error, name));
   return texts;
 }
 

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { packageOn, type NestMajor } from './on-nest.js';
 
 /** What the parent asks for; one thing at a time. */
 interface Call<Command extends string> {
@@ -20,24 +20,22 @@ export interface Child<Command extends string> {
 }
 
 /** Where a compiled program is (a path below `dist/benchmarks`), also when this file runs from its source. */
-export const programFile = (program: string): string =>
-  join(
-    dirname(createRequire(import.meta.url).resolve('@acme/internal-benchmarks/package.json')),
-    'dist/benchmarks',
-    program,
-  );
+export const programFile = (program: string, nest: NestMajor = 11): string =>
+  join(packageOn(nest), 'dist/benchmarks', program);
 
 /**
  * Starts a program of this package, which answers by `answerParent`.
  *
  * @param name who it is, for errors
+ * @param nest which Nest it finds
  */
 export async function startChild<Command extends string>(
   name: string,
   program: string,
   args: readonly string[],
+  nest: NestMajor = 11,
 ): Promise<Child<Command>> {
-  const child = fork(programFile(program), args, {
+  const child = fork(programFile(program, nest), args, {
     // Standard output is the result's.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
   });

@@ -1,20 +1,20 @@
 import type { Field, MessageType } from './schema.js';
-import { WireWriter } from './wire-writer.js';
+import type { WireWriter } from './wire-writer.js';
 
 type Properties = Readonly<Record<string, unknown>>;
 
 const KEY_TAG = (1 << 3) | 2;
 const VALUE_TAG = (2 << 3) | 2;
 
-/** The bytes of a message. What is undefined or empty is not written, as proto3 has it. */
-export function encodeMessage<T>(type: MessageType<T>, value: T): Buffer {
-  const writer = new WireWriter();
-  writeMessage(writer, type, value as Properties);
-  return writer.finish();
+/**
+ * Writes a message, backwards like the writer, so that fields and elements come out in their order. What is undefined or empty is not written,
+ * as proto3 has it.
+ */
+export function writeMessage<T>(writer: WireWriter, type: MessageType<T>, value: T): void {
+  writeFields(writer, type, value as Properties);
 }
 
-/** Backwards like the writer, so that fields and elements come out in their order. */
-function writeMessage(writer: WireWriter, type: MessageType, value: Properties): void {
+function writeFields(writer: WireWriter, type: MessageType, value: Properties): void {
   for (let index = type.fields.length - 1; index >= 0; index--) {
     const field = type.fields[index]!;
     const property = value[field.name];
@@ -50,7 +50,7 @@ function writeValue(writer: WireWriter, field: Field, value: unknown): void {
   switch (field.kind) {
     case 'message': {
       const before = writer.length;
-      writeMessage(writer, field.of!, value as Properties);
+      writeFields(writer, field.of!, value as Properties);
       writer.uint32(writer.length - before);
       break;
     }

@@ -25,10 +25,13 @@ export interface WireStatus {
   readonly details: readonly details.AnyDetail[];
 }
 
+/** google.protobuf.Any */
+export const ANY = message<details.AnyDetail>(text(1, 'typeUrl'), bytes(2, 'value'));
+
 export const STATUS = message<WireStatus>(
   int32(1, 'code'),
   text(2, 'message'),
-  many(3, 'details', message<details.AnyDetail>(text(1, 'typeUrl'), bytes(2, 'value'))),
+  many(3, 'details', ANY),
 );
 
 export const ERROR_INFO = message<details.ErrorInfo>(

@@ -1,7 +1,7 @@
 import { isObservable } from 'rxjs';
 import type { MessageContext } from '../../context/message-context.js';
 import { failing } from '../rpc/failing.js';
-import { endingWith, scoped } from '../rpc/scoped.js';
+import { scoped } from '../rpc/scoped.js';
 import type { GrpcAnswers, GrpcHandling } from './grpc-answers.js';
 
 /** Handles a call of gRPC in its context, where somebody says how calls are answered. */
@@ -36,7 +36,7 @@ export async function answeredBy(
     }
   };
   const result = await context.run(() => answers.around(handling, next));
-  if (isObservable(result)) return endingWith(scoped(result, context), context);
+  if (isObservable(result)) return scoped(result, context);
   message.end();
   return result;
 }

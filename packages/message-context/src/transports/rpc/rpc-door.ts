@@ -18,7 +18,7 @@ import type { Gate } from './gate.js';
 import { reenterRequestStream } from '../grpc/grpc-request-stream.js';
 import { answeringByStatus } from './rpc-answer.js';
 import { failing } from './failing.js';
-import { endingWith, scoped } from './scoped.js';
+import { scoped } from './scoped.js';
 import { answeredBy } from '../grpc/answered-by.js';
 import type { GrpcAnswers } from '../grpc/grpc-answers.js';
 import { responseStreamsOf, type GrpcServerLike } from '../grpc/response-streams.js';
@@ -235,7 +235,7 @@ async function inContext(
     const result = await context.run(() => callback(...args));
     if (!isObservable(result)) return result;
     handedOver = true;
-    return endingWith(scoped(answeringByStatus(result, context), context), context);
+    return scoped(answeringByStatus(result, context), context);
   } finally {
     if (!handedOver) context.message.end();
   }

@@ -1,0 +1,17 @@
+/** Who serves. */
+export type Served =
+  | 'raw'
+  | 'nice'
+  | 'niceDetails'
+  | 'connect'
+  | 'bare'
+  | 'oneInterceptor'
+  | 'context'
+  | 'ours'
+  | 'oursThousand';
+
+/** Who calls. */
+export type Calling = 'rawClient' | 'ourClient';
+
+/** What a subject can be asked for: `succeed` and `refuse` give the CPU in µs per call, without a connection. */
+export type Command = 'succeed' | 'refuse' | 'listeners' | 'heap' | 'port' | 'cpu';
