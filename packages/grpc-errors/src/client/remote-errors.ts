@@ -3,6 +3,7 @@ import { decodeStatus } from '../core/details/status-codec.js';
 import type { ErrorDetails } from '../core/details/types.js';
 import { callSafely, readSafely, textIn } from '../core/read-safely.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
+import { borrowStack, withoutStack } from './borrowed-stack.js';
 import { revive } from './revive.js';
 import { REMOTE_ERRORS, type RemoteError } from './remote-error.js';
 
@@ -19,7 +20,8 @@ export function remoteErrorOf(error: unknown, path: string, known: KnownErrors):
   const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
   const message = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
   const failure = { code: valid, message, path, details: detailsOf(error, valid) };
-  const remote = new REMOTE_ERRORS[valid](failure, { cause: error });
+  const remote = withoutStack(() => new REMOTE_ERRORS[valid](failure, { cause: error }));
+  borrowStack(remote);
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
 }

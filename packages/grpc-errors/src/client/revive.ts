@@ -1,5 +1,6 @@
 import { readSafely } from '../core/read-safely.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
+import { borrowStack, withoutStack } from './borrowed-stack.js';
 import type { RemoteError } from './remote-error.js';
 
 /** What a class can have to make its errors of what came over the wire: otherwise they have their message, and their facts as texts. */
@@ -19,18 +20,20 @@ export function revive(target: ErrorClass, remote: RemoteError): unknown {
       return remote;
     }
   }
-  const error = Object.create(target.prototype as object) as Error;
-  const hidden = (value: unknown) => ({ value, writable: true, configurable: true });
-  Object.defineProperties(error, {
-    message: hidden(remote.message),
-    name: hidden(target.name),
-    stack: hidden(`${target.name}: ${remote.message}\n${framesOf(remote)}`),
-    cause: hidden(remote),
-  });
-  for (const [name, value] of Object.entries(remote.metadata))
-    if (!(name in error))
-      Object.defineProperty(error, name, { ...hidden(value), enumerable: true });
+  // Made by Error itself, so that whoever prints it, or asks what it is, finds an error.
+  const error = withoutStack(
+    () => Reflect.construct(Error, [remote.message, { cause: remote }], target) as Error,
+  );
+  if (error.name !== target.name)
+    Object.defineProperty(error, 'name', {
+      value: target.name,
+      writable: true,
+      configurable: true,
+    });
+  borrowStack(error);
+  const { metadata } = remote;
+  for (const name of Object.keys(metadata))
+    // What the class has, a method above all, is not to be lost to somebody's facts.
+    if (!(name in error)) (error as unknown as Record<string, unknown>)[name] = metadata[name];
   return error;
 }
-
-const framesOf = ({ stack = '' }: Error): string => stack.slice(stack.indexOf('\n') + 1);

@@ -13,9 +13,9 @@ export function answerInTime(
   ms: number,
   late: () => unknown,
 ): Promise<unknown> {
-  return new Promise((done) => {
+  return new Promise((resolve) => {
     let isOver = false;
-    let onTimeUp = (): void => done(throwError(late));
+    let onTimeUp = (): void => resolve(throwError(late));
     const timer = setTimeout(
       () => {
         isOver = true;
@@ -38,10 +38,10 @@ export function answerInTime(
       if (isObservable(first)) {
         // Nobody hears it before the stream is subscribed to.
         onTimeUp = () => {};
-        done(stream(first));
+        resolve(stream(first));
       } else {
         clearTimeout(timer);
-        done(first);
+        resolve(first);
       }
     });
   });
