@@ -1,5 +1,7 @@
 // One subject in a process of its own, as it would be in production: `program.js <subject>`; answers its parent call by call.
 import 'reflect-metadata';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { freePort } from '@acme/internal-testing';
 import type { StatusObject } from '@grpc/grpc-js';
 import { answerParent, type Commands } from '../../measure/child.js';
@@ -8,7 +10,7 @@ import { inProcess, type InProcess } from './calls.js';
 import type { ClientSubject } from './clients.js';
 import type { Listening, NestApp } from './nest-apps.js';
 import type { Calling, Command, Served } from './subject.js';
-import type { MethodName } from './service.js';
+import { pathOf, REFUSAL, type MethodName } from './service.js';
 
 const onNest = async (name: NestApp): Promise<Listening> =>
   (await import('./nest-apps.js')).listenOnNest(name, await freePort());
@@ -42,6 +44,7 @@ async function serve(name: Served): Promise<Commands<Command>> {
   return {
     succeed: calling('Succeed'),
     refuse: calling('Refuse'),
+    decode: none,
     listeners: (calls) => listenersLeft(server, calls),
     heap: async () => heapMiB(),
     port: async () => Number(server.url.split(':')[1]),
@@ -72,12 +75,33 @@ async function call(name: Calling): Promise<Commands<Command>> {
   return {
     succeed: costOf(() => client.succeed({ id: 'a' })),
     refuse: costOf(() => client.refuse({ id: 'a' }).catch(() => {})),
+    decode: await decoding(error as StatusObject),
     listeners: none,
     heap: async () => heapMiB(),
     port: none,
     cpu,
     close: () => client.close(),
   };
+}
+
+/** What the client makes of what grpc-js gives it, alone: read from the package itself, which does not export it. */
+async function decoding(status: StatusObject): Promise<(calls: number) => Promise<number>> {
+  const file = createRequire(import.meta.url).resolve('@acme/nest-grpc-errors/package.json');
+  const { remoteErrorOf } = (await import(
+    join(dirname(file), 'dist/esm/client/remote-errors.js')
+  )) as { remoteErrorOf(error: unknown, path: string, known: Map<string, unknown>): unknown };
+  const { IdMissingError } = await import('./clients.js');
+  const known = new Map([[`${REFUSAL.domain} ${REFUSAL.reason}`, IdMissingError]]);
+  const given = Object.assign(new Error(status.details), status);
+  const made = remoteErrorOf(given, pathOf('Refuse'), known);
+  if (!(made instanceof IdMissingError) || made.id !== REFUSAL.metadata.id)
+    throw new Error(
+      `The client has made ${String(made)} of it, and not the class that was thrown.`,
+    );
+  return (calls) =>
+    cpuMicros(calls, async () => {
+      for (let i = 0; i < calls; i += 1) remoteErrorOf(given, pathOf('Refuse'), known);
+    });
 }
 
 const none = async (): Promise<number> => 0;

@@ -13,5 +13,5 @@ export type Served =
 /** Who calls. */
 export type Calling = 'rawClient' | 'ourClient';
 
-/** What a subject can be asked for: `succeed` and `refuse` give the CPU in µs per call, without a connection. */
-export type Command = 'succeed' | 'refuse' | 'listeners' | 'heap' | 'port' | 'cpu';
+/** What a subject can be asked for: `succeed`, `refuse` and `decode` give the CPU in µs per call, without a connection. */
+export type Command = 'succeed' | 'refuse' | 'decode' | 'listeners' | 'heap' | 'port' | 'cpu';
