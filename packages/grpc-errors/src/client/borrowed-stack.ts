@@ -1,3 +1,5 @@
+import { textIn } from '../core/read-safely.js';
+
 /**
  * Makes an error without a stack of its own: that of an answer begins in the event loop, says nothing of who has called, and costs more than all else
  * that is done for it.
@@ -12,24 +14,14 @@ export function withoutStack<E extends Error>(make: () => E): E {
   }
 }
 
-/** Gives an error that has a cause the frames of that; they are written when somebody reads them. */
-export const borrowStack = (error: Error): void =>
-  void Object.defineProperty(error, 'stack', BORROWED);
-
-const BORROWED: PropertyDescriptor & ThisType<Error> = {
-  configurable: true,
-  get() {
-    return `${this.name}: ${this.message}${framesOf(this.cause)}`;
-  },
-  set(value: unknown) {
-    Object.defineProperty(this, 'stack', { value, writable: true, configurable: true });
-  },
-};
+/** Gives an error the frames of another. By assignment: defining `stack` anew makes V8 write the old one first. */
+export function borrowStack(error: Error, lender: unknown): void {
+  error.stack = `${error.name}: ${error.message}${framesOf(lender)}`;
+}
 
 /** All but what it says first, which may have more than one line. */
 function framesOf(lender: unknown): string {
-  const { stack } = lender as { readonly stack?: unknown };
-  if (typeof stack !== 'string') return '';
-  const first = stack.search(/\n\s+at /);
+  const stack = textIn(lender, 'stack') ?? '';
+  const first = stack.indexOf('\n    at ');
   return first < 0 ? '' : stack.slice(first);
 }

@@ -22,21 +22,21 @@ export interface RemoteFailure {
 export class RemoteError extends Error {
   readonly [BRAND] = true;
   /** Status code of gRPC. */
-  readonly code: GrpcErrorCode;
+  declare readonly code: GrpcErrorCode;
   /** Its name: `NOT_FOUND`. */
-  readonly status: GrpcCodeName;
+  declare readonly status: GrpcCodeName;
   /** Stable UPPER_SNAKE of the other service; the name of the code where it has sent none. */
-  readonly reason: string;
+  declare readonly reason: string;
   /** Who gives the reason its meaning; undefined where none was sent. */
-  readonly domain: string | undefined;
+  declare readonly domain: string | undefined;
   /** Facts of this failure. */
-  readonly metadata: Readonly<Record<string, string>>;
+  declare readonly metadata: Readonly<Record<string, string>>;
   /** The standard details, as far as they were sent. */
-  readonly details: ErrorDetails;
+  declare readonly details: ErrorDetails;
   /** `/order.v1.OrderService/GetOrder`. */
-  readonly path: string;
+  declare readonly path: string;
   /** How it is to be treated on other transports: by a consumer of RabbitMQ, or at a REST door. */
-  readonly [STATUS]: ErrorStatus;
+  declare readonly [STATUS]: ErrorStatus;
 
   constructor({ code, message, path, details }: RemoteFailure, options?: ErrorOptions) {
     super(message, options);

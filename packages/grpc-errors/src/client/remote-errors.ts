@@ -21,7 +21,7 @@ export function remoteErrorOf(error: unknown, path: string, known: KnownErrors):
   const message = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
   const failure = { code: valid, message, path, details: detailsOf(error, valid) };
   const remote = withoutStack(() => new REMOTE_ERRORS[valid](failure, { cause: error }));
-  borrowStack(remote);
+  borrowStack(remote, error);
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
 }

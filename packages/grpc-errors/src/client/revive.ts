@@ -30,7 +30,7 @@ export function revive(target: ErrorClass, remote: RemoteError): unknown {
       writable: true,
       configurable: true,
     });
-  borrowStack(error);
+  borrowStack(error, remote);
   const { metadata } = remote;
   for (const name of Object.keys(metadata))
     // What the class has, a method above all, is not to be lost to somebody's facts.

@@ -82,6 +82,8 @@ const STANDARD: readonly StandardDetail[] = [
 
 /** By what follows the last `/`: the host before it says only where the proto file may be found. */
 const BY_NAME = new Map(STANDARD.map((one) => [nameIn(one.typeUrl), one]));
+/** As nearly everybody writes it. */
+const BY_URL = new Map(STANDARD.map((one) => [one.typeUrl, one]));
 
 function nameIn(typeUrl: string): string | undefined {
   const slash = typeUrl.lastIndexOf('/');
@@ -130,7 +132,7 @@ export function decodeStatus(bytes: Uint8Array): RichStatus | undefined {
   const details: Slots = {};
   const other: AnyDetail[] = [];
   for (const { typeUrl, value } of status.details) {
-    const standard = BY_NAME.get(nameIn(typeUrl));
+    const standard = BY_URL.get(typeUrl) ?? BY_NAME.get(nameIn(typeUrl));
     const isRead =
       standard &&
       details[standard.slot] === undefined &&
