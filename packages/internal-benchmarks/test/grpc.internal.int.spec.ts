@@ -25,6 +25,6 @@ describe('bench grpc, in its smallest form', () => {
 
   it('measures everybody, in process and over loopback', () => {
     const subjects = new Set(result.table.map(({ subject, where }) => `${subject} ${where}`));
-    expect(subjects.size).toBe(8 + 4 + 2 + 5);
+    expect(subjects.size).toBe(9 + 4 + 2 + 6);
   });
 });

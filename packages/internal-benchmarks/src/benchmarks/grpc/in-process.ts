@@ -6,7 +6,17 @@ import type { Loads } from './loads.js';
 import type { Served } from './subject.js';
 
 const SERVED = {
-  11: ['raw', 'nice', 'niceDetails', 'bare', 'oneInterceptor', 'context', 'ours', 'oursThousand'],
+  11: [
+    'raw',
+    'nice',
+    'niceDetails',
+    'bare',
+    'localStorage',
+    'oneInterceptor',
+    'context',
+    'ours',
+    'oursThousand',
+  ],
   12: ['bare', 'oneInterceptor', 'context', 'ours'],
 } as const satisfies Record<NestMajor, readonly Served[]>;
 

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { MessageContextModule } from '@acme/nest-message-context';
 import { GrpcError, GrpcErrorsModule, type GrpcErrorMapping } from '@acme/nest-grpc-errors';
 import {
@@ -17,7 +18,8 @@ import type { Observable } from 'rxjs';
 import { PACKAGE, PROTO, REFUSAL, type Message } from './service.js';
 
 /** Applications of Nest that serve the service. */
-export type NestApp = 'bare' | 'oneInterceptor' | 'context' | 'ours' | 'oursThousand';
+export type NestApp =
+  'bare' | 'localStorage' | 'oneInterceptor' | 'context' | 'ours' | 'oursThousand';
 
 export interface Listening {
   readonly url: string;
@@ -69,6 +71,13 @@ const others = (count: number): GrpcErrorMapping[] =>
     { code: 'NOT_FOUND', reason: `OTHER_${i}` },
   ]);
 
+/** A store that is in use, and nothing more. */
+function entered(storage: AsyncLocalStorage<object>): DynamicModule {
+  class StorageModule {}
+  storage.enterWith({});
+  return { module: StorageModule };
+}
+
 /** Everything that the server side has, as a service would switch it on. */
 const ours = (mappings: number): DynamicModule[] => [
   MessageContextModule.forRoot(),
@@ -91,6 +100,8 @@ const PARTS: Readonly<
   >
 > = {
   bare: {},
+  // As nestjs-cls has one, and OpenTelemetry: Node then follows every promise and every stream of the process.
+  localStorage: { imports: () => [entered(new AsyncLocalStorage<object>())] },
   oneInterceptor: { providers: [{ provide: APP_INTERCEPTOR, useClass: IdleInterceptor }] },
   context: { imports: () => [MessageContextModule.forRoot()] },
   ours: { imports: () => ours(1), isOurs: true },

@@ -7,7 +7,7 @@ import type { Loads } from './loads.js';
 import type { Command } from './subject.js';
 import type { MethodName } from './service.js';
 
-const SERVED = ['raw', 'bare', 'ours', 'niceDetails', 'connect'] as const;
+const SERVED = ['raw', 'bare', 'localStorage', 'ours', 'niceDetails', 'connect'] as const;
 
 /** What a server does for a call that comes over loopback; the caller is another process. */
 export async function overTheWire(
@@ -30,6 +30,7 @@ export async function overTheWire(
       });
     figure('endToEndVsRaw', least(success.ours) / least(success.raw));
     figure('endToEndBareVsRaw', least(success.bare) / least(success.raw));
+    figure('endToEndStorageVsRaw', least(success.localStorage) / least(success.raw));
   });
 }
 

@@ -25,6 +25,7 @@ const SERVERS: Readonly<Record<Served, () => Promise<Listening>>> = {
   niceDetails: () => nice(true),
   connect: async () => (await import('./connect.js')).listenConnect(),
   bare: () => onNest('bare'),
+  localStorage: () => onNest('localStorage'),
   oneInterceptor: () => onNest('oneInterceptor'),
   context: () => onNest('context'),
   ours: () => onNest('ours'),

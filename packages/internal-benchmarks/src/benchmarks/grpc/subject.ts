@@ -5,6 +5,7 @@ export type Served =
   | 'niceDetails'
   | 'connect'
   | 'bare'
+  | 'localStorage'
   | 'oneInterceptor'
   | 'context'
   | 'ours'
