@@ -23,6 +23,7 @@ import { GRPC_ERRORS_SETTINGS, HTTP_FAILURES, MODULE_OPTIONS } from './grpc-erro
 import { Advices } from './mapping/advices.js';
 import { applyRule } from './mapping/apply-rule.js';
 import { ErrorRules } from './mapping/error-rules.js';
+import { ServerSpans } from './observability/server-spans.js';
 import { presetsFor } from './presets/presets-for.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<GrpcErrorsModuleOptions>({
@@ -58,7 +59,8 @@ function failuresBy(
       provide: ErrorRules,
       inject: [GRPC_ERRORS_SETTINGS],
       useFactory: ({ classes, predicates }: GrpcErrorsSettings) => {
-        const rules = new ErrorRules(predicates);
+        const log = new Logger('GrpcErrors');
+        const rules = new ErrorRules(predicates, (line) => log.warn(line));
         for (const { target, rule } of classes)
           rules.add(target, (error) => applyRule(rule, error));
         return rules;
@@ -75,19 +77,19 @@ function failuresBy(
       provide: HTTP_FAILURES,
       inject: [GRPC_ERRORS_SETTINGS, ErrorRules],
       useFactory: (settings: GrpcErrorsSettings, rules: ErrorRules) =>
-        failuresBy(settings, rules, [relayedFailure, ...presetsFor(settings)]),
+        failuresBy(settings, rules, [
+          ...(settings.relay === 'map' ? [relayedFailure] : []),
+          ...presetsFor(settings),
+        ]),
     },
     {
       provide: GrpcAnswers,
       inject: [GRPC_ERRORS_SETTINGS, ErrorRules, Deadlines],
-      useFactory: (settings: GrpcErrorsSettings, rules: ErrorRules, deadlines: Deadlines) => {
+      useFactory: async (settings: GrpcErrorsSettings, rules: ErrorRules, deadlines: Deadlines) => {
         const failures = failuresBy(settings, rules, presetsFor(settings));
-        return new GrpcAnswersService({
-          settings,
-          failures,
-          deadlines,
-          log: new Logger('GrpcErrors'),
-        });
+        const spans = settings.isTraced ? await ServerSpans.load() : undefined;
+        const log = new Logger('GrpcErrors');
+        return new GrpcAnswersService({ settings, failures, deadlines, spans, log });
       },
     },
   ],

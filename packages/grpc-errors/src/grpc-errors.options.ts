@@ -6,17 +6,12 @@ import type { UnknownSettings } from './answer/failures.js';
 import type { WireSettings } from './answer/wire-status.js';
 import type { ErrorClass, PredicateRule } from './mapping/error-rules.js';
 import type { ResolvedRule } from './mapping/apply-rule.js';
-import type { GrpcErrorRule } from './mapping/grpc-error-rule.js';
-import { resolveRule } from './mapping/resolve-rule.js';
+import { resolveMappings, type GrpcErrorMapping } from './mapping/resolve-mappings.js';
 import type { DeadlineSettings } from './deadline/deadlines.js';
 import type { HttpErrorFormat } from './http/http-answer.js';
+import { isTraced, type GrpcTracing } from './observability/tracing-option.js';
+import type { GrpcRelay } from './presets/upstream.js';
 import type { FieldCase } from './presets/violations.js';
-
-/** A class of errors, or a function that recognises some, and how those are answered. A function needs a rule with a `reason`. */
-export type GrpcErrorMapping = readonly [
-  target: ErrorClass | ((error: unknown) => boolean),
-  rule: GrpcErrorRule<never>,
-];
 
 /** Errors of others that are known by their shape. */
 export type GrpcErrorPreset = 'http' | 'validation' | 'node' | 'pg' | 'prisma' | 'typeorm';
@@ -25,7 +20,10 @@ export type GrpcErrorPreset = 'http' | 'validation' | 'node' | 'pg' | 'prisma' |
 export interface GrpcShields {
   /** A unary handler whose stream gives nothing or more than one value, or goes on when the caller has gone. @default true */
   readonly unaryAnswer?: boolean;
-  /** A `@GrpcStreamCall()` handler that throws: an unhandled rejection ends the process, and the caller waits. @default true */
+  /**
+   * A `@GrpcStreamCall()` handler that throws: an unhandled rejection ends the process, and the caller waits. So he does for an error by its callback that cannot be sent.
+   * @default true
+   */
   readonly passThrough?: boolean;
 }
 
@@ -73,6 +71,26 @@ export interface GrpcErrorsModuleOptions {
   readonly deadline?: GrpcDeadlineOptions;
   /** How `HttpErrorsFilter` writes errors: as RFC 9457 or as AIP-193 has it. @default 'problem+json' */
   readonly http?: HttpErrorFormat;
+  /**
+   * OpenTelemetry: `auto` says on the span of each call how it was answered, and makes one where an SDK is set up and no instrumentation of grpc-js has made it; `false`:
+   * nothing of that. @default 'auto'
+   */
+  readonly tracing?: GrpcTracing;
+  /**
+   * Words for people in the language that a caller asks for by `accept-language`, of an error of yours or of another service: they go along as `LocalizedMessage`, and
+   * are the `detail` at REST doors. Undefined where there are none.
+   */
+  readonly localize?: (
+    key: { readonly domain: string; readonly reason: string },
+    metadata: Readonly<Record<string, string>>,
+    locale: string,
+  ) => string | undefined;
+  /**
+   * What callers get of the answer of another service that a handler has let through, where no mapping says something of it. `map`: that something which this service needs
+   * has failed, with `DEPENDENCY_…`; `opaque`: an error that nobody knows; `transparent`: what that service has said, but not its trailers. With `map`,
+   * `HttpErrorsFilter` passes on what is about the request. @default 'map'
+   */
+  readonly relay?: GrpcRelay;
 }
 
 /** @internal The same, checked and complete. */
@@ -88,6 +106,9 @@ export interface GrpcErrorsSettings {
   readonly shields: Required<GrpcShields>;
   readonly deadline: DeadlineSettings;
   readonly http: HttpErrorFormat;
+  readonly isTraced: boolean;
+  readonly localize: GrpcErrorsModuleOptions['localize'];
+  readonly relay: GrpcRelay;
 }
 
 const PRESETS: readonly GrpcErrorPreset[] = [
@@ -98,6 +119,7 @@ const PRESETS: readonly GrpcErrorPreset[] = [
   'prisma',
   'typeorm',
 ];
+const RELAYS: readonly GrpcRelay[] = ['map', 'opaque', 'transparent'];
 const FIELD_CASES: readonly FieldCase[] = ['snake', 'camel', 'as-is'];
 const OPTIONS = [
   'domain',
@@ -111,6 +133,9 @@ const OPTIONS = [
   'shields',
   'deadline',
   'http',
+  'tracing',
+  'localize',
+  'relay',
 ];
 
 /** @throws {GrpcErrorsConfigurationError} listing every problem */
@@ -130,7 +155,7 @@ export function resolveOptions(given: GrpcErrorsModuleOptions): GrpcErrorsSettin
   const settings: GrpcErrorsSettings = {
     wire: { domain, ...sizesOf(given, check) },
     unknown: unknownOf(given, check),
-    ...mappingsOf(given, problems),
+    ...resolveMappings(given.mappings, problems),
     presets: presetsOf(given, problems),
     validation: validationOf(given, check),
     debugInfo: debugInfoOf(given),
@@ -138,6 +163,9 @@ export function resolveOptions(given: GrpcErrorsModuleOptions): GrpcErrorsSettin
     shields: shieldsOf(given, check),
     deadline: deadlineOf(given, check),
     http: httpOf(given, problems),
+    isTraced: isTraced(given.tracing, problems),
+    localize: localizeOf(given, problems),
+    relay: relayOf(given, problems),
   };
   if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems);
   return settings;
@@ -250,36 +278,14 @@ function httpOf({ http = 'problem+json' }: Options, problems: string[]): HttpErr
   return http;
 }
 
-function mappingsOf({ mappings = [] }: Options, problems: string[]) {
-  const classes: { readonly target: ErrorClass; readonly rule: ResolvedRule }[] = [];
-  const predicates: PredicateRule[] = [];
-  if (!Array.isArray(mappings))
-    problems.push(
-      `mappings: ${show(mappings)} is no list. Give [[OrderNotFoundError, { code: 'NOT_FOUND' }]].`,
-    );
-  else
-    for (const mapping of mappings as readonly GrpcErrorMapping[]) {
-      const [target, given] = Array.isArray(mapping) ? mapping : [undefined, undefined];
-      if (typeof target !== 'function') {
-        problems.push(`mappings: ${show(target)} is neither a class nor a function.`);
-        continue;
-      }
-      const found: string[] = [];
-      const isOne = isClass(target);
-      const name = isOne ? target.name : '';
-      const rule = resolveRule(given as GrpcErrorRule, name, found);
-      problems.push(...found.map((problem) => `mappings of ${name || 'a function'}: ${problem}`));
-      if (!isOne) predicates.push({ matches: target as (error: unknown) => boolean, rule });
-      else if (classes.some((one) => one.target === target))
-        problems.push(`mappings: ${name} is there twice. Leave one out.`);
-      else classes.push({ target, rule });
-    }
-  return { classes, predicates };
+function localizeOf({ localize }: Options, problems: string[]): Options['localize'] {
+  if (localize !== undefined && typeof localize !== 'function')
+    problems.push(`localize: ${show(localize)} is no function of reason, metadata and locale.`);
+  return localize;
 }
 
-/** Compiled to functions, classes have a prototype with methods or with another one behind it. */
-const isClass = (target: object): target is ErrorClass => {
-  if (target === Error) return true;
-  if (/^class\b/.test(Function.prototype.toString.call(target))) return true;
-  return (target as { prototype?: unknown }).prototype instanceof Error;
-};
+function relayOf({ relay = 'map' }: Options, problems: string[]): GrpcRelay {
+  if (!RELAYS.includes(relay))
+    problems.push(`relay: ${show(relay)} is unknown. Give ${RELAYS.map(show).join(', ')}.`);
+  return relay;
+}

@@ -1,6 +1,5 @@
 export { GrpcErrorsModule } from './grpc-errors.module.js';
 export type {
-  GrpcErrorMapping,
   GrpcErrorPreset,
   GrpcDeadlineOptions,
   GrpcErrorsModuleOptions,
@@ -8,10 +7,13 @@ export type {
 } from './grpc-errors.options.js';
 export { HttpErrorsFilter } from './http/http-errors.filter.js';
 export type { HttpErrorFormat } from './http/http-answer.js';
+export type { GrpcTracing } from './observability/tracing-option.js';
 export { GrpcDeadline } from './deadline/grpc-deadline.decorator.js';
 export { GrpcError } from './mapping/grpc-error.decorator.js';
 export { GrpcErrorAdvice, HandlesGrpcError } from './mapping/grpc-error-advice.js';
 export type { GrpcErrorRule } from './mapping/grpc-error-rule.js';
+export type { GrpcErrorMapping } from './mapping/resolve-mappings.js';
+export type { GrpcRelay } from './presets/upstream.js';
 export { grpcValidationExceptionFactory } from './presets/validation-exception-factory.js';
 export { GrpcCode, type GrpcCodeName, type GrpcErrorCode } from './core/codes.js';
 export {

@@ -59,9 +59,11 @@ describe('docs/reference/grpc-errors-options.md', () => {
   });
 
   it('has the defaults', () => {
-    const { unknown, validation, wire, shields, deadline, http, debugInfo } = resolveOptions({
-      domain,
-    });
+    const { unknown, validation, wire, shields, deadline, http, debugInfo, relay } = resolveOptions(
+      {
+        domain,
+      },
+    );
     expect(documentedDefaults(PAGE, '## unknown')).toEqual({
       code: 'INTERNAL',
       message: unknown.message,
@@ -78,7 +80,11 @@ describe('docs/reference/grpc-errors-options.md', () => {
       onExceed: deadline.onExceed,
       minRemaining: deadline.minRemainingMs,
     });
-    expect(documentedDefaults(PAGE, '## GrpcErrorsModule')).toEqual({ http });
+    expect(documentedDefaults(PAGE, '## GrpcErrorsModule')).toEqual({
+      http,
+      tracing: 'auto',
+      relay,
+    });
   });
 
   it('has all codes with what they are over HTTP and in the log', () => {

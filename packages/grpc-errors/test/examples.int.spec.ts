@@ -8,10 +8,11 @@ import {
   type GrpcService,
 } from '@acme/nest-grpc-errors';
 import { Injectable, Module } from '@nestjs/common';
-import { status as Status } from '@grpc/grpc-js';
+import { Metadata, status as Status } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
 import { clients, OrderNotFoundError } from './support/client-example.js';
 import {
+  localized,
   mapped,
   PaymentError,
   PaymentErrors,
@@ -49,6 +50,20 @@ it.each<[string, Error, string, string]>([
     reason,
   ]);
   expect(status?.details.errorInfo?.domain).toBe('payments.acme.dev');
+  await close();
+});
+
+it('has words for people', async () => {
+  const { invoke, close } = await openProbe({
+    handle: () => {
+      throw new OrderNotFoundError('7');
+    },
+    modules: [MessageContextModule.forRoot(), localized()],
+  });
+  const metadata = new Metadata();
+  metadata.set('accept-language', 'de');
+  const { status } = await invoke('Unary', { metadata });
+  expect(status?.details.localizedMessage?.message).toBe('Es gibt keine Bestellung 7.');
   await close();
 });
 

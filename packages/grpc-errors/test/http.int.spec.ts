@@ -1,91 +1,24 @@
 // A REST door before a service of gRPC: one table, one format.
 import 'reflect-metadata';
-import { freePort, openApp } from '@acme/internal-testing';
+import type { ServerResponse } from 'node:http';
+import { openApp } from '@acme/internal-testing';
 import { MessageContextModule } from '@acme/nest-message-context';
-import {
-  GrpcClientsModule,
-  GrpcError,
-  GrpcErrorsModule,
-  HttpErrorsFilter,
-  InjectGrpcService,
-  type GrpcClientOptions,
-  type GrpcService,
-  type HttpErrorFormat,
-} from '@acme/nest-grpc-errors';
+import { GrpcCode, GrpcError, GrpcErrorsModule, HttpErrorsFilter } from '@acme/nest-grpc-errors';
 import {
   BadRequestException,
-  Controller,
   ForbiddenException,
-  Get,
   Module,
+  ServiceUnavailableException,
   UnauthorizedException,
+  type ExceptionFilter,
 } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { afterEach, describe, expect, it } from 'vitest';
-import { openProbe, PROTO, type Message, type ProbeOptions } from './support/probe-app.js';
-
-interface Probe {
-  unary(request: Message): Promise<Message>;
-}
+import { RpcException } from '@nestjs/microservices';
+import { lastValueFrom, type Observable } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { door } from './support/rest-door.js';
 
 @GrpcError({ code: 'RESOURCE_EXHAUSTED', reason: 'OUT_OF_STOCK', retryAfter: '1500ms' })
 class StockError extends Error {}
-
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).toReversed()) await one.close();
-});
-
-async function door(
-  handle: ProbeOptions['handle'],
-  {
-    format,
-    local,
-    fastify = false,
-    isAway = false,
-    errors = {},
-  }: {
-    format?: HttpErrorFormat;
-    local?: () => unknown;
-    fastify?: boolean;
-    isAway?: boolean;
-    errors?: GrpcClientOptions['errors'];
-  } = {},
-) {
-  const server = await openProbe({ handle });
-  const url = isAway ? `127.0.0.1:${await freePort()}` : server.url;
-  open.push(server);
-  @Controller()
-  class Door {
-    constructor(@InjectGrpcService('probe.v1.Probe') readonly probe: GrpcService<Probe>) {}
-
-    @Get('probe')
-    async get(): Promise<unknown> {
-      return local ? local() : this.probe.unary({ id: 'a' });
-    }
-  }
-  @Module({
-    imports: [
-      MessageContextModule.forRoot(),
-      GrpcErrorsModule.forRoot({ domain: 'door.test', ...(format && { http: format }) }),
-      GrpcClientsModule.register([{ packages: 'probe.v1', protoPath: PROTO, url, errors }]),
-    ],
-    controllers: [Door],
-    providers: [{ provide: APP_FILTER, useClass: HttpErrorsFilter }],
-  })
-  class DoorModule {}
-  const app = await openApp(DoorModule, fastify ? { adapter: new FastifyAdapter() } : {});
-  open.push(app);
-  const response = await fetch(`${app.url}/probe`);
-  return {
-    status: response.status,
-    type: response.headers.get('content-type')?.split(';')[0],
-    retryAfter: response.headers.get('retry-after'),
-    body: (await response.json()) as Record<string, unknown>,
-    log: app.log,
-  };
-}
 
 const throws = (error: unknown) => () => {
   throw error;
@@ -184,15 +117,89 @@ describe.each([
       500,
       { detail: 'Internal error', reason: 'INTERNAL_ERROR' },
     ],
+    [
+      'an exception of RPC',
+      throws(new RpcException({ code: 9, message: 'not yet' })),
+      400,
+      { code: 'FAILED_PRECONDITION', detail: 'not yet' },
+    ],
+    [
+      'words that were written for its callers, whatever the status',
+      throws(new ServiceUnavailableException('We are closed until six.')),
+      503,
+      { code: 'UNAVAILABLE', detail: 'We are closed until six.' },
+    ],
+    [
+      'words that were not',
+      throws(new ServiceUnavailableException(new Error('secret'))),
+      503,
+      { detail: 'The request failed (HTTP 503).' },
+    ],
+    [
+      'a cause that says what happened inside',
+      throws(new Error('outer', { cause: new ServiceUnavailableException('secret') })),
+      503,
+      { detail: 'The request failed (HTTP 503).' },
+    ],
   ])('answers its own errors, too: %s', async (__, local, status, body) => {
     const found = await door(() => ({}), { local, fastify });
     expect([found.status, found.body]).toEqual([status, expect.objectContaining(body)]);
     expect(JSON.stringify(found.body)).not.toContain('secret');
   });
+
+  it('answers as it is what an exception has for a whole answer: a health check', async () => {
+    const health = { status: 'error', details: { database: { status: 'down' } } };
+    const local = throws(new ServiceUnavailableException(health));
+    const { status, type, body } = await door(() => ({}), { local, fastify });
+    expect([status, type, body]).toEqual([503, 'application/json', health]);
+  });
 });
 
+it('ends an answer that has begun', async () => {
+  const found = await door(() => ({}), {
+    local: (response) => {
+      (response as ServerResponse).write('begun');
+      throw new Error('too late');
+    },
+  });
+  expect([found.status, found.body]).toEqual([200, { text: 'begun' }]);
+});
+
+it('leaves to others what is no request of HTTP', async () => {
+  @Module({
+    imports: [MessageContextModule.forRoot(), GrpcErrorsModule.forRoot({ domain: 'door.test' })],
+    providers: [HttpErrorsFilter],
+  })
+  class FilterModule {}
+  const { app, close } = await openApp(FilterModule);
+  const filter: ExceptionFilter = app.get(HttpErrorsFilter);
+  const error = new Error('theirs');
+  const answer = (type: string): unknown => {
+    const host = { getType: () => type } as never;
+    return Reflect.apply(filter.catch, filter, [error, host]);
+  };
+  expect(() => answer('ws')).toThrow(error);
+  await expect(lastValueFrom(answer('rpc') as Observable<never>)).rejects.toBe(error);
+  await close();
+});
+
+const { OK: _, ...CODES } = GrpcCode;
+const INSIDE = ['UNKNOWN', 'INTERNAL', 'DATA_LOSS', 'UNIMPLEMENTED', 'UNAUTHENTICATED'];
+
+it.each(Object.entries(CODES))(
+  'passes on what is about the request, and nothing of the inside: %s',
+  async (name, code) => {
+    const { status, body } = await door(throws(new RpcException({ code, message: 'as said' })));
+    expect(body).toMatchObject(
+      INSIDE.includes(name)
+        ? { code: 'INTERNAL', reason: `DEPENDENCY_${name}`, domain: 'door.test', status: 500 }
+        : { code: name, reason: name, domain: 'probe.test', detail: 'as said', status },
+    );
+  },
+);
+
 it('can write errors as AIP-193 has it', async () => {
-  const found = await door(throws(new StockError('Sold out.')), { format: 'aip193' });
+  const found = await door(throws(new StockError('Sold out.')), { http: 'aip193' });
   expect(found).toMatchObject({
     status: 429,
     type: 'application/json',

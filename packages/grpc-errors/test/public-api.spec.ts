@@ -11,11 +11,13 @@ import type {
   GrpcErrorRule,
   GrpcErrorsErrorCode,
   GrpcErrorsModuleOptions,
+  GrpcRelay,
   GrpcRequests,
   GrpcRetryOptions,
   GrpcService,
   GrpcShields,
   GrpcTarget,
+  GrpcTracing,
   HttpErrorFormat,
 } from '@acme/nest-grpc-errors';
 import type { Observable } from 'rxjs';
@@ -34,11 +36,13 @@ interface Types {
   GrpcErrorRule: GrpcErrorRule;
   GrpcErrorsErrorCode: GrpcErrorsErrorCode;
   GrpcErrorsModuleOptions: GrpcErrorsModuleOptions;
+  GrpcRelay: GrpcRelay;
   GrpcRequests: GrpcRequests<unknown>;
   GrpcRetryOptions: GrpcRetryOptions;
   GrpcService: GrpcService<object>;
   GrpcShields: GrpcShields;
   GrpcTarget: GrpcTarget;
+  GrpcTracing: GrpcTracing;
   HttpErrorFormat: HttpErrorFormat;
 }
 

@@ -1,6 +1,8 @@
 // What Nest alone does with these, and what it does with the module: each has its control.
-import { status as Status } from '@grpc/grpc-js';
+import { Metadata, status as Status, type ServiceError } from '@grpc/grpc-js';
+import { randomBytes } from 'node:crypto';
 import { waitFor } from '@acme/internal-testing';
+import { GrpcError } from '@acme/nest-grpc-errors';
 import { MessageContext } from '@acme/nest-message-context';
 import { BehaviorSubject, EMPTY, finalize, NEVER, of, throwError } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -117,6 +119,102 @@ describe('a handler that has answered', () => {
     await invoke('Unary', { timeout: 200 });
     give();
     await waitFor(() => ended);
+  });
+});
+
+describe('a pass-through handler', () => {
+  type Answer = (error: unknown, answer?: unknown, trailers?: unknown) => void;
+  interface PassedCall {
+    emit(event: 'error', error: unknown): void;
+    write(message: unknown): void;
+    end(): void;
+    resume(): void;
+  }
+  @GrpcError({ code: 'NOT_FOUND' })
+  class OrderNotFoundError extends Error {}
+  const huge = new Metadata();
+  huge.set('x-huge', randomBytes(90_000).toString('base64'));
+  huge.set('x-own', '1');
+  const errorOf = ({ error }: { error: ServiceError | undefined }) =>
+    error && [Status[error.code], error.details];
+
+  describe.each([
+    ['by its callback', 'PassThrough'],
+    ['by the call', 'PassThroughBidi'],
+  ])('that answers with an error %s', (_, method) => {
+    const fails = (error: unknown) =>
+      open({
+        handle: (call, callback) => {
+          if (callback) (callback as Answer)(error);
+          else (call as PassedCall).emit('error', error);
+        },
+      });
+
+    it.each<[string, unknown, [string, string], own?: string[]]>([
+      ['a code that is none', { code: 404, message: 'gone' }, ['UNKNOWN', 'gone']],
+      ['half a character', { code: 9, details: 'a\ud83d' }, ['FAILED_PRECONDITION', 'a\ufffd']],
+      ['an error of its own', new OrderNotFoundError('no order'), ['NOT_FOUND', 'no order']],
+      ['what nobody knows', new Error('secret'), ['INTERNAL', 'Internal error']],
+      [
+        'an error with a status',
+        Object.assign(new Error('m'), { code: 5, details: 'as said' }),
+        ['NOT_FOUND', 'as said'],
+      ],
+      [
+        'trailers that have no room',
+        { code: 9, details: 'm', metadata: huge },
+        ['FAILED_PRECONDITION', 'm'],
+        ['1'],
+      ],
+    ])('is answered, and told of: %s', async (__, error, expected, own = []) => {
+      const { invoke, log } = await fails(error);
+      const ended = await invoke(method, SOON);
+      expect(errorOf(ended)).toEqual(expected);
+      expect(log.messages().join('\n')).toContain(
+        `/probe.v1.Probe/${method} failed with ${expected[0]}`,
+      );
+      expect(ended.error!.metadata.get('x-own')).toEqual(own);
+    });
+  });
+
+  it('sends trailers as grpc-js takes them', async () => {
+    const { invoke } = await open({
+      handle: (_, callback) =>
+        (callback as Answer)({ code: 9, details: 'm' }, null, { 'x-own': '1' }),
+    });
+    const { error } = await invoke('PassThrough', SOON);
+    expect([error?.code, error?.metadata.get('x-own')]).toEqual([9, ['1']]);
+  });
+
+  it.each([
+    ['PassThrough', true],
+    ['PassThroughBidi', false],
+  ])('keeps its answer when it fails afterwards: %s', async (method, isCallback) => {
+    const { invoke, log } = await open({
+      handle: (call, callback) => {
+        if (isCallback) (callback as Answer)(null, { id: '1' });
+        else {
+          (call as PassedCall).write({ id: '1' });
+          (call as PassedCall).end();
+        }
+        throw new Error('too late');
+      },
+    });
+    const { messages, error } = await invoke(method, SOON);
+    expect([messages, error]).toEqual([[{ id: '1' }], undefined]);
+    expect(log.messages('error').join('\n')).toContain(
+      `/probe.v1.Probe/${method} was answered, and its handler has failed after that: "too late"`,
+    );
+  });
+
+  it('answers once', async () => {
+    const { invoke } = await open({
+      handle: (_, callback) => {
+        (callback as Answer)(null, { id: '1' });
+        (callback as Answer)(null, { id: '2' });
+      },
+    });
+    expect((await invoke('PassThrough', SOON)).messages).toEqual([{ id: '1' }]);
   });
 });
 

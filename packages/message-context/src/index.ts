@@ -62,7 +62,12 @@ export {
   type GolevelupHandlerConfig,
 } from './doors/handler-kinds.js';
 export { handlerMethodsOf, type HandlerMethod } from './doors/handler-method.js';
-export { GrpcAnswers, type GrpcHandling } from './transports/grpc/grpc-answers.js';
+export {
+  GrpcAnswers,
+  type GrpcCallback,
+  type GrpcHandling,
+  type GrpcServed,
+} from './transports/grpc/grpc-answers.js';
 export type { GrpcCallLike } from './transports/grpc/grpc-facts.js';
 export { LocalSettlement } from './delivery/local-settlement.js';
 export { MessageObserver } from './delivery/message-observer.js';

@@ -29,6 +29,7 @@ import {
   MessageContext,
   MessageContextModule,
   type GrpcHandling,
+  type GrpcServed,
 } from '@acme/nest-message-context';
 import {
   catchError,
@@ -282,8 +283,14 @@ const abc = ['a', 'b', 'c'].map((id) => ({ id, correlation: 'call-1' }));
 
 describe('who says what callers of gRPC are answered', () => {
   const handled: string[] = [];
+  const found: string[] = [];
   @Injectable()
   class Answers extends GrpcAnswers {
+    override check(served: readonly GrpcServed[]): void {
+      for (const { handlers, paths } of served)
+        found.push([...handlers.map(({ handler }) => handler.methodName), ...paths].join(' '));
+    }
+
     async around(
       { context, handler, isPassThrough, answersByStream, thrown }: GrpcHandling,
       next: () => Promise<unknown>,
@@ -311,6 +318,11 @@ describe('who says what callers of gRPC are answered', () => {
 
   beforeAll(() => start([AnswersModule]));
   afterAll(stop);
+
+  it('is told at boot which methods the handlers are for', () => {
+    expect(found).toContain('unary /probe.v1.Probe/Unary');
+    expect(found).toContain('bidi /probe.v1.Probe/Bidi');
+  });
 
   it('is asked around each call, with what was thrown and how it is answered', async () => {
     expect(await unary('Unary', 'x')).toMatchObject({ id: 'answered' });

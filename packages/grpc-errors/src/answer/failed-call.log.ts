@@ -10,7 +10,7 @@ import { nameOfError } from './failures.js';
 export interface FailedCall {
   /** What was called. */
   readonly name: string;
-  readonly failure: Pick<GrpcFailure, 'code' | 'reason' | 'message'>;
+  readonly failure: Pick<GrpcFailure, 'code' | 'reason' | 'message' | 'domain'>;
   /** Undefined where it is the decision of this package. */
   readonly error: unknown;
   readonly errorId: string | undefined;

@@ -4,22 +4,31 @@ import {
   RPC_ANSWER,
   type GrpcCallLike,
   type GrpcHandling,
+  type GrpcServed,
 } from '@acme/nest-message-context';
 import type { Logger } from '@nestjs/common';
 import { catchError, isObservable, Observable, throwError } from 'rxjs';
 import { codeNameOf, GrpcCode, isErrorCode } from '../core/codes.js';
 import type { GrpcFailure } from '../core/failure.js';
 import { describe, readSafely, textIn } from '../core/read-safely.js';
+import type { CallSpan } from '../observability/call-span.js';
+import type { ServerSpans } from '../observability/server-spans.js';
+import { tracedAnswer } from '../observability/traced-answer.js';
 import { statusMessage } from '../core/text/status-message.js';
+import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { GrpcErrorsSettings } from '../grpc-errors.options.js';
 import { late, type Deadlines } from '../deadline/deadlines.js';
 import { answerInTime } from '../deadline/in-time.js';
+import { isRemoteError } from '../client/remote-error.js';
 import { debugInfoOf } from './debug-info.js';
 import { FailedCallLog, type FailedCall } from './failed-call.log.js';
 import { Failures, type FoundFailure } from './failures.js';
+import { ambiguousServices } from './ambiguous-services.js';
+import { Localizer } from './localizer.js';
 import { quietNest } from './nests-log.js';
 import { isNestsOwn } from './nests-words.js';
-import { onlyAnswer, passedThrough } from './shields.js';
+import { PassThrough } from './pass-through.js';
+import { onlyAnswer } from './shields.js';
 import { trailersOf } from './trailers.js';
 import { wireStatus } from './wire-status.js';
 
@@ -27,20 +36,38 @@ interface AnswerParts {
   readonly settings: GrpcErrorsSettings;
   readonly failures: Pick<Failures, 'of'>;
   readonly deadlines: Pick<Deadlines, 'of'>;
+  /** Undefined where nobody traces. */
+  readonly spans?: Pick<ServerSpans, 'begin' | 'started'> | undefined;
   readonly log: Pick<Logger, 'log' | 'warn' | 'error'>;
+}
+
+/** A call that is handled, and its span, where it has one. */
+interface Handling extends GrpcHandling {
+  readonly span?: CallSpan | undefined;
+  readonly pass?: PassThrough;
 }
 
 /** Answers every gRPC call of the application that fails. */
 export class GrpcAnswersService extends GrpcAnswers {
   readonly #calls: FailedCallLog;
+  readonly #localizer: Localizer;
 
   constructor(private readonly parts: AnswerParts) {
     super();
-    this.#calls = new FailedCallLog(parts.log, parts.settings.logging);
+    const { logging, localize, wire } = parts.settings;
+    this.#calls = new FailedCallLog(parts.log, logging);
+    this.#localizer = new Localizer(localize, wire.domain, parts.log);
     quietNest();
   }
 
-  around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
+  around(given: GrpcHandling, next: () => Promise<unknown>): Promise<unknown> {
+    const span = this.parts.spans?.begin(given);
+    if (!span) return this.#inTime(this.#passing(given), next);
+    const handling = this.#passing({ ...given, span });
+    return tracedAnswer({ ...handling, span }, () => this.#inTime(handling, next));
+  }
+
+  #inTime(handling: Handling, next: () => Promise<unknown>): Promise<unknown> {
     const allowed = this.parts.deadlines.of(handling, Date.now());
     if ('refused' in allowed)
       return Promise.resolve(throwError(() => this.#decided(allowed.refused, handling)));
@@ -56,7 +83,27 @@ export class GrpcAnswersService extends GrpcAnswers {
     });
   }
 
-  #answer(result: unknown, handling: GrpcHandling): unknown {
+  /** @throws {GrpcErrorsConfigurationError} where one handler would answer for several packages */
+  override check(served: readonly GrpcServed[]): void {
+    this.parts.spans?.started();
+    const problems = ambiguousServices(served);
+    if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems, 'The gRPC server');
+  }
+
+  #passing(handling: Handling): Handling {
+    if (!handling.isPassThrough || !this.parts.settings.shields.passThrough) return handling;
+    const pass = new PassThrough(handling, {
+      failing: (error) => this.#safely(() => this.#given(error, handling)),
+      answered: () => handling.span?.answered(),
+      tooLate: (error) =>
+        this.parts.log.error(
+          `${handling.context.message.name} was answered, and its handler has failed after that: ${describe(handling.thrown()?.error ?? error)}`,
+        ),
+    });
+    return { ...handling, pass };
+  }
+
+  #answer(result: unknown, handling: Handling): unknown {
     const { shields } = this.parts.settings;
     const call = handling.context.message.raw as GrpcCallLike;
     const { isPassThrough, answersByStream } = handling;
@@ -66,13 +113,13 @@ export class GrpcAnswersService extends GrpcAnswers {
       return isNothing ? throwError(() => this.#nothing(handling)) : result;
     }
     if (hasOneAnswer) return this.#once(result, handling, call);
-    const answer = result.pipe(
-      catchError((error: unknown) => throwError(() => this.#statusOf(error, handling))),
-    );
-    return isPassThrough && shields.passThrough ? passedThrough(answer, call) : answer;
+    const statusOf = (error: unknown): unknown => this.#statusOf(error, handling);
+    return handling.pass
+      ? handling.pass.guard(result, statusOf)
+      : result.pipe(catchError((error: unknown) => throwError(() => statusOf(error))));
   }
 
-  #once(answer: Observable<unknown>, handling: GrpcHandling, call: GrpcCallLike) {
+  #once(answer: Observable<unknown>, handling: Handling, call: GrpcCallLike) {
     let told = false;
     return onlyAnswer(answer, call, {
       nothing: () => this.#nothing(handling),
@@ -87,7 +134,7 @@ export class GrpcAnswersService extends GrpcAnswers {
     });
   }
 
-  #nothing(handling: GrpcHandling): unknown {
+  #nothing(handling: Handling): unknown {
     const { name } = handling.context.message;
     const error = new Error(
       `the handler of ${name} has returned nothing, and its caller waits for one message. Return {} where it has no fields.`,
@@ -96,15 +143,9 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   /** What grpc-js sends. Never throws: an exception here would leave the caller waiting. */
-  #statusOf(error: unknown, handling: GrpcHandling): unknown {
+  #safely(status: () => unknown): unknown {
     try {
-      const thrown = handling.thrown();
-      if (!thrown) return this.#answerTo(error, handling);
-      if (isNestsOwn(error, thrown.error)) return this.#known(thrown.error, handling);
-      // A filter of the application has decided.
-      return error instanceof Error && !isErrorCode(readSafely(error, 'code'))
-        ? this.#answerTo(error, handling)
-        : this.#chosen(error, thrown.error, handling);
+      return status();
     } catch (problem) {
       this.parts.log.error(
         `A failed call could not be answered as it should be: ${describe(problem)}`,
@@ -113,7 +154,28 @@ export class GrpcAnswersService extends GrpcAnswers {
     }
   }
 
-  #known(error: unknown, handling: GrpcHandling): unknown {
+  #statusOf(error: unknown, handling: Handling): unknown {
+    return this.#safely(() => this.#statusBy(error, handling.thrown(), handling));
+  }
+
+  #statusBy(error: unknown, thrown: ReturnType<Handling['thrown']>, handling: Handling): unknown {
+    if (!thrown) return this.#answerTo(error, handling);
+    if (isNestsOwn(error, thrown.error)) return this.#known(thrown.error, handling);
+    // A filter of the application has decided.
+    return error instanceof Error && !isErrorCode(readSafely(error, 'code'))
+      ? this.#answerTo(error, handling)
+      : this.#chosen(error, thrown.error, handling);
+  }
+
+  /** By the handler of a pass-through call: an error, or a status that it has made itself. */
+  #given(error: unknown, handling: Handling): unknown {
+    const isStatus = !(error instanceof Error) || isErrorCode(readSafely(error, 'code'));
+    return isStatus && !isRemoteError(error)
+      ? this.#chosen(error, error, handling)
+      : this.#answerTo(error, handling);
+  }
+
+  #known(error: unknown, handling: Handling): unknown {
     // One that repeats an answer which was given before.
     const answer = readSafely(error, RPC_ANSWER);
     return answer === undefined
@@ -121,16 +183,22 @@ export class GrpcAnswersService extends GrpcAnswers {
       : this.#chosen(answer, error, handling);
   }
 
-  #answerTo(error: unknown, handling: GrpcHandling): unknown {
+  #answerTo(error: unknown, handling: Handling): unknown {
     const { failure, errorId }: FoundFailure = this.parts.failures.of(error);
     this.#tell(handling, { failure, error, errorId });
     return this.#sent(this.#withDebugInfo(failure, error), handling);
   }
 
   #tell(
-    { context, handler, cameAt }: GrpcHandling,
+    { context, handler, cameAt, span }: Handling,
     failed: Omit<FailedCall, 'name' | 'facts'>,
   ): void {
+    const { failure, errorId } = failed;
+    span?.describe({
+      ...failure,
+      domain: failure.domain ?? this.parts.settings.wire.domain,
+      errorId,
+    });
     const ms = Math.round(performance.now() - cameAt);
     const by = handler ? `, ${handlerName(handler.handler)}` : '';
     const facts = `${ms} ms${by}, correlation id ${context.correlationId}`;
@@ -138,13 +206,14 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   /** By a decision of this package. */
-  #decided(failure: GrpcFailure, handling: GrpcHandling): unknown {
+  #decided(failure: GrpcFailure, handling: Handling): unknown {
     this.#tell(handling, { failure, error: undefined, errorId: undefined });
     return this.#sent(failure, handling);
   }
 
-  #sent(failure: GrpcFailure, { context }: GrpcHandling): unknown {
-    return wireStatus(failure, context.message.raw as GrpcCallLike, this.parts.settings.wire);
+  #sent(failure: GrpcFailure, { context: { message } }: Handling): unknown {
+    const localized = this.#localizer.of(failure, message.headers.get('accept-language'));
+    return wireStatus(localized, message.raw as GrpcCallLike, this.parts.settings.wire);
   }
 
   #withDebugInfo(failure: GrpcFailure, error: unknown): GrpcFailure {
@@ -154,7 +223,7 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   /** As it is, but so that grpc-js can send it: other codes than those of gRPC, and broken text, would end the process or leave the caller waiting. */
-  #chosen(chosen: unknown, error: unknown, handling: GrpcHandling): unknown {
+  #chosen(chosen: unknown, error: unknown, handling: Handling): unknown {
     const own = readSafely(chosen, 'code');
     const code = isErrorCode(own) ? own : GrpcCode.UNKNOWN;
     const said =

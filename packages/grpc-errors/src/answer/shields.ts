@@ -1,5 +1,5 @@
 import type { GrpcCallLike } from '@acme/nest-message-context';
-import { catchError, defaultIfEmpty, Observable, of } from 'rxjs';
+import { Observable } from 'rxjs';
 
 /** Told where a handler that answers once gives nothing, or more than once. */
 export interface UnaryEvents {
@@ -49,21 +49,4 @@ export function onlyAnswer<T>(
       subscription.unsubscribe();
     };
   });
-}
-
-/**
- * What the handler of a pass-through call has given. Nest waits for its last value, and what it fails with nobody hears: the process ends of it. Told
- * to the call itself it reaches the caller.
- */
-export function passedThrough(
-  source: Observable<unknown>,
-  call: GrpcCallLike,
-): Observable<unknown> {
-  return source.pipe(
-    catchError((status: unknown) => {
-      (call as unknown as { emit(event: 'error', error: unknown): void }).emit('error', status);
-      return of(undefined);
-    }),
-    defaultIfEmpty(undefined),
-  );
 }

@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Metadata } from '@grpc/grpc-js';
 import type { Linked } from '@acme/nest-message-context/kit';
+import { GrpcCode } from '../core/codes.js';
+import type { CallSpan } from '../observability/call-span.js';
 import type { Running } from './grpc-result.js';
 
 /** A call under way, and who may end it. */
@@ -20,6 +22,7 @@ export class CallEnd implements Running, Linked<CallEnd> {
     readonly deadline: number,
     private readonly signals: readonly (AbortSignal | undefined)[],
     private readonly onEnd: (end: CallEnd) => void,
+    readonly span?: CallSpan,
   ) {}
 
   /** Of grpc-js. */
@@ -69,12 +72,18 @@ export class CallEnd implements Running, Linked<CallEnd> {
     else this.#stopSending = stop;
   }
 
-  /** It has an answer. Calls that were answered leave nothing behind at signals that live longer. */
+  answered(): void {
+    this.span?.answered();
+    this.ended();
+  }
+
+  /** Nothing more comes. Calls that have ended leave nothing behind at signals that live longer. */
   ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#stopSending?.();
     for (const signal of this.signals) signal?.removeEventListener('abort', this.#abort);
+    this.span?.end(GrpcCode.CANCELLED);
     this.onEnd(this);
   }
 

@@ -4,11 +4,13 @@ import { Chain, parseDuration, show } from '@acme/nest-message-context/kit';
 import { callDeadline } from '../core/call-deadline.js';
 import { GrpcCode } from '../core/codes.js';
 import { readSafely } from '../core/read-safely.js';
+import type { ClientSpans } from '../observability/client-spans.js';
 import { CallEnd } from './call-end.js';
 import { GrpcResult, type Begin } from './grpc-result.js';
 import type { GrpcCallOptions, GrpcRequests } from './grpc-service.types.js';
 import { outboundMetadata } from './outbound-metadata.js';
 import {
+  isRemoteError,
   RemoteCancelledError,
   RemoteDeadlineExceededError,
   RemoteUnavailableError,
@@ -22,6 +24,8 @@ export interface CallerSettings {
   readonly reserveMs: number;
   readonly known: KnownErrors;
   readonly retries: Retries;
+  /** Undefined where nobody traces. */
+  readonly spans?: ClientSpans | undefined;
 }
 
 type Method = MethodDefinition<unknown, unknown>;
@@ -60,8 +64,9 @@ export class GrpcCaller {
         ? this.settings.retries
         : undefined;
       const failed = (error: unknown): void => {
+        const remote = this.#errorOf(error, method, end);
         end.ended();
-        observer.error(this.#errorOf(error, method, end));
+        observer.error(remote);
       };
       const attempt = (number: number): void => {
         this.#ask(method, request, end, (error, answer) => {
@@ -75,7 +80,7 @@ export class GrpcCaller {
             );
           if (error) return failed(error);
           retries?.answered();
-          end.ended();
+          end.answered();
           observer.next(answer);
           observer.complete();
         });
@@ -119,11 +124,12 @@ export class GrpcCaller {
       const call = this.#open(method, request, end);
       call.on('data', (message: unknown) => observer.next(message));
       call.on('error', (error: unknown) => {
+        const remote = this.#errorOf(error, method, end);
         end.ended();
-        observer.error(this.#errorOf(error, method, end));
+        observer.error(remote);
       });
       call.on('end', () => {
-        end.ended();
+        end.answered();
         observer.complete();
       });
     });
@@ -159,6 +165,7 @@ export class GrpcCaller {
     const call = this.#open(method, request, end);
     try {
       for await (const message of call) yield message;
+      end.answered();
     } catch (error) {
       throw this.#errorOf(error, method, end);
     } finally {
@@ -215,12 +222,26 @@ export class GrpcCaller {
     if (deadline <= now) return { error: noTime(path) };
     const signals = [signal, waiting?.signal];
     const metadata = outboundMetadata(context, options);
-    const end = new CallEnd(metadata, deadline, signals, (ended) => this.#underWay.remove(ended));
+    const span = this.settings.spans?.begin(path, metadata, context);
+    const remove = (ended: CallEnd) => this.#underWay.remove(ended);
+    const end = new CallEnd(metadata, deadline, signals, remove, span);
     this.#underWay.add(end);
     return end;
   }
 
-  #errorOf(error: unknown, { path }: Method, { gaveUp }: CallEnd): unknown {
+  /** What the caller gets, and its span is told. */
+  #errorOf(thrown: unknown, method: Method, end: CallEnd): unknown {
+    const error = this.#failureOf(thrown, method, end);
+    // One of the application's own has the answer as its cause.
+    const remote = isRemoteError(error) ? error : readSafely(error, 'cause');
+    if (isRemoteError(remote)) {
+      const { code, reason, domain, metadata } = remote;
+      end.span?.describe({ code, reason, domain, errorId: metadata['errorId'] });
+    }
+    return error;
+  }
+
+  #failureOf(error: unknown, { path }: Method, { gaveUp }: CallEnd): unknown {
     if (!gaveUp) return remoteErrorOf(error, path, this.settings.known);
     const { reason } = gaveUp;
     if (readSafely(reason, 'name') === 'TimeoutError') return noTime(path);

@@ -10,6 +10,7 @@ import {
   type OptionalFactoryDependency,
   type Provider,
 } from '@nestjs/common';
+import { ClientSpans } from '../observability/client-spans.js';
 import { GrpcCaller, type CallerSettings } from './grpc-caller.js';
 import { Retries } from './retries.js';
 import {
@@ -109,7 +110,8 @@ function callerProvider(
         target.credentials ?? channelCredentials.createInsecure(),
         target.channelOptions ?? {},
       );
-      const caller = new GrpcCaller(client, settingsFor(target, settings));
+      const spans = settings.isTraced ? await ClientSpans.load(client) : undefined;
+      const caller = new GrpcCaller(client, { ...settingsFor(target, settings), spans });
       callers.all.push(caller);
       return caller;
     },

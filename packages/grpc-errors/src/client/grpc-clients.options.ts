@@ -7,6 +7,7 @@ import type { ErrorClass } from '../mapping/error-rules.js';
 import { ownRuleOf } from '../mapping/grpc-error.decorator.js';
 import { RetryBudget } from '../core/retry-budget.js';
 import type { RetrySettings } from '../core/retry-plan.js';
+import { isTraced, type GrpcTracing } from '../observability/tracing-option.js';
 import { keyOfError } from './remote-errors.js';
 import type { CallerSettings } from './grpc-caller.js';
 import { Retries } from './retries.js';
@@ -56,6 +57,11 @@ export interface GrpcClientOptions extends Partial<GrpcTarget> {
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   /** What `useFactory` is called with. */
   readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  /**
+   * Spans of OpenTelemetry: `auto` where an SDK is set up and no instrumentation of grpc-js makes them; `false`: none, and calls carry the trace that the message came
+   * with. @default 'auto'
+   */
+  readonly tracing?: GrpcTracing;
 }
 
 const OPTIONS: readonly (keyof GrpcClientOptions)[] = [
@@ -72,12 +78,14 @@ const OPTIONS: readonly (keyof GrpcClientOptions)[] = [
   'useFactory',
   'imports',
   'inject',
+  'tracing',
 ];
 
 /** @internal The same, checked. */
 export interface GrpcClientSettings extends CallerSettings {
   readonly packages: readonly string[];
   readonly protoPath: readonly string[];
+  readonly isTraced: boolean;
 }
 
 /** Says what is wrong with the options of one client. */
@@ -101,6 +109,7 @@ export function resolveClient(
     reserveMs: reserve === 0 ? 0 : check.timeout('reserve', reserve, '20ms'),
     known: knownOf(options.errors, check.problems),
     retries: new Retries(retryOf(options.retry, check), new RetryBudget()),
+    isTraced: isTraced(options.tracing, check.problems),
   };
   const name = packages.join(', ') || 'a client';
   problems.push(...check.problems.map((problem) => `${name}: ${problem}`));

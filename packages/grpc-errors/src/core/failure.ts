@@ -18,6 +18,8 @@ export interface GrpcFailure {
   readonly trailers?: unknown;
   /** More of the standard details. `errorInfo` and `retryInfo` are made of the above. */
   readonly details?: Omit<ErrorDetails, 'errorInfo' | 'retryInfo'> | undefined;
+  /** Of an `HttpException`: what the application has written for callers of HTTP, where that is not for those of gRPC. */
+  readonly overHttp?: { readonly message?: string; readonly body?: object } | undefined;
 }
 
 /** Says how an error is answered; undefined where it is none of those it knows. Never throws. */

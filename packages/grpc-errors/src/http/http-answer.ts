@@ -14,17 +14,23 @@ export interface HttpAnswer {
 
 /** @param own the domain of this application: of failures that do not say whose they are */
 export function httpAnswer(
-  failure: GrpcFailure,
+  given: GrpcFailure,
   status: number,
   own: string,
   format: HttpErrorFormat,
 ): HttpAnswer {
-  const domain = failure.domain ?? own;
+  const { overHttp, domain = own } = given;
+  if (overHttp?.body)
+    return { status, headers: { 'content-type': 'application/json' }, body: overHttp.body };
+  const failure = { ...given, message: overHttp?.message ?? given.message };
   const headers: Record<string, string> = {
     'content-type': format === 'aip193' ? 'application/json' : 'application/problem+json',
   };
   const { retryAfterMs } = failure;
   if (retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterMs / 1_000));
+  // The words of AIP-193 are in English, and those for people stand in its details.
+  const localized = format === 'aip193' ? undefined : failure.details?.localizedMessage;
+  if (localized) headers['content-language'] = localized.locale;
   const body =
     format === 'aip193' ? aip193(failure, status, domain) : problem(failure, status, domain);
   return { status, headers, body };
@@ -40,7 +46,7 @@ function problem(
   return {
     title: titleOf(reason),
     status,
-    detail: message,
+    detail: details?.localizedMessage?.message ?? message,
     code: codeNameOf(code),
     reason,
     domain,
@@ -80,6 +86,7 @@ function aip193(
       retryDelay: `${retryAfterMs / 1_000}s`,
     },
     all.requestInfo && { '@type': `${TYPES}RequestInfo`, ...all.requestInfo },
+    all.localizedMessage && { '@type': `${TYPES}LocalizedMessage`, ...all.localizedMessage },
   ].filter(Boolean);
   return { error: { code: status, message, status: codeNameOf(code), details: written } };
 }

@@ -1,12 +1,14 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { MessageContext, statusOf } from '@acme/nest-message-context';
 import { Catch, Inject, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import type { FoundFailure, Failures } from '../answer/failures.js';
 import { FailedCallLog } from '../answer/failed-call.log.js';
+import { Localizer } from '../answer/localizer.js';
 import { isRemoteError } from '../client/remote-error.js';
 import { parserStatus } from '../presets/http.js';
-import { callSafely } from '../core/read-safely.js';
+import { callSafely, readSafely } from '../core/read-safely.js';
 import { httpStatusOfCode } from '../core/http-codes.js';
 import type { GrpcErrorsSettings } from '../grpc-errors.options.js';
 import { HTTP_FAILURES, GRPC_ERRORS_SETTINGS } from '../grpc-errors.tokens.js';
@@ -21,13 +23,16 @@ import { httpAnswer } from './http-answer.js';
 @Catch()
 export class HttpErrorsFilter implements ExceptionFilter {
   readonly #requests: FailedCallLog;
+  readonly #localizer: Localizer;
 
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(GRPC_ERRORS_SETTINGS) private readonly settings: GrpcErrorsSettings,
     @Inject(HTTP_FAILURES) private readonly failures: Pick<Failures, 'of'>,
   ) {
-    this.#requests = new FailedCallLog(new Logger('GrpcErrors'), settings.logging);
+    const log = new Logger('GrpcErrors');
+    this.#requests = new FailedCallLog(log, settings.logging);
+    this.#localizer = new Localizer(settings.localize, settings.wire.domain, log);
   }
 
   catch(error: unknown, host: ArgumentsHost): unknown {
@@ -41,8 +46,10 @@ export class HttpErrorsFilter implements ExceptionFilter {
     const found = this.failures.of(error);
     this.#tell(error, found, host);
     if (adapter.isHeadersSent(response)) return adapter.end(response) as unknown;
+    const failure = this.#localizer.of(found.failure, languagesOf(host));
     const { status, headers, body } = httpAnswer(
-      found.failure,
+      // One that was only the cause of what has happened was not written for this answer.
+      isHttp(error) ? failure : { ...failure, overHttp: undefined },
       statusFor(error, found),
       wire.domain,
       http,
@@ -61,6 +68,11 @@ export class HttpErrorsFilter implements ExceptionFilter {
     this.#requests.tell({ name, failure, error, errorId, facts });
   }
 }
+
+const isHttp = (error: unknown): boolean => typeof readSafely(error, 'getStatus') === 'function';
+
+const languagesOf = (host: ArgumentsHost): string | undefined =>
+  host.switchToHttp().getRequest<{ headers: IncomingHttpHeaders }>().headers['accept-language'];
 
 /** What the error says of HTTP itself, else what its code stands for. */
 function statusFor(error: unknown, { failure }: FoundFailure): number {

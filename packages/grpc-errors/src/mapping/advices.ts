@@ -25,15 +25,17 @@ export class Advices implements OnModuleInit {
     const seen = new Set<unknown>();
     for (const provider of this.discovery.getProviders()) {
       const { metatype, instance } = provider;
-      if (!metatype || !isAdvice(metatype) || seen.has(metatype)) continue;
-      seen.add(metatype);
+      // Of useValue and useFactory only the object says what it is.
+      const target = [metatype, readSafely(instance, 'constructor')].find(isAdvice);
+      if (!target || seen.has(target)) continue;
+      seen.add(target);
       if (!provider.isDependencyTreeStatic() || !instance) {
         problems.push(
-          `${metatype.name}: has one instance for each request, and errors are answered for all. Give it no request-scoped dependencies.`,
+          `${target.name}: has one instance for each request, and errors are answered for all. Give it no request-scoped dependencies.`,
         );
         continue;
       }
-      this.#register(instance as object, metatype.name, problems);
+      this.#register(instance as object, target.name, problems);
     }
     if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems);
   }

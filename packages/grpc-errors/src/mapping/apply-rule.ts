@@ -7,6 +7,8 @@ import type { GrpcErrorRule } from './grpc-error-rule.js';
 /** A rule that was checked, with the reason it has by default. */
 export interface ResolvedRule extends GrpcErrorRule<never> {
   readonly reason: string;
+  /** Whether that is made of the name of the class. */
+  readonly isNamedByClass?: boolean;
 }
 
 /** What the rule makes of an error. What the user's functions throw is his, and tells of a broken rule. */

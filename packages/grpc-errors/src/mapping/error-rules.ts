@@ -1,5 +1,5 @@
 import type { GrpcFailure } from '../core/failure.js';
-import { readSafely } from '../core/read-safely.js';
+import { readSafely, textIn } from '../core/read-safely.js';
 import { applyRule, type ResolvedRule } from './apply-rule.js';
 import { ownRuleOf } from './grpc-error.decorator.js';
 
@@ -22,8 +22,13 @@ export interface PredicateRule {
 export class ErrorRules {
   readonly #byClass = new Map<object, Answering>();
   #found = new WeakMap<object, Answering | false>();
+  /** The classes by whose names reasons were made. */
+  readonly #named = new Map<string, object>();
 
-  constructor(private readonly predicates: readonly PredicateRule[] = []) {}
+  constructor(
+    private readonly predicates: readonly PredicateRule[] = [],
+    private readonly warn: (line: string) => void = () => {},
+  ) {}
 
   /** Returns false where somebody has said something of that class before. */
   add(target: ErrorClass, answering: Answering): boolean {
@@ -68,6 +73,7 @@ export class ErrorRules {
     ) {
       const said = this.#byClass.get(one);
       const rule = ownRuleOf(one);
+      if (rule?.isNamedByClass) this.#tellApart(one, rule);
       // An advice may say that it is none of its business.
       if (said && rule) return (error) => said(error) ?? applyRule(rule, error);
       if (said) {
@@ -78,4 +84,16 @@ export class ErrorRules {
     }
     return false;
   }
+
+  /** Found when they are thrown: which classes there are, nobody knows at boot. */
+  #tellApart(target: object, { reason }: ResolvedRule): void {
+    const other = this.#named.get(reason);
+    if (other === undefined) this.#named.set(reason, target);
+    else if (other !== target)
+      this.warn(
+        `Two classes of errors give ${reason} by their names (${nameOf(target)}), and callers cannot tell them apart. Give one a reason of its own with @GrpcError().`,
+      );
+  }
 }
+
+const nameOf = (target: object): string => textIn(target, 'name') ?? '';

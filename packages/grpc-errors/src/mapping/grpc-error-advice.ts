@@ -40,7 +40,8 @@ export interface Handled {
   readonly classes: readonly ErrorClass[];
 }
 
-export const isAdvice = (target: object): boolean => Reflect.getMetadata(ADVICE, target) === true;
+export const isAdvice = (target: unknown): target is ErrorClass =>
+  typeof target === 'function' && Reflect.getMetadata(ADVICE, target) === true;
 
 /** Those of a class and of the classes that it extends. */
 export function handledBy(prototype: object): Handled[] {

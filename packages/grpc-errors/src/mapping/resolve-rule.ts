@@ -51,5 +51,9 @@ export function resolveRule<E>(
     problems.push(
       `retryAfter: ${show(retryAfter)} is not a duration. Give milliseconds, '2s', or a function of the error.`,
     );
-  return { ...(rule as GrpcErrorRule<never>), reason };
+  return {
+    ...(rule as GrpcErrorRule<never>),
+    reason,
+    isNamedByClass: rule.reason === undefined,
+  };
 }

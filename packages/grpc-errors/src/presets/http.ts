@@ -11,10 +11,31 @@ export const httpFailure: FailureOf = (error) => {
   if (typeof status !== 'number') return undefined;
   const code = codeOfHttpStatus(status);
   const response = callSafely(error, 'getResponse');
-  // What is wrong inside is not for callers.
-  const message = status < 500 ? wordsOf(error, response) : `The request failed (HTTP ${status}).`;
-  return { code, reason: reasonIn(response) ?? codeNameOf(code)!, message };
+  const own = reasonIn(response);
+  const words = wordsOf(error, response);
+  // What is wrong inside is not for other services; at a REST door it was written for whoever reads it.
+  const isInside = status >= 500;
+  return {
+    code,
+    reason: own ?? codeNameOf(code)!,
+    message: isInside ? `The request failed (HTTP ${status}).` : words,
+    overHttp: {
+      ...(own === undefined && isBody(response) && { body: response }),
+      ...(isInside && isWritten(response) && { message: words }),
+    },
+  };
 };
+
+/** Nest takes over the words of an error that somebody has put in, and shows them to nobody. */
+const isWritten = (response: unknown): boolean =>
+  response !== undefined && !(response instanceof Error);
+
+/** All of an answer, of a health check for instance. */
+const isBody = (response: unknown): response is object =>
+  typeof response === 'object' &&
+  response !== null &&
+  isWritten(response) &&
+  readSafely(response, 'message') === undefined;
 
 /** Of http-errors: they say whether they may be shown. */
 export function parserStatus(error: unknown): number | undefined {
@@ -24,7 +45,6 @@ export function parserStatus(error: unknown): number | undefined {
 }
 
 function wordsOf(error: unknown, response: unknown): string {
-  // Nest takes over the words of an error that somebody has put in, and shows them to nobody.
   if (response instanceof Error) return REFUSED;
   const words = readSafely(response, 'message');
   if (Array.isArray(words)) return words.join('; ');

@@ -47,3 +47,17 @@ export const pipe = (): ValidationPipe =>
   // #region validation
   new ValidationPipe({ exceptionFactory: grpcValidationExceptionFactory() });
 // #endregion
+
+type Facts = Readonly<Record<string, string>>;
+
+const catalogues = new Map<string, Record<string, (facts: Facts) => string>>([
+  ['de', { ORDER_NOT_FOUND: ({ orderId }) => `Es gibt keine Bestellung ${orderId}.` }],
+]);
+
+export const localized = (): ReturnType<typeof GrpcErrorsModule.forRoot> =>
+  // #region localize
+  GrpcErrorsModule.forRoot({
+    domain: 'payments.acme.dev',
+    localize: ({ reason }, facts, locale) => catalogues.get(locale)?.[reason]?.(facts),
+  });
+// #endregion

@@ -28,6 +28,8 @@ export interface SentStatus {
     readonly retryInfo?: {
       readonly retryDelay: { readonly seconds: number; readonly nanos: number };
     };
+    readonly localizedMessage?: { readonly locale: string; readonly message: string };
+    readonly help?: { readonly links: readonly object[] };
     readonly requestInfo?: { readonly requestId: string };
     readonly debugInfo?: { readonly stackEntries: readonly string[]; readonly detail: string };
   };

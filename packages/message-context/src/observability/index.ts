@@ -21,4 +21,10 @@ export {
   type TracerLike,
 } from './otel-api.js';
 export { OtelScope } from './otel-scope.js';
-export { isSampled, spanContextOf, traceparentOf } from './trace-context.js';
+export {
+  contextOfSender,
+  headersOfSpan,
+  isSampled,
+  spanContextOf,
+  traceparentOf,
+} from './trace-context.js';

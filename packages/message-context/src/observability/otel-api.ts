@@ -121,7 +121,7 @@ export interface Recording {
 }
 
 /** Kinds of spans, as the API numbers them. */
-export const SPAN_KIND = { client: 2, producer: 3, consumer: 4 } as const;
+export const SPAN_KIND = { server: 1, client: 2, producer: 3, consumer: 4 } as const;
 
 /** The status of a span that has failed. */
 export const STATUS_ERROR = 2;

@@ -1,6 +1,8 @@
 import { Otel } from '@acme/internal-testing/otel';
 import {
+  contextOfSender,
   errorCodeOf,
+  headersOfSpan,
   isCode,
   isSampled,
   loadOtelApi,
@@ -62,6 +64,7 @@ describe('OtelScope', () => {
 
 it('numbers kinds and status as the API does', () => {
   expect(SPAN_KIND).toEqual({
+    server: SpanKind.SERVER,
     client: SpanKind.CLIENT,
     producer: SpanKind.PRODUCER,
     consumer: SpanKind.CONSUMER,
@@ -88,6 +91,22 @@ it('reads the trace of a message, and writes it', () => {
     { traceparent: PARENT.replaceAll('a', '0') },
   ])
     expect(spanContextOf(headers)).toBeUndefined();
+});
+
+it('takes a trace over from a sender, and hands it on, whatever propagators there are', () => {
+  otel = new Otel('tests');
+  const sender = contextOfSender(api, { traceparent: PARENT });
+  expect(api.trace.getSpanContext(sender)).toMatchObject({ spanId: 'b'.repeat(16) });
+  expect(contextOfSender(api, {})).toBe(api.ROOT_CONTEXT);
+  const span = trace.getTracer('tests').startSpan('work', {}, sender as never);
+  const context = api.trace.setSpan(sender, span);
+  const traceparent = `00-${'a'.repeat(32)}-${span.spanContext().spanId}-01`;
+  expect(headersOfSpan(api, span, context)).toEqual({ traceparent });
+  otel.propagate();
+  expect(headersOfSpan(api, span, context)).toEqual({ traceparent });
+  const untraced = { traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 };
+  expect(headersOfSpan(api, api.trace.wrapSpanContext(untraced), context)).toBeUndefined();
+  span.end();
 });
 
 it('names errors without their messages', () => {

@@ -1,10 +1,10 @@
 import { HeaderNames, type HeaderValue } from '@acme/nest-message-context';
 import {
+  headersOfSpan,
   OtelScope,
   SPAN_KIND,
   spanContextOf,
   STATUS_ERROR,
-  traceparentOf,
   type Attributes,
   type ContextLike,
   type OtelApi,
@@ -86,20 +86,12 @@ export class Tracing {
 
   /** What propagators add that the application has set up, and always what W3C asks for. */
   #carried(span: SpanLike, context: ContextLike, inherited: Headers): Headers {
-    const spanContext = span.spanContext();
-    const traceparent = traceparentOf(spanContext);
-    if (traceparent === undefined) return inherited;
-    const carried: Record<string, unknown> = {};
-    this.api.propagation.inject(context, carried);
+    const carried = headersOfSpan(this.api, span, context);
+    if (!carried) return inherited;
     const headers: Record<string, HeaderValue> = { ...inherited };
     // Of the trace before this one.
     delete headers[HeaderNames.tracestate];
-    for (const [name, value] of Object.entries(carried))
-      if (typeof value === 'string') headers[name] = value;
-    const state = spanContext.traceState?.serialize();
-    if (state) headers[HeaderNames.tracestate] = state;
-    headers[HeaderNames.traceparent] = traceparent;
-    return headers;
+    return Object.assign(headers, carried);
   }
 
   #describe(span: SpanLike, messages: readonly MessageContent[]): void {

@@ -1,7 +1,7 @@
 import type { AmqpDeliveryLike } from '@acme/nest-message-context';
 import {
+  contextOfSender,
   SPAN_KIND,
-  spanContextOf,
   STATUS_ERROR,
   type Attributes,
   type ContextLike,
@@ -57,7 +57,7 @@ function begun(
   queue: string | undefined,
 ): [span: SpanLike, context: ContextLike] {
   const { headers = {}, messageId } = delivery.properties;
-  const context = sender(api, headers);
+  const context = contextOfSender(api, headers);
   const creation = api.trace.getSpanContext(context);
   const span = tracer.startSpan(
     queue === undefined ? 'process' : `process ${queue}`,
@@ -75,14 +75,6 @@ function begun(
     context,
   );
   return [span, api.trace.setSpan(context, span)];
-}
-
-/** What the propagators of the application read in a message, and always what W3C writes. */
-function sender(api: OtelApi, headers: Record<string, unknown>): ContextLike {
-  const context = api.propagation.extract(api.ROOT_CONTEXT, headers);
-  if (api.trace.getSpanContext(context)) return context;
-  const creation = spanContextOf(headers);
-  return creation ? api.trace.setSpan(context, api.trace.wrapSpanContext(creation)) : context;
 }
 
 class ForeignSpan implements DeliverySpan {

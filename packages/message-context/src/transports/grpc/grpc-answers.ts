@@ -16,6 +16,22 @@ export interface GrpcHandling {
   thrown(): { readonly error: unknown } | undefined;
   /** Nobody waits for it any more: the signal of its message is aborted with this reason. */
   abandon(reason: Error): void;
+  /**
+   * Of a pass-through call that is answered once: its handler gets another callback in place of that of grpc-js. To be called before `next()`; nothing happens on
+   * other calls.
+   */
+  replaceCallback(make: (given: GrpcCallback) => GrpcCallback): void;
+}
+
+/** What a handler answers a call by that has the call itself: of grpc-js. */
+export type GrpcCallback = (error: unknown, answer?: unknown, ...more: unknown[]) => void;
+
+/** What a server has found for its handlers in its proto files. */
+export interface GrpcServed {
+  /** The methods that have said the same of themselves: Nest calls the last one. */
+  readonly handlers: readonly HandlerMethod[];
+  /** What they answer: `/user.v1.UserService/Get`. None where the proto files have nothing of that name. */
+  readonly paths: readonly string[];
 }
 
 /**
@@ -31,4 +47,9 @@ export abstract class GrpcAnswers {
    * @returns what Nest's server is to send: a value, or a stream that may fail. Must not reject
    */
   abstract around(handling: GrpcHandling, next: () => Promise<unknown>): Promise<unknown>;
+
+  /**
+   * Called for each server, before the application has started it: where it throws, the application does not start.
+   */
+  check(_served: readonly GrpcServed[]): void {}
 }

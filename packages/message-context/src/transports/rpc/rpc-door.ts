@@ -21,7 +21,7 @@ import { failing } from './failing.js';
 import { scoped } from './scoped.js';
 import { answeredBy } from '../grpc/answered-by.js';
 import type { GrpcAnswers } from '../grpc/grpc-answers.js';
-import { responseStreamsOf, type GrpcServerLike } from '../grpc/response-streams.js';
+import { ServedMethods, type GrpcServerLike } from '../grpc/served-methods.js';
 
 /** What a Nest server calls for a message; `next` chains further handlers of one event. */
 interface RpcCallback {
@@ -83,7 +83,7 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
   // Of RabbitMQ alone: others reply to topics and sockets, and acknowledge nothing.
   const replies = server.noAck === false ? Replies.of(server, parts.warn) : undefined;
   const isEvent = eventsOf(server);
-  const answersByStream = responseStreamsOf(server);
+  const served = new ServedMethods(server, parts.answers);
   let methods: RpcMethods | undefined;
   server.addHandler = (pattern, callback, isEventHandler = false, extras = {}) => {
     const problems = parts.problems();
@@ -93,8 +93,9 @@ export function installRpcDoor(server: RpcServerLike, parts: RpcDoorParts): void
     const method = methods.take(pattern, isEventHandler);
     const arrivals = parts.arrivalsFor(pattern);
     const { readsBodies = false } = server;
-    const own = { name, method, isEventHandler, arrivals, answersByStream };
+    const own = { name, method, isEventHandler, arrivals, served };
     const entered = enter(callback, { ...parts, ...own, settles, replies, isEvent, readsBodies });
+    served.given(name, entered, method);
     addHandler(pattern, entered, isEventHandler, extras);
   };
 }
@@ -111,7 +112,7 @@ interface Entrance extends RpcDoorParts {
   readonly arrivals: ArrivalsOf | undefined;
   readonly replies: Replies | undefined;
   readonly isEvent: (delivery: object) => boolean;
-  readonly answersByStream: (handler: object) => boolean | undefined;
+  readonly served: ServedMethods;
 }
 
 /**
@@ -154,9 +155,9 @@ function enter(callback: RpcCallback, entrance: Entrance): RpcCallback {
       );
     }
     if (call.isGrpc && entrance.answers)
-      return answeredBy(entrance.answers, context, () => handle(...args), {
+      return answeredBy(entrance.answers, context, handle, args, {
         isPassThrough: call.payloadIndex < 0,
-        answersByStream: entrance.answersByStream(entered),
+        answersByStream: entrance.served.answersByStream(entered),
       });
     if (!call.rmq || !settles) return inContext(context, handle, args);
     return settleByOutcome(context, handle, args, call.rmq, entrance);

@@ -1,0 +1,2 @@
+/** Of the tracer. */
+export const SCOPE = '@acme/nest-grpc-errors';
