@@ -31,9 +31,15 @@ export type {
   GrpcRetryOptions,
   GrpcTarget,
 } from './client/grpc-clients.options.js';
+export {
+  grpcServiceConfig,
+  type GrpcServiceCalls,
+  type GrpcServiceConfigOptions,
+  type GrpcServiceRetry,
+} from './client/grpc-service-config.js';
 export { InjectGrpcService } from './client/inject-grpc-service.js';
 export { recommendedLoader } from './client/load-services.js';
-export { GrpcResult } from './client/grpc-result.js';
+export { GrpcResult, GrpcStream } from './client/grpc-result.js';
 export type { GrpcCallOptions, GrpcRequests, GrpcService } from './client/grpc-service.types.js';
 export type { FromRemote } from './client/revive.js';
 export {

@@ -6,6 +6,7 @@ import {
   GrpcError,
   GrpcErrorsConfigurationError,
   GrpcErrorsModule,
+  grpcServiceConfig,
   ValidationFailedError,
 } from '@acme/nest-grpc-errors';
 import { describe, expect, it } from 'vitest';
@@ -55,6 +56,12 @@ describe('docs/reference/grpc-errors-options.md', () => {
           ]),
         'a.v1: retry.',
       ),
+    );
+  });
+
+  it('has all options of a channel, and no others', () => {
+    expect(names(rowsUnder(PAGE, '## grpcServiceConfig'))).toEqual(
+      knownOptions(() => grpcServiceConfig(nope), 'options.'),
     );
   });
 

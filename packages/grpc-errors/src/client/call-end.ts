@@ -14,7 +14,6 @@ export class CallEnd implements Running, Linked<CallEnd> {
   #stopSending: (() => void) | undefined;
   #gaveUp: { readonly reason: unknown } | undefined;
   #hasEnded = false;
-  #isListening = false;
 
   constructor(
     readonly metadata: Metadata,
@@ -53,23 +52,20 @@ export class CallEnd implements Running, Linked<CallEnd> {
   /** That is the call now. */
   cancels(call: Running): void {
     this.#call = call;
-    if (this.#isListening) return;
-    this.#isListening = true;
     for (const signal of this.signals) {
       if (!signal) continue;
       if (signal.aborted) this.#onAbort(signal);
       else {
-        // A handler may make any number of calls at once, and none leaves its listener behind.
+        // A handler may make any number of calls at once, and none leaves its listener behind. Of another attempt it is the same listener.
         setMaxListeners(0, signal);
-        signal.addEventListener('abort', this.#abort, { once: true });
+        signal.addEventListener('abort', this.#abort);
       }
     }
   }
 
   /** How to stop what it still sends. */
   sends(stop: () => void): void {
-    if (this.#hasEnded) stop();
-    else this.#stopSending = stop;
+    this.#stopSending = stop;
   }
 
   answered(): void {

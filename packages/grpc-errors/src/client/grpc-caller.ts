@@ -6,8 +6,9 @@ import { GrpcCode } from '../core/codes.js';
 import { readSafely } from '../core/read-safely.js';
 import type { ClientSpans } from '../observability/client-spans.js';
 import { CallEnd } from './call-end.js';
-import { GrpcResult, type Begin } from './grpc-result.js';
+import { GrpcResult, GrpcStream, type Begin } from './grpc-result.js';
 import type { GrpcCallOptions, GrpcRequests } from './grpc-service.types.js';
+import type { OpenCall } from './messages.js';
 import { outboundMetadata } from './outbound-metadata.js';
 import {
   isRemoteError,
@@ -42,15 +43,17 @@ export class GrpcCaller {
   ) {}
 
   /** A call that has not begun. What is being handled now is what it belongs to, whenever it begins. */
-  call(method: Method, request: unknown, options: GrpcCallOptions = {}): GrpcResult<unknown> {
+  call(
+    method: Method,
+    request: unknown,
+    options: GrpcCallOptions = {},
+  ): GrpcResult<unknown> | GrpcStream<unknown> {
     const context = MessageContext.current();
-    const begin = method.responseStream
-      ? this.#stream(method, request, options, context)
-      : this.#single(method, request, options, context);
-    return new GrpcResult(
-      begin,
-      method.responseStream ? () => this.#messages(method, request, options, context) : undefined,
-    );
+    return method.responseStream
+      ? new GrpcStream(this.#stream(method, request, options, context), () =>
+          this.#messages(method, request, options, context),
+        )
+      : new GrpcResult(this.#single(method, request, options, context));
   }
 
   #single(
@@ -153,24 +156,21 @@ export class GrpcCaller {
     };
   }
 
-  /** Each when it is asked for: the other side waits meanwhile. */
-  async *#messages(
+  /** Each is taken when it is asked for: the other side waits meanwhile. */
+  #messages(
     method: Method,
     request: unknown,
     options: GrpcCallOptions,
     context: MessageContext | undefined,
-  ): AsyncGenerator<unknown> {
+  ): OpenCall<unknown> {
     const end = this.#begin(method, options, context);
     if ('error' in end) throw end.error;
-    const call = this.#open(method, request, end);
-    try {
-      for await (const message of call) yield message;
-      end.answered();
-    } catch (error) {
-      throw this.#errorOf(error, method, end);
-    } finally {
-      end.cancel();
-    }
+    return {
+      messages: this.#open(method, request, end)[Symbol.asyncIterator](),
+      answered: () => end.answered(),
+      cancel: () => end.cancel(),
+      errorOf: (error) => this.#errorOf(error, method, end),
+    };
   }
 
   #open(method: Method, request: unknown, end: CallEnd) {

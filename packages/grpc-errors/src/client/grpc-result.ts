@@ -1,4 +1,5 @@
-import { firstValueFrom, Observable } from 'rxjs';
+import { firstValueFrom, Observable, type TeardownLogic, type Subscriber } from 'rxjs';
+import { Messages, type OpenCall } from './messages.js';
 
 /** Something that was begun, and can be given up. */
 export interface Running {
@@ -10,27 +11,24 @@ export interface Begin<T> {
   (observer: { next(value: T): void; error(error: unknown): void; complete(): void }): Running;
 }
 
+const subscribing =
+  <T>(begin: Begin<T>) =>
+  (subscriber: Subscriber<T>): TeardownLogic => {
+    const running = begin(subscriber);
+    return () => running.cancel();
+  };
+
 /**
- * A call that has not begun: `await` it for its one answer, subscribe to it, or go through its messages with `for await`. It begins then: with each subscription and each
- * loop another one, and once for all who await it.
+ * A call that has not begun, and is answered once: `await` it, subscribe to it, or go through its one message with `for await`. It begins then: with each subscription and
+ * each loop another one, and once for all who await it.
  */
 export class GrpcResult<T> extends Observable<T> implements PromiseLike<T>, AsyncIterable<T> {
+  readonly #begin: Begin<T>;
   #promise: Promise<T> | undefined;
 
-  /**
-   * @param stream its messages one by one, each when it is asked for; undefined where there is only one
-   */
-  constructor(
-    begin: Begin<T>,
-    private readonly messages: (() => AsyncIterable<T>) | undefined,
-  ) {
-    super((subscriber) => {
-      const running = begin(subscriber);
-      return () => running.cancel();
-    });
-    // A stream has no one answer, and awaited it is the stream.
-    // oxlint-disable-next-line unicorn/no-thenable -- on the contrary
-    if (messages) Object.defineProperty(this, 'then', { value: undefined });
+  constructor(begin: Begin<T>) {
+    super(subscribing(begin));
+    this.#begin = begin;
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- it is to be awaited
@@ -42,8 +40,40 @@ export class GrpcResult<T> extends Observable<T> implements PromiseLike<T>, Asyn
     return this.#promise.then(onAnswer, onError);
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    if (this.messages) yield* this.messages();
-    else yield await this;
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return new Messages(() => begun(this.#begin));
   }
+}
+
+/**
+ * A call that has not begun, and is answered by a stream: subscribe to it, or go through its messages with `for await`. It begins then, each time another one. It has no one
+ * answer: awaited it is what it is.
+ */
+export class GrpcStream<T> extends Observable<T> implements AsyncIterable<T> {
+  readonly #open: () => OpenCall<T>;
+
+  /** @param open begins it, for its messages to be taken one by one */
+  constructor(begin: Begin<T>, open: () => OpenCall<T>) {
+    super(subscribing(begin));
+    this.#open = open;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return new Messages(this.#open);
+  }
+}
+
+function begun<T>(begin: Begin<T>): OpenCall<T> {
+  let running: Running | undefined;
+  const answer = new Promise<T>((next, error) => {
+    running = begin({ next, error, complete: () => {} });
+  });
+  return {
+    messages: (async function* only() {
+      yield await answer;
+    })(),
+    answered: () => {},
+    cancel: () => running?.cancel(),
+    errorOf: (error) => error,
+  };
 }

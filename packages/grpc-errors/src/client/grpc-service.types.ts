@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { Duration } from '@acme/nest-message-context/kit';
 import type { Observable } from 'rxjs';
-import type { GrpcResult } from './grpc-result.js';
+import type { GrpcResult, GrpcStream } from './grpc-result.js';
 
 /** How one call is made. */
 export interface GrpcCallOptions {
@@ -22,16 +22,44 @@ export interface GrpcCallOptions {
 /** What the messages of a request are taken from. */
 export type GrpcRequests<T> = Observable<T> | AsyncIterable<T> | Iterable<T>;
 
-type RequestOf<T> = T extends Observable<infer One> ? GrpcRequests<One> : T;
+type RequestOf<T> =
+  T extends Observable<infer One>
+    ? GrpcRequests<One>
+    : T extends AsyncIterable<infer One>
+      ? GrpcRequests<One>
+      : T;
 
-type AnswerOf<T> = T extends Observable<infer One> ? One : Awaited<T>;
+type AnswerOf<T> =
+  T extends Observable<infer One> ? One : T extends AsyncIterable<infer One> ? One : Awaited<T>;
+
+/** A request in which nothing has to be said may be left out. */
+type ArgumentsOf<Request> = undefined extends Request
+  ? [request?: RequestOf<Request>, options?: GrpcCallOptions]
+  : {} extends Request
+    ? [request?: RequestOf<Request>, options?: GrpcCallOptions]
+    : [request: RequestOf<Request>, options?: GrpcCallOptions];
+
+/** Names of the methods that give one of these. */
+type Giving<T, Answer> = {
+  [K in keyof T]: T[K] extends (...given: never[]) => Answer ? K : never;
+}[keyof T];
+
+/** Where one answer is a Promise, an Observable is a stream; where everything is an Observable, the types do not say. */
+type StreamsOf<T> =
+  | Giving<T, AsyncIterable<unknown>>
+  | ([Giving<T, PromiseLike<unknown>>] extends [never] ? never : Giving<T, Observable<unknown>>);
 
 /**
- * A service as it is called from here. `T`: its methods as ts-proto writes them (`OrderServiceClient`, with Observables or with Promises), or an interface of your
- * own.
+ * A service as it is called from here.
+ *
+ * @typeParam T its methods as ts-proto writes them (`OrderServiceClient`, with Observables or with Promises), or an interface of your own
+ * @typeParam Streams the methods that are answered by a stream, and so are nothing to await. To be named where `T` has Observables alone:
+ * `GrpcService<OrderServiceClient, 'watchOrders'>`
  */
-export type GrpcService<T> = {
+export type GrpcService<T, Streams extends keyof T = StreamsOf<T>> = {
   readonly [K in keyof T]: T[K] extends (request: infer Request, ...more: never[]) => infer Answer
-    ? (request: RequestOf<Request>, options?: GrpcCallOptions) => GrpcResult<AnswerOf<Answer>>
+    ? (
+        ...given: ArgumentsOf<Request>
+      ) => K extends Streams ? GrpcStream<AnswerOf<Answer>> : GrpcResult<AnswerOf<Answer>>
     : never;
 };

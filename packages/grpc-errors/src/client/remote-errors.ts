@@ -18,13 +18,20 @@ const NO_DETAILS: ErrorDetails = {};
 export function remoteErrorOf(error: unknown, path: string, known: KnownErrors): unknown {
   const code = readSafely(error, 'code');
   const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
-  const message = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
+  const said = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
+  const message = said.startsWith(UNREACHED) ? `${said.trim()} ${remedyOf(path)}` : said;
   const failure = { code: valid, message, path, details: detailsOf(error, valid) };
   const remote = withoutStack(() => new REMOTE_ERRORS[valid](failure, { cause: error }));
   borrowStack(remote, error);
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
 }
+
+/** What grpc-js says where nobody was reached. That one side speaks TLS and the other does not is "Failed to connect" to it. */
+const UNREACHED = 'No connection established';
+
+const remedyOf = (path: string): string =>
+  `[${path}: see that its service runs at the \`url\` of the client, and that both sides have \`credentials\` for TLS, of authorities that the other trusts, or neither has.]`;
 
 const classOf = (
   { reason }: RemoteError,

@@ -7,6 +7,7 @@ import {
   isRemoteError,
   RemoteNotFoundError,
 } from '@acme/nest-grpc-errors';
+import { expectGrpcError, faults } from '@acme/nest-grpc-errors/testing';
 
 /** Wrong options are refused at once, and remote errors are known by what they are. */
 export async function smoke(): Promise<void> {
@@ -20,4 +21,7 @@ export async function smoke(): Promise<void> {
   const error = new RemoteNotFoundError({ code: 5, message: 'gone', path: '/a.B/C', details: {} });
   assert.ok(isRemoteError(error));
   assert.equal(error.reason, 'NOT_FOUND');
+  await expectGrpcError(Promise.reject(error)).toHaveStatus('NOT_FOUND').toHaveReason('NOT_FOUND');
+  assert.throws(() => expectGrpcError(error).toHaveStatus('INTERNAL'), assert.AssertionError);
+  assert.equal(faults().status('UNAVAILABLE').hits, 0);
 }
