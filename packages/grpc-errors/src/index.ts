@@ -24,6 +24,15 @@ export {
   type GrpcErrorsErrorCode,
 } from './grpc-errors.errors.js';
 
+// What callers may look at
+export {
+  errorCatalogue,
+  type CatalogueEntry,
+  type ErrorCatalogue,
+  type ErrorSources,
+} from './catalogue/error-catalogue.js';
+export { checkErrorCatalogue, type CatalogueProblem } from './catalogue/check-catalogue.js';
+
 // For those who call
 export { GrpcClientsModule } from './client/grpc-clients.module.js';
 export type {

@@ -1,7 +1,6 @@
 // One service calls another: what comes back, how long it takes, and what goes along.
 import 'reflect-metadata';
 import { getEventListeners, once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { Metadata, status as Status } from '@grpc/grpc-js';
 import { freePort, openContext, openMicroservice, waitFor } from '@acme/internal-testing';
 import { MessageContext, MessageContextModule } from '@acme/nest-message-context';
@@ -33,8 +32,8 @@ import {
   RemoteUnauthenticatedError,
   GrpcResult,
 } from '@acme/nest-grpc-errors';
-import { Controller, Injectable, Module } from '@nestjs/common';
-import { GrpcMethod, RpcException, Transport } from '@nestjs/microservices';
+import { Injectable, Module } from '@nestjs/common';
+import { RpcException, Transport } from '@nestjs/microservices';
 import {
   concatMap,
   from,
@@ -49,6 +48,7 @@ import {
 } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openProbe, PROTO, type Message, type ProbeOptions } from './support/probe-app.js';
+import { ProbeController, protoPath, Versions, versions } from './support/versions-example.js';
 
 interface ProbeClient {
   unary(request: Message): Promise<Message>;
@@ -459,43 +459,20 @@ describe('a call that is made for another one', () => {
 
 describe('two versions of a service', () => {
   it('are called side by side', async () => {
-    @Controller()
-    class Both {
-      @GrpcMethod('probe.v1.Probe', 'Unary')
-      first({ id }: Message): object {
-        return { id };
-      }
-
-      @GrpcMethod('probe.v2.Probe', 'Unary')
-      second({ id }: Message): object {
-        return { id, version: '2' };
-      }
-    }
     @Module({
       imports: [MessageContextModule.forRoot(), GrpcErrorsModule.forRoot({ domain: 'probe.test' })],
-      controllers: [Both],
+      controllers: [ProbeController],
     })
     class BothModule {}
     const url = `127.0.0.1:${await freePort()}`;
-    const protoPath = [PROTO, fileURLToPath(new URL('./support/probe-v2.proto', import.meta.url))];
-    const packages = ['probe.v1', 'probe.v2'];
-    open.push(
-      await openMicroservice(BothModule, {
-        transport: Transport.GRPC,
-        options: { package: packages, protoPath, url, loader: recommendedLoader },
-      }),
-    );
-    @Injectable()
-    class Versions {
-      constructor(
-        @InjectGrpcService('probe.v1.Probe') readonly v1: GrpcService<ProbeClient>,
-        @InjectGrpcService('probe.v2.Probe') readonly v2: GrpcService<ProbeClient>,
-      ) {}
-    }
-    @Module({
-      imports: [GrpcClientsModule.register([{ packages, protoPath, url }])],
-      providers: [Versions],
-    })
+    const options = {
+      package: ['probe.v1', 'probe.v2'],
+      protoPath,
+      url,
+      loader: recommendedLoader,
+    };
+    open.push(await openMicroservice(BothModule, { transport: Transport.GRPC, options }));
+    @Module({ imports: [versions(url)], providers: [Versions] })
     class VersionsModule {}
     const context = await openContext(VersionsModule);
     open.push(context);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { documentedDefaults, knownOptions, named, names, rowsUnder } from '@acme/internal-testing';
 import {
+  errorCatalogue,
   GrpcClientsModule,
   GrpcCode,
   GrpcError,
@@ -8,18 +9,33 @@ import {
   GrpcErrorsModule,
   grpcServiceConfig,
   ValidationFailedError,
+  type GrpcErrorCode,
 } from '@acme/nest-grpc-errors';
 import { describe, expect, it } from 'vitest';
-import { httpStatusOfCode } from '../src/core/http-codes.js';
+import { COMMANDS } from '../src/cli/commands/index.js';
+import { OPTIONS } from '../src/cli/options.js';
+import { codeNameOf } from '../src/core/codes.js';
+import { isFinalCode } from '../src/core/final-codes.js';
+import { codeOfHttpStatus, httpStatusOfCode } from '../src/core/http-codes.js';
+import { nextAttemptIn } from '../src/core/retry-plan.js';
 import { failureLevelOf } from '../src/core/log-level.js';
 import { resolveOptions } from '../src/grpc-errors.options.js';
+import { ROWS } from './support/stock-rows.js';
 
-const PAGE = readFileSync(
-  new URL('../../../docs/reference/grpc-errors-options.md', import.meta.url),
-  'utf8',
-);
+const page = (name: string): string =>
+  readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+const PAGE = page('reference/grpc-errors-options.md');
 const domain = 'docs.test';
 const nope = { nope: 1 } as object;
+
+/** Of the same call: what the client does, and what a consumer is told. */
+function againWith(code: GrpcErrorCode): string {
+  const settings = { attempts: 2, initialMs: 1, maxMs: 1 };
+  const [now, deadline] = [0, Infinity];
+  const failed = { attempt: 1, code, retryAfterMs: undefined, pushback: undefined, random: 0 };
+  const isAsked = nextAttemptIn(settings, { ...failed, now, deadline }) !== undefined;
+  return isAsked ? 'yes' : isFinalCode(code) ? 'no' : 'perhaps';
+}
 
 describe('docs/reference/grpc-errors-options.md', () => {
   it.each([
@@ -96,22 +112,84 @@ describe('docs/reference/grpc-errors-options.md', () => {
 
   it('has all codes with what they are over HTTP and in the log', () => {
     const { OK: _, ...codes } = GrpcCode;
-    const rows = rowsUnder(PAGE, '## Codes').map(([name, http, level]) => [
+    const rows = rowsUnder(PAGE, '## Codes').map(([name, http, level, again]) => [
       named(name),
       Number(http),
       named(level),
+      named(again),
     ]);
     expect(rows).toEqual(
       Object.entries(codes).map(([name, code]) => [
         name,
         httpStatusOfCode(code),
         failureLevelOf(code),
+        againWith(code),
       ]),
     );
+  });
+
+  it('has all statuses of HTTP with their codes', () => {
+    const codes = new Map(
+      rowsUnder(PAGE, '## HTTP statuses').flatMap(([statuses, code]) =>
+        named(statuses)
+          .split(', ')
+          .map((status): [string, string] => [status, named(code)]),
+      ),
+    );
+    const said = (status: number) =>
+      codes.get(String(status)) ?? codes.get(`other ${String(status)[0]}xx`);
+    for (let status = 400; status < 600; status += 1)
+      expect([status, said(status)]).toEqual([status, codeNameOf(codeOfHttpStatus(status))]);
   });
 
   it('has all codes of errors', () => {
     const errors = [new GrpcErrorsConfigurationError([]), new ValidationFailedError([])];
     expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
+  });
+});
+
+describe('docs/reference/grpc-errors-cli.md', () => {
+  const CLI = page('reference/grpc-errors-cli.md');
+
+  it('has all commands, and all options with the commands that have them', () => {
+    const [commands, rows] = [rowsUnder(CLI, '# `nest-grpc-errors`'), rowsUnder(CLI, '## Options')];
+    expect(names(commands)).toEqual(Object.keys(COMMANDS).sort());
+    const all = Object.keys(OPTIONS).filter((name) => !['help', 'version'].includes(name));
+    expect(names(rows)).toEqual(all.map((name) => `--${name}`).sort());
+    for (const [name, { options }] of Object.entries(COMMANDS)) {
+      const documented = names(rows.filter(([, whose]) => whose === 'all' || whose === name));
+      expect(documented).toEqual([...options.map((one) => `--${one}`), '--json'].sort());
+    }
+  });
+
+  it('has all that an entry has', () => {
+    const [entry] = errorCatalogue({
+      domain,
+      mappings: [[Error, { code: 'ABORTED' }]],
+    }).errors;
+    expect(names(rowsUnder(CLI, '## An entry'))).toEqual(Object.keys(entry!).sort());
+  });
+});
+
+describe('docs/explanation/grpc-errors-compared.md', () => {
+  it.each(Object.entries(ROWS))('says what was tried: %s', (heading, rows) => {
+    const compared = page('explanation/grpc-errors-compared.md');
+    const [, section = ''] = compared.split(`\n## ${heading}\n`);
+    const [, , ...cells] = section.split('\n## ')[0]!.match(/^\|.*\|$/gm)!;
+    expect(
+      cells.map((one) =>
+        one
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim()),
+      ),
+    ).toEqual(
+      rows.map(({ name, stock, filter, ours }) => [
+        name,
+        stock,
+        filter === stock ? 'the same' : filter,
+        ours,
+      ]),
+    );
   });
 });

@@ -90,6 +90,19 @@ describe.each([
     expect([found.status, found.body['code']]).toEqual([500, 'INTERNAL']);
   });
 
+  it.each([
+    [3, 400, 'INVALID_ARGUMENT'],
+    [4, 504, 'DEADLINE_EXCEEDED'],
+    [5, 404, 'NOT_FOUND'],
+    [14, 503, 'UNAVAILABLE'],
+    [2, 500, 'INTERNAL'],
+    [12, 500, 'INTERNAL'],
+    [15, 500, 'INTERNAL'],
+  ])('answers the code %i of the service behind it by %i', async (code, status, name) => {
+    const found = await door(throws(new RpcException({ code, message: 'm' })), { fastify });
+    expect([found.status, found.body['code']]).toEqual([status, name]);
+  });
+
   it.each<[string, () => unknown, number, object]>([
     [
       'an exception of Nest',

@@ -1,5 +1,9 @@
 import * as api from '@acme/nest-grpc-errors';
 import type {
+  CatalogueEntry,
+  CatalogueProblem,
+  ErrorCatalogue,
+  ErrorSources,
   FromRemote,
   GrpcCallOptions,
   GrpcClientOptions,
@@ -30,6 +34,10 @@ import { expect, expectTypeOf, it } from 'vitest';
 
 /** Every exported type: a type that is taken away does not compile here. */
 interface Types {
+  CatalogueEntry: CatalogueEntry;
+  CatalogueProblem: CatalogueProblem;
+  ErrorCatalogue: ErrorCatalogue;
+  ErrorSources: ErrorSources;
   FromRemote: FromRemote;
   GrpcCallOptions: GrpcCallOptions;
   GrpcClientOptions: GrpcClientOptions;

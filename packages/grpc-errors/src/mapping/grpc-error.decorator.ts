@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { OutcomeSignal, STATUS, type ErrorStatus } from '@acme/nest-message-context';
 import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { ResolvedRule } from './apply-rule.js';
+import { collected } from './collected.js';
 import type { GrpcErrorRule } from './grpc-error-rule.js';
 import { resolveRule } from './resolve-rule.js';
 import { statusBy } from './status-by.js';
@@ -35,6 +36,7 @@ export const GrpcError =
     if (problems.length > 0)
       throw new GrpcErrorsConfigurationError(problems, `@GrpcError() on ${target.name}`);
     Reflect.defineMetadata(RULE, resolved, target);
+    collected(target);
     Object.defineProperty(target.prototype, STATUS, {
       configurable: true,
       get(this: unknown): ErrorStatus {

@@ -5,7 +5,7 @@ import type { Command, Opened, Program } from './program.js';
 export const overview = <Values, Store extends Opened>(program: Program<Values, Store>): string =>
   `${program.about}
 
-  ${program.name} <command> --url URL | --config FILE [options]
+  ${program.name} <command> ${program.source ?? '--url URL | --config FILE'} [options]
 
 ${columns(Object.entries(program.commands).map(([name, { summary }]) => [name, summary]))}
 
@@ -30,9 +30,17 @@ ${details}
 
 ${exitCodes(program)}`;
 
-const exitCodes = ({ nothing, place = 'store' }: { nothing: string; place?: string }) => `Ends with
+const exitCodes = ({
+  nothing,
+  place = 'store',
+  failed = `the ${place} could not be asked, or its driver is missing`,
+}: {
+  nothing: string;
+  place?: string;
+  failed?: string;
+}) => `Ends with
   0  done
-  1  failed: the ${place} could not be asked, or its driver is missing
+  1  failed: ${failed}
   2  wrong usage; nothing was done
   3  nothing there: ${nothing}
 

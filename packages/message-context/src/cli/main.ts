@@ -23,7 +23,7 @@ export async function main<Values extends CommonValues, Store extends Opened>(
   });
   setTimeout(() => {
     process.stderr.write(
-      `${program.name} is done, and something that the file of --config opened is still open: it is left behind. Export a close() that ends it.\n`,
+      `${program.name} is done, and something that ${program.opener ?? 'the file of --config'} opened is still open: it is left behind. Export a close() that ends it.\n`,
     );
     exit();
   }, 2_000).unref();

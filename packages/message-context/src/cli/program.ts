@@ -56,8 +56,14 @@ export interface Program<Values, Store extends Opened> {
   readonly about: string;
   /** When a process ends with 3, after "nothing there: ". */
   readonly nothing: string;
+  /** When it ends with 1, after "failed: ". @default the place could not be asked, or its driver is missing */
+  readonly failed?: string;
   /** What it works on, for people. @default 'store' */
   readonly place?: string;
+  /** How that is named on the command line. @default '--url URL | --config FILE' */
+  readonly source?: string;
+  /** Who opens what keeps a process alive. @default 'the file of --config' */
+  readonly opener?: string;
   /** With `COMMON_OPTIONS` among them. */
   readonly options: OptionTexts;
   /** By their names, of one or two words. */

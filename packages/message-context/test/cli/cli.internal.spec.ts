@@ -218,6 +218,13 @@ describe('a run', () => {
     });
   });
 
+  it('names what it works on, and what may go wrong with it', async () => {
+    const program = programOf({ source: '--module FILE', failed: 'it could not be loaded' });
+    const { out } = await ran(['--help'], program);
+    expect(out).toContain('<command> --module FILE [options]');
+    expect(out).toContain('1  failed: it could not be loaded');
+  });
+
   describe('as a process', () => {
     const { argv, exitCode } = process;
     afterEach(() => {
@@ -233,7 +240,7 @@ describe('a run', () => {
       vi.spyOn(process.stderr, 'write').mockImplementation((text) => !!(written.err += text));
       process.argv = ['node', 'tool', 'look', '--key', 'a'];
       const exit = vi.fn<() => void>();
-      await main(programOf(), exit);
+      await main(programOf({ opener: 'the application' }), exit);
       expect(process.exitCode).toBe(2);
       expect(written).toEqual({
         out: '',
@@ -242,7 +249,9 @@ describe('a run', () => {
       expect(exit).not.toHaveBeenCalled();
       vi.advanceTimersByTime(2_000);
       expect(exit).toHaveBeenCalledTimes(1);
-      expect(written.err).toMatch(/tool is done, and something .* is still open/);
+      expect(written.err).toMatch(
+        /tool is done, and something that the application opened is still open/,
+      );
     });
   });
 });

@@ -7,7 +7,7 @@ import { pathOf, type Message, type MethodName } from './service.js';
 type Func = (call: UnaryCall, answer: (error: unknown, message?: Message) => void) => unknown;
 
 /** A unary call as grpc-js makes it, but for the connection. */
-export class UnaryCall extends EventEmitter {
+class UnaryCall extends EventEmitter {
   readonly metadata = new Metadata();
   readonly cancelled = false;
   readonly #deadline = Date.now() + 5_000;
@@ -36,7 +36,7 @@ export class UnaryCall extends EventEmitter {
 }
 
 /** How a call was answered. */
-export interface Answered {
+interface Answered {
   readonly call: UnaryCall;
   readonly error: unknown;
   readonly message: Message | undefined;
