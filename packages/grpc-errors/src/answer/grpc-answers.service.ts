@@ -21,7 +21,7 @@ import { late, type Deadlines } from '../deadline/deadlines.js';
 import { answerInTime } from '../deadline/in-time.js';
 import { isRemoteError } from '../client/remote-error.js';
 import { debugInfoOf } from './debug-info.js';
-import { FailedCallLog, type FailedCall } from './failed-call.log.js';
+import { FailedCallLog } from './failed-call.log.js';
 import { Failures, type FoundFailure } from './failures.js';
 import { ambiguousServices } from './ambiguous-services.js';
 import { Localizer } from './localizer.js';
@@ -185,34 +185,32 @@ export class GrpcAnswersService extends GrpcAnswers {
 
   #answerTo(error: unknown, handling: Handling): unknown {
     const { failure, errorId }: FoundFailure = this.parts.failures.of(error);
-    this.#tell(handling, { failure, error, errorId });
+    this.#tell(handling, failure, error, errorId);
     return this.#sent(this.#withDebugInfo(failure, error), handling);
   }
 
   #tell(
     { context, handler, cameAt, span }: Handling,
-    failed: Omit<FailedCall, 'name' | 'facts'>,
+    failure: GrpcFailure,
+    error: unknown,
+    errorId?: string,
   ): void {
-    const { failure, errorId } = failed;
-    span?.describe({
-      ...failure,
-      domain: failure.domain ?? this.parts.settings.wire.domain,
-      errorId,
-    });
+    const { code, reason, domain = this.parts.settings.wire.domain } = failure;
+    span?.describe({ code, reason, domain, errorId });
     const ms = Math.round(performance.now() - cameAt);
     const by = handler ? `, ${handlerName(handler.handler)}` : '';
     const facts = `${ms} ms${by}, correlation id ${context.correlationId}`;
-    this.#calls.tell({ ...failed, name: context.message.name, facts });
+    this.#calls.tell({ name: context.message.name, failure, error, errorId, facts });
   }
 
   /** By a decision of this package. */
   #decided(failure: GrpcFailure, handling: Handling): unknown {
-    this.#tell(handling, { failure, error: undefined, errorId: undefined });
+    this.#tell(handling, failure, undefined);
     return this.#sent(failure, handling);
   }
 
   #sent(failure: GrpcFailure, { context: { message } }: Handling): unknown {
-    const localized = this.#localizer.of(failure, message.headers.get('accept-language'));
+    const localized = this.#localizer.of(failure, () => message.headers.get('accept-language'));
     return wireStatus(localized, message.raw as GrpcCallLike, this.parts.settings.wire);
   }
 
@@ -232,7 +230,7 @@ export class GrpcAnswersService extends GrpcAnswers {
       (typeof chosen === 'string' ? chosen : 'The call failed.');
     const message = statusMessage(said, this.parts.settings.wire.messageBytes);
     const failure = { code, reason: codeNameOf(code)!, message };
-    this.#tell(handling, { failure, error, errorId: undefined });
+    this.#tell(handling, failure, error);
     const call = handling.context.message.raw as GrpcCallLike;
     const metadata = trailersOf(readSafely(chosen, 'metadata'), call);
     return { code, details: message, message, metadata };

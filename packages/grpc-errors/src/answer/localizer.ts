@@ -16,11 +16,12 @@ export class Localizer {
   /**
    * The same failure in the language of its caller; without words of its own where nobody has any. What it has already is kept.
    *
-   * @param languages `de-CH, de;q=0.9`: of a call or a request
+   * @param languages `de-CH, de;q=0.9`: of the call or the request
    */
-  of(failure: GrpcFailure, languages: string | undefined): GrpcFailure {
-    const locale = firstOf(languages);
-    if (!this.localize || locale === undefined || failure.details?.localizedMessage) return failure;
+  of(failure: GrpcFailure, languages: () => string | undefined): GrpcFailure {
+    if (!this.localize || failure.details?.localizedMessage) return failure;
+    const locale = firstOf(languages());
+    if (locale === undefined) return failure;
     const message = this.#wordsFor(failure, locale);
     return message === undefined
       ? failure

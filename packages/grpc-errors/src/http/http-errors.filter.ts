@@ -46,7 +46,7 @@ export class HttpErrorsFilter implements ExceptionFilter {
     const found = this.failures.of(error);
     this.#tell(error, found, host);
     if (adapter.isHeadersSent(response)) return adapter.end(response) as unknown;
-    const failure = this.#localizer.of(found.failure, languagesOf(host));
+    const failure = this.#localizer.of(found.failure, () => languagesOf(host));
     const { status, headers, body } = httpAnswer(
       // One that was only the cause of what has happened was not written for this answer.
       isHttp(error) ? failure : { ...failure, overHttp: undefined },
