@@ -162,8 +162,43 @@ describe('an error that comes back', () => {
       '7',
       'OrderNotFoundError',
     ]);
-    expect(error.stack).toContain('OrderNotFoundError: Order 7 does not exist.');
     expect(error.cause).toBeInstanceOf(RemoteNotFoundError);
+  });
+
+  it.each([
+    ['of grpc-js', {}],
+    ['of its own class', { errors: { 'probe.test': [OrderNotFoundError] } }],
+  ])('says where the call was made: %s', async (_, options) => {
+    const { probe } = await scene(throwsIt, options);
+    async function theCaller(): Promise<unknown> {
+      return probe.unary({ id: 'a' });
+    }
+    const error = (await failed(theCaller())) as Error;
+    const [first, second] = error.stack!.split('\n');
+    expect([first, second]).toEqual([
+      `${error.name}: Order 7 does not exist.`,
+      expect.stringMatching(/^ {4}at theCaller .*client\.int\.spec/),
+    ]);
+  });
+
+  it.each([
+    ['went on until its deadline', { timeout: 1 }],
+    ['was given up', { signal: AbortSignal.abort() }],
+    ['has no time to begin', { timeout: 0 }],
+    ['has no duration for a time', { timeout: 'soon' as never }],
+  ])('says where one was made that %s', async (_, options) => {
+    const { probe } = await scene(() => NEVER);
+    async function theCaller(): Promise<unknown> {
+      return probe.unary({ id: 'a' }, options);
+    }
+    expect(((await failed(theCaller())) as Error).stack).toMatch(/\n {4}at theCaller /);
+  });
+
+  it('can be given another stack, as any error can', async () => {
+    const { probe } = await scene(throwsIt);
+    const error = (await failed(probe.unary({ id: 'a' }))) as Error;
+    error.stack = 'another';
+    expect(error.stack).toBe('another');
   });
 
   it('is not of a class that another service throws under that reason', async () => {

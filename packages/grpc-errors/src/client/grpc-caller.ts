@@ -6,6 +6,7 @@ import { GrpcCode } from '../core/codes.js';
 import { readSafely } from '../core/read-safely.js';
 import type { ClientSpans } from '../observability/client-spans.js';
 import { CallEnd } from './call-end.js';
+import { standAt, withoutStack, type CallSite } from './call-site.js';
 import { GrpcResult, GrpcStream, type Begin } from './grpc-result.js';
 import type { GrpcCallOptions, GrpcRequests } from './grpc-service.types.js';
 import type { OpenCall } from './messages.js';
@@ -30,6 +31,15 @@ export interface CallerSettings {
 }
 
 type Method = MethodDefinition<unknown, unknown>;
+/** A call, and whose it is. */
+interface Asked {
+  readonly method: Method;
+  readonly request: unknown;
+  readonly options: GrpcCallOptions;
+  readonly context: MessageContext | undefined;
+  readonly site: CallSite;
+}
+
 type Answered = (error: unknown, answer?: unknown) => void;
 
 /** Makes the calls of one client. */
@@ -47,32 +57,27 @@ export class GrpcCaller {
     method: Method,
     request: unknown,
     options: GrpcCallOptions = {},
+    site: CallSite = {},
   ): GrpcResult<unknown> | GrpcStream<unknown> {
-    const context = MessageContext.current();
+    const asked: Asked = { method, request, options, context: MessageContext.current(), site };
     return method.responseStream
-      ? new GrpcStream(this.#stream(method, request, options, context), () =>
-          this.#messages(method, request, options, context),
-        )
-      : new GrpcResult(this.#single(method, request, options, context));
+      ? new GrpcStream(this.#stream(asked), () => this.#messages(asked))
+      : new GrpcResult(this.#single(asked));
   }
 
-  #single(
-    method: Method,
-    request: unknown,
-    options: GrpcCallOptions,
-    context: MessageContext | undefined,
-  ): Begin<unknown> {
-    return this.#beginning(method, options, context, (observer, end) => {
+  #single(asked: Asked): Begin<unknown> {
+    const { method, options } = asked;
+    return this.#beginning(asked, (observer, end) => {
       const retries = this.settings.retries.isFor(method, options)
         ? this.settings.retries
         : undefined;
       const failed = (error: unknown): void => {
-        const remote = this.#errorOf(error, method, end);
+        const remote = this.#errorOf(error, asked, end);
         end.ended();
         observer.error(remote);
       };
       const attempt = (number: number): void => {
-        this.#ask(method, request, end, (error, answer) => {
+        this.#ask(asked, end, (error, answer) => {
           const again =
             error && !end.gaveUp && !end.hasEnded && retries?.after(error, number, end.deadline);
           if (typeof again === 'number')
@@ -92,7 +97,7 @@ export class GrpcCaller {
     });
   }
 
-  #ask(method: Method, request: unknown, end: CallEnd, answered: Answered): void {
+  #ask({ method, request }: Asked, end: CallEnd, answered: Answered): void {
     const { path, requestSerialize, responseDeserialize } = method;
     const { metadata } = end;
     const call = method.requestStream
@@ -117,17 +122,12 @@ export class GrpcCaller {
     if (method.requestStream) sendAll(request as GrpcRequests<unknown>, call as never, end);
   }
 
-  #stream(
-    method: Method,
-    request: unknown,
-    options: GrpcCallOptions,
-    context: MessageContext | undefined,
-  ): Begin<unknown> {
-    return this.#beginning(method, options, context, (observer, end) => {
-      const call = this.#open(method, request, end);
+  #stream(asked: Asked): Begin<unknown> {
+    return this.#beginning(asked, (observer, end) => {
+      const call = this.#open(asked, end);
       call.on('data', (message: unknown) => observer.next(message));
       call.on('error', (error: unknown) => {
-        const remote = this.#errorOf(error, method, end);
+        const remote = this.#errorOf(error, asked, end);
         end.ended();
         observer.error(remote);
       });
@@ -140,13 +140,11 @@ export class GrpcCaller {
 
   /** Each time it is begun it is another call; one that cannot begin has failed. */
   #beginning(
-    method: Method,
-    options: GrpcCallOptions,
-    context: MessageContext | undefined,
+    asked: Asked,
     run: (observer: Parameters<Begin<unknown>>[0], end: CallEnd) => void,
   ): Begin<unknown> {
     return (observer) => {
-      const end = this.#begin(method, options, context);
+      const end = this.#begin(asked);
       if ('error' in end) {
         observer.error(end.error);
         return { cancel: () => {} };
@@ -157,23 +155,18 @@ export class GrpcCaller {
   }
 
   /** Each is taken when it is asked for: the other side waits meanwhile. */
-  #messages(
-    method: Method,
-    request: unknown,
-    options: GrpcCallOptions,
-    context: MessageContext | undefined,
-  ): OpenCall<unknown> {
-    const end = this.#begin(method, options, context);
+  #messages(asked: Asked): OpenCall<unknown> {
+    const end = this.#begin(asked);
     if ('error' in end) throw end.error;
     return {
-      messages: this.#open(method, request, end)[Symbol.asyncIterator](),
+      messages: this.#open(asked, end)[Symbol.asyncIterator](),
       answered: () => end.answered(),
       cancel: () => end.cancel(),
-      errorOf: (error) => this.#errorOf(error, method, end),
+      errorOf: (error) => this.#errorOf(error, asked, end),
     };
   }
 
-  #open(method: Method, request: unknown, end: CallEnd) {
+  #open({ method, request }: Asked, end: CallEnd) {
     const { path, requestSerialize, responseDeserialize } = method;
     const { metadata } = end;
     const call = method.requestStream
@@ -197,29 +190,26 @@ export class GrpcCaller {
     return call;
   }
 
-  #begin(
-    { path, responseStream }: Method,
-    options: GrpcCallOptions,
-    context: MessageContext | undefined,
-  ): CallEnd | { readonly error: unknown } {
+  #begin(asked: Asked): CallEnd | { readonly error: unknown } {
+    const { options, context, site } = asked;
+    const { path, responseStream } = asked.method;
     const { timeout, signal, detached = false } = options;
     // Whoever goes on without it still belongs to it.
     const waiting = detached ? undefined : context?.message;
     // A stream is meant to stay open, unless somebody says for how long.
     const usual = responseStream ? Infinity : this.settings.timeoutMs;
     const timeoutMs = timeout === undefined ? usual : parseDuration(timeout);
-    if (timeoutMs === undefined)
-      return {
-        error: new TypeError(
-          `timeout: ${show(timeout)} is not a duration. Give milliseconds or '2s'.`,
-        ),
-      };
-    if (this.#isClosed) return { error: closed(path) };
+    const refused = (error: unknown) => {
+      standAt(error, site);
+      return { error };
+    };
+    if (timeoutMs === undefined) return refused(noDuration(timeout));
+    if (this.#isClosed) return refused(closed(path));
     const now = Date.now();
     const { reserveMs } = this.settings;
     const inbound = waiting?.deadline;
     const deadline = callDeadline({ now, timeoutMs, inbound, reserveMs });
-    if (deadline <= now) return { error: noTime(path) };
+    if (deadline <= now) return refused(noTime(path));
     const signals = [signal, waiting?.signal];
     const metadata = outboundMetadata(context, options);
     const span = this.settings.spans?.begin(path, metadata, context);
@@ -230,8 +220,9 @@ export class GrpcCaller {
   }
 
   /** What the caller gets, and its span is told. */
-  #errorOf(thrown: unknown, method: Method, end: CallEnd): unknown {
+  #errorOf(thrown: unknown, { method, site }: Asked, end: CallEnd): unknown {
     const error = this.#failureOf(thrown, method, end);
+    standAt(error, site);
     // One of the application's own has the answer as its cause.
     const remote = isRemoteError(error) ? error : readSafely(error, 'cause');
     if (isRemoteError(remote)) {
@@ -248,15 +239,13 @@ export class GrpcCaller {
     const isAbort = readSafely(reason, 'name') === 'AbortError';
     // What was to be sent has failed, or somebody has said why it is over: that is what happened.
     if (!isAbort && reason instanceof Error) return reason;
-    return new RemoteCancelledError(
-      {
-        code: GrpcCode.CANCELLED,
-        message: `${path} was given up: its signal was aborted.`,
-        path,
-        details: {},
-      },
-      { cause: reason },
-    );
+    const failure = {
+      code: GrpcCode.CANCELLED,
+      message: `${path} was given up: its signal was aborted.`,
+      path,
+      details: {},
+    };
+    return withoutStack(() => new RemoteCancelledError(failure, { cause: reason }));
   }
 
   /** Ends all that is under way; calls from now on fail. */
@@ -267,18 +256,29 @@ export class GrpcCaller {
   }
 }
 
-const noTime = (path: string): RemoteDeadlineExceededError =>
-  new RemoteDeadlineExceededError({
-    code: GrpcCode.DEADLINE_EXCEEDED,
-    message: `There is no time left for ${path}: its own is up, or that of the message that is being handled.`,
-    path,
-    details: {},
-  });
+const noTime = (path: string): Error =>
+  withoutStack(
+    () =>
+      new RemoteDeadlineExceededError({
+        code: GrpcCode.DEADLINE_EXCEEDED,
+        message: `There is no time left for ${path}: its own is up, or that of the message that is being handled.`,
+        path,
+        details: {},
+      }),
+  );
 
-const closed = (path: string): RemoteUnavailableError =>
-  new RemoteUnavailableError({
-    code: GrpcCode.UNAVAILABLE,
-    message: `${path} is not called any more: the application has shut down.`,
-    path,
-    details: {},
-  });
+const closed = (path: string): Error =>
+  withoutStack(
+    () =>
+      new RemoteUnavailableError({
+        code: GrpcCode.UNAVAILABLE,
+        message: `${path} is not called any more: the application has shut down.`,
+        path,
+        details: {},
+      }),
+  );
+
+const noDuration = (timeout: unknown): Error =>
+  withoutStack(
+    () => new TypeError(`timeout: ${show(timeout)} is not a duration. Give milliseconds or '2s'.`),
+  );

@@ -1,4 +1,5 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import { callSite } from './call-site.js';
 import type { GrpcCaller } from './grpc-caller.js';
 import type { GrpcCallOptions } from './grpc-service.types.js';
 
@@ -8,7 +9,12 @@ export function grpcService(definition: ServiceDefinition, caller: GrpcCaller): 
   for (const [name, method] of Object.entries(definition)) {
     const { originalName } = method as { readonly originalName?: string };
     const call = (request: unknown, options?: GrpcCallOptions) =>
-      caller.call(method as MethodDefinition<unknown, unknown>, request ?? {}, options);
+      caller.call(
+        method as MethodDefinition<unknown, unknown>,
+        request ?? {},
+        options,
+        callSite(call),
+      );
     service[originalName ?? name.charAt(0).toLowerCase() + name.slice(1)] = call;
   }
   return service;

@@ -3,7 +3,7 @@ import { decodeStatus } from '../core/details/status-codec.js';
 import type { ErrorDetails } from '../core/details/types.js';
 import { callSafely, readSafely, textIn } from '../core/read-safely.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
-import { borrowStack, withoutStack } from './borrowed-stack.js';
+import { withoutStack } from './call-site.js';
 import { revive } from './revive.js';
 import { REMOTE_ERRORS, type RemoteError } from './remote-error.js';
 
@@ -14,7 +14,7 @@ export const keyOfError = (domain: string, reason: string): string => `${domain}
 
 const NO_DETAILS: ErrorDetails = {};
 
-/** What grpc-js has given for a call that failed, as the error that the application sees. Never throws. */
+/** What grpc-js has given for a call that failed, as the error that the application sees, without a stack. Never throws. */
 export function remoteErrorOf(error: unknown, path: string, known: KnownErrors): unknown {
   const code = readSafely(error, 'code');
   const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
@@ -22,7 +22,6 @@ export function remoteErrorOf(error: unknown, path: string, known: KnownErrors):
   const message = said.startsWith(UNREACHED) ? `${said.trim()} ${remedyOf(path)}` : said;
   const failure = { code: valid, message, path, details: detailsOf(error, valid) };
   const remote = withoutStack(() => new REMOTE_ERRORS[valid](failure, { cause: error }));
-  borrowStack(remote, error);
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
 }

@@ -1,6 +1,6 @@
 import { readSafely } from '../core/read-safely.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
-import { borrowStack, withoutStack } from './borrowed-stack.js';
+import { withoutStack } from './call-site.js';
 import type { RemoteError } from './remote-error.js';
 
 /** What a class can have to make its errors of what came over the wire: otherwise they have their message, and their facts as texts. */
@@ -30,7 +30,6 @@ export function revive(target: ErrorClass, remote: RemoteError): unknown {
       writable: true,
       configurable: true,
     });
-  borrowStack(error, remote);
   const { metadata } = remote;
   for (const name of Object.keys(metadata))
     // What the class has, a method above all, is not to be lost to somebody's facts.
