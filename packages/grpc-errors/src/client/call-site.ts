@@ -33,8 +33,9 @@ export function standAt(error: unknown, site: CallSite): void {
   Object.defineProperty(error, 'stack', {
     configurable: true,
     get: () => `${error.name}: ${error.message}${framesOf(site)}`,
-    set: (value: unknown) =>
-      void Object.defineProperty(error, 'stack', { value, writable: true, configurable: true }),
+    set: (value: unknown) => {
+      Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
+    },
   });
   standAt(readSafely(error, 'cause'), site);
 }
