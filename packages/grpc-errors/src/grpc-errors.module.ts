@@ -19,6 +19,7 @@ import { describe } from './core/read-safely.js';
 import { DeadlineStage } from './deadline/deadline.stage.js';
 import { Deadlines } from './deadline/deadlines.js';
 import { relayedFailure } from './http/relayed.js';
+import { GrpcErrorsConfigurationError } from './grpc-errors.errors.js';
 import { GRPC_ERRORS_SETTINGS, HTTP_FAILURES, MODULE_OPTIONS } from './grpc-errors.tokens.js';
 import { Advices } from './mapping/advices.js';
 import { applyRule } from './mapping/apply-rule.js';
@@ -100,5 +101,17 @@ export class GrpcErrorsModule extends ConfigurableModuleClass {
   static override forRoot(options: GrpcErrorsModuleOptions): DynamicModule {
     resolveOptions(options);
     return super.forRoot(options);
+  }
+
+  /** @throws {GrpcErrorsConfigurationError} where nothing gives the options; their own problems are found when the application starts */
+  static override forRootAsync(
+    options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0],
+  ): DynamicModule {
+    const { useFactory, useClass, useExisting } = options ?? {};
+    if (!useFactory && !useClass && !useExisting)
+      throw new GrpcErrorsConfigurationError([
+        "forRootAsync() is given nothing that makes the options. Give { useFactory: () => ({ domain: 'orders.example.com' }) }, useClass or useExisting.",
+      ]);
+    return super.forRootAsync(options);
   }
 }

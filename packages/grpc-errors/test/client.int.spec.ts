@@ -596,6 +596,6 @@ it('says what is missing where nobody provides a service', async () => {
   @Module({ imports: [MessageContextModule.forRoot()], providers: [Caller] })
   class Without {}
   await expect(openContext(Without)).rejects.toThrow(
-    /@InjectGrpcService\('probe.v1.Probe'\) needs GrpcClientsModule.register\(\[\{ packages: 'probe.v1'/,
+    "@InjectGrpcService('probe.v1.Probe') needs a service of that name in GrpcClientsModule.register([{ packages: 'probe.v1', … }])",
   );
 });

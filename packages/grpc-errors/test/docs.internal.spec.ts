@@ -1,30 +1,40 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { documentedDefaults, knownOptions, named, names, rowsUnder } from '@acme/internal-testing';
+import * as api from '@acme/nest-grpc-errors';
 import {
   errorCatalogue,
   GrpcClientsModule,
   GrpcCode,
   GrpcError,
-  GrpcErrorsConfigurationError,
+  GrpcErrorsError,
   GrpcErrorsModule,
   grpcServiceConfig,
-  ValidationFailedError,
   type GrpcErrorCode,
 } from '@acme/nest-grpc-errors';
 import { describe, expect, it } from 'vitest';
+import { Failures } from '../src/answer/failures.js';
 import { COMMANDS } from '../src/cli/commands/index.js';
 import { OPTIONS } from '../src/cli/options.js';
+import { REMOTE_ERRORS } from '../src/client/remote-error.js';
 import { codeNameOf } from '../src/core/codes.js';
 import { isFinalCode } from '../src/core/final-codes.js';
 import { codeOfHttpStatus, httpStatusOfCode } from '../src/core/http-codes.js';
 import { nextAttemptIn } from '../src/core/retry-plan.js';
 import { failureLevelOf } from '../src/core/log-level.js';
 import { resolveOptions } from '../src/grpc-errors.options.js';
+import { ErrorRules } from '../src/mapping/error-rules.js';
 import { ROWS } from './support/stock-rows.js';
 
 const page = (name: string): string =>
   readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 const PAGE = page('reference/grpc-errors-options.md');
+/** All files of a folder. */
+const sources = (folder: string): string[] => {
+  const url = new URL(folder, import.meta.url);
+  return readdirSync(url, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(new URL(name, url), 'utf8'));
+};
 const domain = 'docs.test';
 const nope = { nope: 1 } as object;
 
@@ -141,10 +151,48 @@ describe('docs/reference/grpc-errors-options.md', () => {
     for (let status = 400; status < 600; status += 1)
       expect([status, said(status)]).toEqual([status, codeNameOf(codeOfHttpStatus(status))]);
   });
+});
 
-  it('has all codes of errors', () => {
-    const errors = [new GrpcErrorsConfigurationError([]), new ValidationFailedError([])];
-    expect(names(rowsUnder(PAGE, '## Errors'))).toEqual(errors.map(({ code }) => code).sort());
+describe('docs/reference/grpc-errors-errors.md', () => {
+  const ERRORS = page('reference/grpc-errors-errors.md');
+
+  it('has all codes of what is thrown', () => {
+    const thrown = (Object.values(api) as unknown[]).filter(
+      (one): one is new (given: readonly never[]) => GrpcErrorsError =>
+        typeof one === 'function' && one.prototype instanceof GrpcErrorsError,
+    );
+    expect(thrown.length).toBeGreaterThan(0);
+    expect(names(rowsUnder(ERRORS, '## Thrown'))).toEqual(
+      thrown.map((one) => new one([]).code).sort(),
+    );
+  });
+
+  it('has all classes that calls fail with', () => {
+    const rows = rowsUnder(ERRORS, '## What calls fail with').map(([name, code]) => [
+      named(name),
+      Number(code),
+    ]);
+    expect(rows).toEqual(
+      Object.entries(REMOTE_ERRORS).map(([code, { name }]) => [name, Number(code)]),
+    );
+  });
+
+  it('has all reasons that nobody has named, with their codes', () => {
+    const said = sources('../src/').flatMap((text) =>
+      [...text.matchAll(/(?:code|grpc): GrpcCode\.(\w+),\s+reason: ['`](\w+)(\$?)/g)].map(
+        ([, code, reason, isOpen]) => `${reason}${isOpen && '…'} ${code}`,
+      ),
+    );
+    const unknown = (['INTERNAL', 'UNKNOWN'] as const).map((code) => {
+      const settings = resolveOptions({ domain, unknown: { code } }).unknown;
+      const { failure } = new Failures(new ErrorRules(), [], settings, () => {}).of('nobody knows');
+      return `${failure.reason} ${code}`;
+    });
+    expect(
+      rowsUnder(ERRORS, '## Reasons')
+        .map(([reason, code]) => `${named(reason)} ${named(code)}`)
+        .sort(),
+    ).toEqual([...new Set([...said, ...unknown])].sort());
   });
 });
 

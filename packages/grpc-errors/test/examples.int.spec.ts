@@ -1,16 +1,11 @@
 // What the guide shows works.
 import { openContext } from '@acme/internal-testing';
 import { MessageContextModule } from '@acme/nest-message-context';
-import {
-  GrpcErrorsModule,
-  InjectGrpcService,
-  ValidationFailedError,
-  type GrpcService,
-} from '@acme/nest-grpc-errors';
-import { Injectable, Module } from '@nestjs/common';
+import { GrpcError, GrpcErrorsModule, ValidationFailedError } from '@acme/nest-grpc-errors';
+import { Module, ServiceUnavailableException } from '@nestjs/common';
 import { Metadata, status as Status } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
-import { clients, OrderNotFoundError } from './support/client-example.js';
+import { clients, OrderNotFoundError, Orders } from './support/client-example.js';
 import {
   localized,
   mapped,
@@ -19,7 +14,10 @@ import {
   pipe,
   RowLockedError,
 } from './support/mapping-example.js';
-import { openProbe, type Message } from './support/probe-app.js';
+import { openProbe } from './support/probe-app.js';
+
+@GrpcError({ code: 'FAILED_PRECONDITION' })
+class SoldOutError extends Error {}
 
 it.each<[string, Error, string, string]>([
   ['a mapping of a class', new RowLockedError('locked'), 'ABORTED', 'ROW_LOCKED'],
@@ -67,23 +65,25 @@ it('has words for people', async () => {
   await close();
 });
 
-it('gives the class back', async () => {
+it('gives the class back, or the class of the code', async () => {
+  const failures = [
+    new OrderNotFoundError('7'),
+    new SoldOutError('none left'),
+    new ServiceUnavailableException(),
+  ];
   const server = await openProbe({
     handle: () => {
-      throw new OrderNotFoundError('7');
+      throw failures.shift() ?? new Error('who knows');
     },
   });
-  @Injectable()
-  class Caller {
-    constructor(
-      @InjectGrpcService('probe.v1.Probe')
-      readonly probe: GrpcService<{ unary(message: Message): Promise<Message> }>,
-    ) {}
-  }
-  @Module({ imports: [MessageContextModule.forRoot(), clients(server.url)], providers: [Caller] })
+  @Module({ imports: [clients(server.url)], providers: [Orders] })
   class CallerModule {}
   const { app, close } = await openContext(CallerModule);
-  await expect(app.get(Caller).probe.unary({ id: 'a' })).rejects.toBeInstanceOf(OrderNotFoundError);
+  const orders = app.get(Orders);
+  await expect(orders.find('7')).resolves.toBeUndefined();
+  await expect(orders.find('8')).resolves.toBe('sold');
+  await expect(orders.find('9')).resolves.toBe('later');
+  await expect(orders.find('10')).rejects.toMatchObject({ status: 'INTERNAL', code: 13 });
   await close();
   await server.close();
 });

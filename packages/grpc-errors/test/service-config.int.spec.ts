@@ -164,7 +164,7 @@ it('says all that is wrong at once', () => {
     'retry.more: there is no such option. Known are attempts, initial, max, multiplier, codes.',
     'retry.attempts: the channel makes 5 of 7, and says nothing. Give 2 to 5, or leave it out here and give retry.attempts to GrpcClientsModule: that takes 10.',
     'retry.multiplier: 0 is no number above 0.',
-    `retry.codes: the given object are no statuses of errors. Give ['UNAVAILABLE'].`,
+    `retry.codes: ["GONE"] are no statuses of errors. Give some by name, such as ['UNAVAILABLE'].`,
     'methods["Order"].waitForReady: "yes" is not a boolean. Give true or false.',
     `methods: "a b" is none. Give 'order.v1.OrderService', or 'order.v1.OrderService/GetOrder'.`,
     'methods["order.v1.OrderService/GetOrder"].tiemout: there is no such option. Known are timeout, retry, waitForReady.',

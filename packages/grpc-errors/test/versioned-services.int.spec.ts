@@ -5,7 +5,12 @@ import { freePort, openApp, openMicroservice } from '@acme/internal-testing';
 import { MessageContextModule } from '@acme/nest-message-context';
 import { GrpcErrorsConfigurationError, GrpcErrorsModule } from '@acme/nest-grpc-errors';
 import { Controller, Module, type Type } from '@nestjs/common';
-import { GrpcMethod, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import {
+  EventPattern,
+  GrpcMethod,
+  Transport,
+  type MicroserviceOptions,
+} from '@nestjs/microservices';
 import { expect, it } from 'vitest';
 import { PROTO } from './support/probe-app.js';
 
@@ -90,4 +95,46 @@ it('starts where the names are in full, or one package alone has the method', as
   await expect(
     openMicroservice(moduleOf(FullController), await transport()),
   ).resolves.toBeDefined();
+});
+
+it('warns of handlers that no call comes to', async () => {
+  @Controller()
+  class MisspeltController {
+    @GrpcMethod('probe.v1.Probe', 'Unary')
+    unary(): object {
+      return { id: '1' };
+    }
+
+    @GrpcMethod('probe.v1.Probe')
+    raed(): object {
+      return { id: '1' };
+    }
+
+    // Of another server, perhaps.
+    @GrpcMethod('Elsewhere', 'Unary')
+    read(): object {
+      return { id: '1' };
+    }
+  }
+  @Controller()
+  class LostController {
+    @GrpcMethod('Prob', 'Unary')
+    unary(): object {
+      return { id: '1' };
+    }
+
+    // Of no gRPC: Nest gives it to each server.
+    @EventPattern({ cmd: 'lost' })
+    lost(): void {}
+  }
+  const told = async (...controllers: Type[]): Promise<string[]> => {
+    const { log } = await openMicroservice(moduleOf(...controllers), await transport());
+    return log.messages('warn');
+  };
+  await expect(told(MisspeltController, LostController)).resolves.toEqual([
+    'MisspeltController.raed gets no calls: the proto files of its server have no probe.v1.Probe/Raed. Name it in its decorator as they do.',
+  ]);
+  await expect(told(LostController)).resolves.toEqual([
+    'LostController.unary gets no calls: the proto files of its server have no Prob/Unary. Name it in its decorator as they do.',
+  ]);
 });

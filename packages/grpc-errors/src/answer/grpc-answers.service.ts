@@ -30,6 +30,7 @@ import { isNestsOwn } from './nests-words.js';
 import { PassThrough } from './pass-through.js';
 import { onlyAnswer } from './shields.js';
 import { trailersOf } from './trailers.js';
+import { unservedHandlers } from './unserved-handlers.js';
 import { wireStatus } from './wire-status.js';
 
 interface AnswerParts {
@@ -88,6 +89,7 @@ export class GrpcAnswersService extends GrpcAnswers {
     this.parts.spans?.started();
     const problems = ambiguousServices(served);
     if (problems.length > 0) throw new GrpcErrorsConfigurationError(problems, 'The gRPC server');
+    for (const line of unservedHandlers(served)) this.parts.log.warn(line);
   }
 
   #passing(handling: Handling): Handling {

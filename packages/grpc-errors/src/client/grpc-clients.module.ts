@@ -1,4 +1,5 @@
 import { MessageContextCoreModule } from '@acme/nest-message-context';
+import { show } from '@acme/nest-message-context/kit';
 import { Client, credentials as channelCredentials } from '@grpc/grpc-js';
 import {
   Inject,
@@ -16,15 +17,17 @@ import { Retries } from './retries.js';
 import {
   assertNoProblems,
   resolveClient,
+  targetProblems,
   type GrpcClientOptions,
   type GrpcClientSettings,
   type GrpcTarget,
 } from './grpc-clients.options.js';
 import { grpcService } from './grpc-service.js';
 import { serviceToken } from './inject-grpc-service.js';
-import { loadServices } from './load-services.js';
+import { loadServices, packageOf, packagesIn } from './load-services.js';
 
-const CALLERS = '@acme/nest-grpc-errors:callers';
+/** Nest prints it where the module is imported without clients. */
+const CALLERS = 'GrpcClientsModule needs register([{ url, packages, protoPath }])';
 
 /** Those of one module, to be closed with the application. */
 class Callers {
@@ -38,6 +41,10 @@ export class GrpcClientsModule implements OnApplicationShutdown {
 
   /** @throws {GrpcErrorsConfigurationError} listing every problem */
   static register(clients: readonly GrpcClientOptions[]): DynamicModule {
+    if (!Array.isArray(clients))
+      assertNoProblems([
+        `${show(clients)} is no list of clients. Give register([{ url, packages, protoPath }]).`,
+      ]);
     const problems: string[] = [];
     const served = new Map<string, string>();
     const providers: Provider[] = [{ provide: CALLERS, useClass: Callers }];
@@ -79,12 +86,14 @@ function servicesOf(
   try {
     const services = loadServices(protoPath, packages, loader);
     for (const one of packages)
-      if (![...services.keys()].some((name) => name.slice(0, name.lastIndexOf('.')) === one))
-        problems.push(`${one}: there is no service of it in ${protoPath.join(', ')}.`);
+      if (![...services.keys()].some((name) => packageOf(name) === one))
+        problems.push(
+          `${one}: there is no service of it in ${protoPath.join(', ')}, which has services of ${packagesIn(protoPath, loader).join(', ') || 'no package'}.`,
+        );
     return services;
   } catch (error) {
     problems.push(
-      `${packages.join(', ')}: protoPath: ${error instanceof Error ? error.message : 'cannot be read'}`,
+      `${packages.join(', ')}: protoPath: ${error instanceof Error ? error.message : 'cannot be read'}. Give the file by its absolute path, and see that it is there where the service runs: a build of Nest copies only what \`assets\` in nest-cli.json names.`,
     );
     return new Map();
   }
@@ -105,6 +114,9 @@ function callerProvider(
     inject: [CALLERS, ...(inject as (InjectionToken | OptionalFactoryDependency)[])],
     useFactory: async (callers: Callers, ...injected: never[]) => {
       const target = useFactory ? await useFactory(...injected) : fixed;
+      assertNoProblems(
+        targetProblems(target).map((problem) => `${settings.packages.join(', ')}: ${problem}`),
+      );
       const client = new Client(
         target.url,
         target.credentials ?? channelCredentials.createInsecure(),

@@ -1,4 +1,4 @@
-import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import { ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
 import { reasonFromClassName } from '../core/text/error-reason.js';
@@ -95,13 +95,18 @@ export function resolveClient(
 ): GrpcClientSettings | undefined {
   const check = new OptionsCheck();
   const options = check.object<GrpcClientOptions>('options', given, OPTIONS as string[]);
-  const { url, useFactory, timeout, reserve = '20ms' } = options;
+  const { useFactory, timeout, reserve = '20ms' } = options;
   const packages = textsOf('packages', options.packages, "'order.v1'", check);
   const protoPath = textsOf('protoPath', options.protoPath, 'the path of a proto file', check);
-  if (useFactory === undefined && (typeof url !== 'string' || url === ''))
-    check.problems.push(`url: ${show(url)} is no address. Give 'host:port', or useFactory.`);
-  if (useFactory !== undefined && typeof useFactory !== 'function')
-    check.problems.push(`useFactory: ${show(useFactory)} is no function.`);
+  if (useFactory === undefined) check.problems.push(...targetProblems(options));
+  else if (typeof useFactory !== 'function')
+    check.problems.push(`useFactory: ${show(useFactory)} is no function that gives { url }.`);
+  else
+    for (const name of ['url', 'credentials', 'channelOptions'] as const)
+      if (options[name] !== undefined)
+        check.problems.push(
+          `${name}: is not used beside useFactory. Let that give it, or leave useFactory out.`,
+        );
   const settings = {
     packages,
     protoPath,
@@ -114,6 +119,29 @@ export function resolveClient(
   const name = packages.join(', ') || 'a client';
   problems.push(...check.problems.map((problem) => `${name}: ${problem}`));
   return check.problems.length > 0 ? undefined : settings;
+}
+
+/** Says what is wrong with where a service is: as it was given, or as a factory has given it. */
+export function targetProblems(given: Partial<GrpcTarget> | undefined): string[] {
+  if (typeof given !== 'object' || given === null)
+    return [`useFactory: it has given ${show(given)}. Let it give { url: 'host:port' }.`];
+  const { url, credentials, channelOptions } = given;
+  const problems: string[] = [];
+  if (typeof url !== 'string' || url === '')
+    problems.push(
+      `url: ${show(url)} is no address. Give 'host:port', or a useFactory that gives it.`,
+    );
+  else if (/^(https?|grpcs?):\/\//.test(url))
+    problems.push(
+      `url: ${show(url)} is one of HTTP. Give 'host:port' alone; for TLS, credentials.`,
+    );
+  if (credentials !== undefined && !(credentials instanceof ChannelCredentials))
+    problems.push(
+      `credentials: ${show(credentials)} are none of this service's grpc-js. Give credentials.createSsl(…) of it, or leave it out.`,
+    );
+  if (channelOptions !== undefined && (typeof channelOptions !== 'object' || !channelOptions))
+    problems.push(`channelOptions: ${show(channelOptions)} is not an object.`);
+  return problems;
 }
 
 function retryOf(given: GrpcClientOptions['retry'], check: OptionsCheck): RetrySettings {
@@ -152,8 +180,18 @@ function knownOf(
   problems: string[],
 ): Map<string, ErrorClass> {
   const known = new Map<string, ErrorClass>();
-  for (const [domain, classes] of Object.entries(errors))
-    for (const target of classes) {
+  if (typeof errors !== 'object' || Array.isArray(errors) || errors === null) {
+    problems.push(
+      `errors: say whose they are. Give { 'orders.example.com': [OrderNotFoundError] }, by the domain of the service that throws them.`,
+    );
+    return known;
+  }
+  for (const [domain, classes] of Object.entries(errors)) {
+    if (!Array.isArray(classes)) {
+      problems.push(`errors: ${show(classes)} of "${domain}" is no list of classes.`);
+      continue;
+    }
+    for (const target of classes as readonly ErrorClass[]) {
       if (typeof target !== 'function') {
         problems.push(`errors: ${show(target)} of "${domain}" is no class.`);
         continue;
@@ -167,6 +205,7 @@ function knownOf(
         );
       known.set(key, target);
     }
+  }
   return known;
 }
 

@@ -130,7 +130,7 @@ function retryPolicy(name: string, given: GrpcServiceRetry, check: OptionsCheck)
     code !== 'OK' && Object.hasOwn(GrpcCode, code as string);
   if (!Array.isArray(codes) || codes.length === 0 || !codes.every(isCode))
     check.problems.push(
-      `${name}.codes: ${show(codes)} are no statuses of errors. Give ['UNAVAILABLE'].`,
+      `${name}.codes: ${Array.isArray(codes) ? `[${codes.map(show).join(', ')}]` : show(codes)} are no statuses of errors. Give some by name, such as ['UNAVAILABLE'].`,
     );
   return {
     maxAttempts: attempts ?? 3,

@@ -14,6 +14,8 @@ export const recommendedLoader = {
   oneofs: true,
 } as const;
 
+export const packageOf = (service: string): string => service.slice(0, service.lastIndexOf('.'));
+
 /** The services of those packages, by their full names. */
 export function loadServices(
   protoPath: readonly string[],
@@ -21,10 +23,21 @@ export function loadServices(
   loader: object = recommendedLoader,
 ): ReadonlyMap<string, ServiceDefinition> {
   const services = new Map<string, ServiceDefinition>();
-  for (const [name, definition] of Object.entries(loadSync([...protoPath], loader))) {
-    const isService = typeof definition === 'object' && !('format' in definition);
-    const inPackage = packages.includes(name.slice(0, name.lastIndexOf('.')));
-    if (isService && inPackage) services.set(name, definition as ServiceDefinition);
-  }
+  for (const [name, definition] of servicesIn(protoPath, loader))
+    if (packages.includes(packageOf(name))) services.set(name, definition);
   return services;
+}
+
+/** Those that have services. */
+export const packagesIn = (
+  protoPath: readonly string[],
+  loader: object = recommendedLoader,
+): string[] => [...new Set(servicesIn(protoPath, loader).map(([name]) => packageOf(name)))];
+
+function servicesIn(
+  protoPath: readonly string[],
+  loader: object,
+): (readonly [string, ServiceDefinition])[] {
+  const all = Object.entries(loadSync([...protoPath], loader));
+  return all.filter(([, one]) => !('format' in one)) as [string, ServiceDefinition][];
 }

@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import { show } from '@acme/nest-message-context/kit';
 import { Injectable } from '@nestjs/common';
+import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { ErrorClass } from './error-rules.js';
 
 const ADVICE = Symbol.for('@acme/nest-grpc-errors:advice');
@@ -27,10 +29,20 @@ export const GrpcErrorAdvice =
     Reflect.defineMetadata(ADVICE, true, target);
   };
 
-/** The errors that a method of a `@GrpcErrorAdvice()` class answers: those of these classes, and of what extends them. */
+/**
+ * The errors that a method of a `@GrpcErrorAdvice()` class answers: those of these classes, and of what extends them.
+ *
+ * @throws {GrpcErrorsConfigurationError} for what is no class
+ */
 export const HandlesGrpcError =
   (...classes: readonly [ErrorClass, ...ErrorClass[]]): MethodDecorator =>
   (target, key): void => {
+    const wrong = (classes as readonly unknown[]).find((one) => typeof one !== 'function');
+    if (classes.length === 0 || wrong !== undefined)
+      throw new GrpcErrorsConfigurationError(
+        [`${show(wrong)} is no class of errors. Give those that the method answers.`],
+        `@HandlesGrpcError() on ${target.constructor.name}.${String(key)}`,
+      );
     const handled = (Reflect.getOwnMetadata(HANDLES, target) ?? []) as Handled[];
     Reflect.defineMetadata(HANDLES, [...handled, { key, classes }], target);
   };

@@ -4,7 +4,7 @@ import type { GrpcFailure } from '../core/failure.js';
 
 /** How errors of one class are answered. */
 export interface GrpcErrorRule<E = unknown> {
-  readonly code: GrpcCodeName;
+  readonly code: Exclude<GrpcCodeName, 'OK'>;
   /** Stable UPPER_SNAKE, by which callers tell it from others of its code. @default the name of the class: OrderNotFoundError → ORDER_NOT_FOUND */
   readonly reason?: string;
   /** What callers read. @default the error's own message */

@@ -9,7 +9,7 @@ import { statusBy } from './status-by.js';
 
 const RULE = Symbol.for('@acme/nest-grpc-errors:rule');
 
-type ErrorClass<E> = abstract new (...args: never[]) => E;
+type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
 
 /**
  * Says how errors of this class are answered over gRPC. The class knows nothing of gRPC beyond this line, and classes that extend it are answered
@@ -22,11 +22,18 @@ type ErrorClass<E> = abstract new (...args: never[]) => E;
  *       }
  *     }
  *
- * @throws {GrpcErrorsConfigurationError} for a code or a reason that is none
+ * @throws {GrpcErrorsConfigurationError} for a code or a reason that is none, and on what is no class of errors
  */
 export const GrpcError =
-  <E>(rule: GrpcErrorRule<E>) =>
+  <E extends Error>(rule: GrpcErrorRule<E>) =>
   (target: ErrorClass<E>): void => {
+    if (!isErrorClass(target))
+      throw new GrpcErrorsConfigurationError(
+        [
+          'it is no class of errors, so nobody would ever see the rule. Put it on the class that is thrown, and let that extend Error.',
+        ],
+        `@GrpcError() on ${typeof target === 'function' ? (target as ErrorClass<Error>).name : 'a member of a class'}`,
+      );
     const problems: string[] = [];
     const resolved = resolveRule(rule, target.name, problems);
     if (target.prototype instanceof OutcomeSignal)
@@ -44,6 +51,12 @@ export const GrpcError =
       },
     });
   };
+
+/** By what it inherits, as `Error` may be that of another realm: test runners have their own. */
+function isErrorClass(target: unknown): boolean {
+  const { prototype } = (typeof target === 'function' ? target : {}) as { prototype?: object };
+  return prototype !== undefined && 'message' in prototype;
+}
 
 /** The rule on the class itself. */
 export const ownRuleOf = (target: object): ResolvedRule | undefined =>

@@ -22,7 +22,7 @@ export function resolveRule<E>(
     if (!KNOWN.includes(key))
       problems.push(`${key}: there is no such option. Known are ${KNOWN.join(', ')}.`);
   const { code, metadata, retryAfter } = rule;
-  if (code === undefined || !Object.hasOwn(GrpcCode, code) || code === 'OK')
+  if (code === undefined || !Object.hasOwn(GrpcCode, code) || (code as string) === 'OK')
     problems.push(
       `code: ${show(code)} is no status of an error. Give one by name, such as 'NOT_FOUND'.`,
     );

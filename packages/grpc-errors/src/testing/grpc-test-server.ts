@@ -2,11 +2,25 @@ import { ServerCredentials, type Server, type ServerOptions } from '@grpc/grpc-j
 import type { DynamicModule, INestMicroservice, LoggerService, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { OptionsCheck, show } from '@acme/nest-message-context/kit';
 import { GrpcClientsModule } from '../client/grpc-clients.module.js';
 import type { GrpcClientOptions } from '../client/grpc-clients.options.js';
-import { serviceToken } from '../client/inject-grpc-service.js';
+import { assertFullName, serviceToken } from '../client/inject-grpc-service.js';
 import { recommendedLoader } from '../client/load-services.js';
+import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { GrpcFaults } from './faults.js';
+
+const OPTIONS = [
+  'packages',
+  'protoPath',
+  'loader',
+  'credentials',
+  'channelOptions',
+  'faults',
+  'client',
+  'configure',
+  'logger',
+];
 
 /** A module, or what `Test.createTestingModule(…).compile()` of `@nestjs/testing` gives: there providers can be replaced before. */
 export type GrpcTestModule =
@@ -51,12 +65,13 @@ export interface GrpcTestServer {
  *     const server = await startGrpcTestServer(OrdersModule, { packages: 'order.v1', protoPath });
  *     const orders = server.client<GrpcService<OrderServiceClient>>('order.v1.OrderService');
  *
- * @throws {GrpcErrorsConfigurationError} listing every problem of `packages`, `protoPath` and `client`
+ * @throws {GrpcErrorsConfigurationError} listing every problem
  */
 export async function startGrpcTestServer(
   module: GrpcTestModule,
   options: GrpcTestServerOptions,
 ): Promise<GrpcTestServer> {
+  assertOptions(module, options);
   let server: Server | undefined;
   const app = await create(module, options, (made) => (server = made));
   try {
@@ -65,13 +80,24 @@ export async function startGrpcTestServer(
     const url = `127.0.0.1:${await portOf(server!, options)}`;
     const { packages, protoPath, loader = recommendedLoader, client } = options;
     const clients = await NestFactory.createApplicationContext(
-      GrpcClientsModule.register([{ ...client, packages, protoPath, loader, url }]),
+      GrpcClientsModule.register([
+        {
+          ...(client?.useFactory === undefined && { url }),
+          ...client,
+          packages,
+          protoPath,
+          loader,
+        },
+      ]),
       { logger: options.logger ?? false, abortOnError: false },
     );
     return {
       url,
       app,
-      client: <S>(service: string) => clients.get<S>(serviceToken(service)),
+      client: <S>(service: string) => {
+        assertFullName(service, 'client()');
+        return clients.get<S>(serviceToken(service));
+      },
       close: async () => {
         await clients.close();
         await app.close();
@@ -81,6 +107,28 @@ export async function startGrpcTestServer(
     await app.close();
     throw error;
   }
+}
+
+/** What it is given comes from tests, which are plain JavaScript now and then. */
+function assertOptions(module: GrpcTestModule, options: GrpcTestServerOptions): void {
+  const check = new OptionsCheck();
+  const isModule = typeof module === 'function' || (typeof module === 'object' && module !== null);
+  if (!isModule)
+    check.problems.push(
+      `${show(module)} is no module. Give the one of your application, or what Test.createTestingModule(…).compile() gives.`,
+    );
+  const { packages, protoPath, faults } = check.object<GrpcTestServerOptions>(
+    'options',
+    options,
+    OPTIONS,
+  );
+  for (const [name, given] of Object.entries({ packages, protoPath }))
+    if (given === undefined || given.length === 0)
+      check.problems.push(`${name}: missing. Give that of the service, or a list.`);
+  if (faults !== undefined && typeof faults.interceptor !== 'function')
+    check.problems.push(`faults: ${show(faults)} is none. Give faults().`);
+  if (check.problems.length > 0)
+    throw new GrpcErrorsConfigurationError(check.problems, 'startGrpcTestServer()');
 }
 
 async function create(
