@@ -24,6 +24,7 @@ import { GRPC_ERRORS_SETTINGS, HTTP_FAILURES, MODULE_OPTIONS } from './grpc-erro
 import { Advices } from './mapping/advices.js';
 import { applyRule } from './mapping/apply-rule.js';
 import { ErrorRules } from './mapping/error-rules.js';
+import { harmless } from './observability/harmless.js';
 import { ServerSpans } from './observability/server-spans.js';
 import { presetsFor } from './presets/presets-for.js';
 
@@ -88,8 +89,8 @@ function failuresBy(
       inject: [GRPC_ERRORS_SETTINGS, ErrorRules, Deadlines],
       useFactory: async (settings: GrpcErrorsSettings, rules: ErrorRules, deadlines: Deadlines) => {
         const failures = failuresBy(settings, rules, presetsFor(settings));
-        const spans = settings.isTraced ? await ServerSpans.load() : undefined;
         const log = new Logger('GrpcErrors');
+        const spans = settings.isTraced ? await ServerSpans.load(harmless(log)) : undefined;
         return new GrpcAnswersService({ settings, failures, deadlines, spans, log });
       },
     },

@@ -21,7 +21,8 @@ export interface GrpcShields {
   /** A unary handler whose stream gives nothing or more than one value, or goes on when the caller has gone. @default true */
   readonly unaryAnswer?: boolean;
   /**
-   * A `@GrpcStreamCall()` handler that throws: an unhandled rejection ends the process, and the caller waits. So he does for an error by its callback that cannot be sent.
+   * A `@GrpcStreamCall()` handler that throws: an unhandled rejection ends the process, and the caller waits. So he does for an error by its callback that cannot be sent, and
+   * for a loop over the call, which destroys it.
    * @default true
    */
   readonly passThrough?: boolean;

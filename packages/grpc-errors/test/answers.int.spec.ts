@@ -1,9 +1,10 @@
 // What is said of a failure, to callers and in the log, as far as options change it.
 import 'reflect-metadata';
-import { status as Status } from '@grpc/grpc-js';
-import { RPC_ANSWER } from '@acme/nest-message-context';
-import type { GrpcErrorsModuleOptions } from '@acme/nest-grpc-errors';
+import { Metadata, status as Status } from '@grpc/grpc-js';
+import { RPC_ANSWER, STATUS } from '@acme/nest-message-context';
+import { ValidationFailedError, type GrpcErrorsModuleOptions } from '@acme/nest-grpc-errors';
 import { NotFoundException } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { openProbe, type ProbeOptions } from './support/probe-app.js';
@@ -76,10 +77,64 @@ it('has as many fields as are wanted', async () => {
   expect(badRequest?.fieldViolations.map(({ field }) => field)).toEqual(['a', 'b']);
 });
 
+it('names the fields of issues as a Standard Schema gives them', async () => {
+  const { issues } = z.object({ unitPrice: z.number() }).safeParse({}).error!;
+  const { code, badRequest } = await failureOf(
+    throws(new ValidationFailedError([...issues, { message: 'Taken', path: [{ key: 'sku' }, 0] }])),
+  );
+  expect([code, badRequest?.fieldViolations.map(({ field }) => field)]).toEqual([
+    'INVALID_ARGUMENT',
+    ['unit_price', 'sku[0]'],
+  ]);
+});
+
+it('does not take a list of errors for what is wrong with a request', async () => {
+  const { code, message } = await failureOf(throws([new Error('secret')]));
+  expect([code, message]).toEqual(['INTERNAL', 'Internal error']);
+});
+
+it('sends what an error says of itself as far as trailers take it', async () => {
+  const status = { http: 503, grpc: 14, reason: 'ÜBERLASTET', retryAfterMs: 1.5 };
+  opened = await openProbe({ handle: throws(Object.assign(new Error('x'), { [STATUS]: status })) });
+  const { error, status: sent } = await opened.invoke('Unary');
+  expect([error?.code, sent?.details.errorInfo?.reason]).toEqual([14, 'ÜBERLASTET']);
+  // What is no whole number means "never" to clients.
+  expect(error!.metadata.get('grpc-retry-pushback-ms')).toEqual(['2']);
+});
+
+it('leaves trailers that several errors share as they are', async () => {
+  const metadata = new Metadata();
+  metadata.set('x-own', '1');
+  let code = 4;
+  opened = await openProbe({
+    handle: () => {
+      throw new RpcException({ code: (code += 1), message: 'x', metadata });
+    },
+  });
+  for (const expected of [5, 6]) {
+    const { error, status } = await opened.invoke('Unary');
+    expect([error?.code, status?.code]).toEqual([expected, expected]);
+    expect(error!.metadata.get('x-own')).toEqual(['1']);
+  }
+  expect(Object.keys(metadata.getMap())).toEqual(['x-own']);
+});
+
+it('answers what cannot be answered as it should be', async () => {
+  const details = (() => ({ badRequest: { fieldViolations: [null] } })) as never;
+  const { code, message, log } = await failureOf(throws(new RangeError('x')), {
+    mappings: [[RangeError, { code: 'OUT_OF_RANGE', details }]],
+  });
+  expect([code, message]).toEqual(['INTERNAL', 'Internal error']);
+  expect(log.messages('error').join()).toContain(
+    'A failed call could not be answered as it should be',
+  );
+});
+
 describe('the log', () => {
   type Logging = NonNullable<GrpcErrorsModuleOptions['logging']>;
   const told = async (logging: Logging): Promise<string[]> => {
-    const { log } = await failureOf(throws(new NotFoundException('no')), { logging });
+    const { code, log } = await failureOf(throws(new NotFoundException('no')), { logging });
+    expect(code).toBe('NOT_FOUND');
     return log.entries
       .filter(({ message }) => String(message).includes('failed with NOT_FOUND'))
       .map(({ level }) => level);
@@ -90,6 +145,8 @@ describe('the log', () => {
     ['nothing of a code of which nobody wants it', (code) => code !== 'NOT_FOUND' && 'log', []],
     ['as loud as is wanted', (code) => (code === 'NOT_FOUND' ? 'warn' : 'log'), ['warn']],
     ['as loud as always where that fails', throws(new Error('x')) as Logging, ['log']],
+    ['as loud as always where that says nothing', (() => undefined) as never, ['log']],
+    ['as loud as always where that says what is no level', (() => 'info') as never, ['log']],
   ])('is told %s', async (_, logging, levels) => {
     expect(await told(logging)).toEqual(levels);
   });

@@ -74,7 +74,7 @@ describe('a call', () => {
   it('that is answered by a stream has none by default, and no more than the most', async () => {
     const ticks = () => interval(20).pipe(map((n) => ({ id: String(n) })));
     const { invoke } = await open({ handle: ticks, deadline: { default: 50, max: 200 } });
-    const { error, messages } = await invoke('ServerStream', { timeout: 5_000 });
+    const { error, messages } = await invoke('ServerStream', { timeout: Infinity });
     expect(error && Status[error.code]).toBe('DEADLINE_EXCEEDED');
     expect(messages.length).toBeGreaterThan(4);
   });

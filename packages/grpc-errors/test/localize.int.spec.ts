@@ -61,8 +61,16 @@ describe('a failure', () => {
     expect((await answer(handle, german, languages)).words).toBeUndefined();
   });
 
-  it('has none where they are empty', async () => {
-    expect((await answer(notFound, () => '')).words).toBeUndefined();
+  it.each([
+    ['empty', ''],
+    ['no text', 5],
+    ['yet to come', Promise.resolve('später')],
+  ])('has none where they are %s', async (_, words) => {
+    expect((await answer(notFound, () => words as string)).words).toBeUndefined();
+  });
+
+  it('has them in a language that is asked for with its weight', async () => {
+    expect((await answer(notFound, german, 'de;q=0.9')).words?.locale).toBe('de');
   });
 
   it('keeps those that it has', async () => {

@@ -200,3 +200,35 @@ describe('two classes of one name', () => {
     expect(forRoot('OTHER_LOST')).not.toThrow();
   });
 });
+
+it('facts travel as texts, and what is none does not', async () => {
+  const error = Object.assign(new RangeError('x'), {
+    order: { id: 7 },
+    at: new Date(0),
+    never: new Date(Number.NaN),
+    run: () => {},
+  });
+  const metadata = ['order', 'at', 'never', 'run'] as never;
+  const found = await failureOf(error, {
+    mappings: [[RangeError, { code: 'OUT_OF_RANGE', metadata }]],
+  });
+  expect([found.code, found.metadata]).toEqual([
+    'OUT_OF_RANGE',
+    { order: '{"id":7}', at: '1970-01-01T00:00:00.000Z' },
+  ]);
+});
+
+it('an advice with nothing to say leaves an error to the class above', async () => {
+  class BaseError extends Error {}
+  class NarrowError extends BaseError {}
+  @GrpcErrorAdvice()
+  class SilentAdvice {
+    @HandlesGrpcError(NarrowError)
+    silent(): undefined {}
+  }
+  const found = await failureOf(new NarrowError('x'), {
+    providers: [SilentAdvice],
+    mappings: [[BaseError, { code: 'ABORTED' }]],
+  });
+  expect([found.code, found.reason]).toEqual(['ABORTED', 'BASE']);
+});

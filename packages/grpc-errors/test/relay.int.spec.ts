@@ -207,3 +207,33 @@ describe('a REST door', () => {
     expect([status, body['detail']]).toEqual([404, detail]);
   });
 });
+
+it('an error with a code and nothing else is no answer of another service', async () => {
+  const front = await openProbe({ handle: throws(Object.assign(new Error('x'), { code: 5 })) });
+  open.push(front);
+  const { status } = await front.invoke('Unary');
+  expect(status?.details.errorInfo?.reason).toBe('INTERNAL_ERROR');
+});
+
+it.each(['PassThrough', 'PassThroughBidi'])(
+  'what grpc-js says of another service is not passed on by a handler that has the call: %s',
+  async (method) => {
+    const upstream = await openProbe({ handle: throws(withTrailer()) });
+    const client = probeClient(upstream.url);
+    open.push(upstream, client);
+    const { error: raw } = await client.invoke('Unary');
+    const front = await openProbe({
+      handle: (call, callback) => {
+        if (callback) (callback as (error: unknown) => void)(raw);
+        else (call as { emit(event: string, error: unknown): void }).emit('error', raw);
+      },
+    });
+    open.push(front);
+    const { error, status } = await front.invoke(method, { timeout: 1_000 });
+    expect([error?.code, status?.details.errorInfo?.reason]).toEqual([
+      Status.INTERNAL,
+      'DEPENDENCY_NOT_FOUND',
+    ]);
+    expect(error!.metadata.get('x-secret')).toEqual([]);
+  },
+);

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { waitFor } from '@acme/internal-testing';
 import { GrpcError } from '@acme/nest-grpc-errors';
 import { MessageContext } from '@acme/nest-message-context';
-import { BehaviorSubject, EMPTY, finalize, NEVER, of, throwError } from 'rxjs';
+import { BehaviorSubject, concat, EMPTY, finalize, NEVER, of, throwError } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openProbe, type ProbeOptions } from './support/probe-app.js';
 
@@ -47,6 +47,15 @@ describe('a unary handler', () => {
     expect(
       log.messages('warn').filter((text) => text.includes('more than one value')),
     ).toHaveLength(1);
+  });
+
+  it('that fails after its value has answered, and nothing is told of that', async () => {
+    const { invoke, log } = await open({
+      handle: () => concat(of({ id: '1' }), throwError(Error)),
+    });
+    const { messages, error } = await invoke('Unary', SOON);
+    expect([messages, error]).toEqual([[{ id: '1' }], undefined]);
+    expect(log.messages().filter((text) => text.includes('failed with'))).toEqual([]);
   });
 
   it('that gives two values is answered to nobody without that', async () => {
@@ -101,14 +110,14 @@ describe('a handler that has answered', () => {
 
   it('is torn down where its caller has gone before it had a stream', async () => {
     let begun = false;
-    let ended = false;
+    let ended = 0;
     let give!: () => void;
     const given = new Promise<void>((done) => (give = done));
     const { invoke } = await open({
       handle: async () => {
         begun = true;
         await given;
-        return NEVER.pipe(finalize(() => (ended = true)));
+        return NEVER.pipe(finalize(() => (ended += 1)));
       },
     });
     const { error } = await invoke('Unary', {
@@ -118,7 +127,7 @@ describe('a handler that has answered', () => {
     // Another call of the same connection: by then the server knows.
     await invoke('Unary', { timeout: 200 });
     give();
-    await waitFor(() => ended);
+    await waitFor(() => ended === 2);
   });
 });
 
@@ -166,6 +175,16 @@ describe('a pass-through handler', () => {
         ['FAILED_PRECONDITION', 'm'],
         ['1'],
       ],
+      [
+        'trailers that have no room together',
+        {
+          code: 9,
+          details: 'm',
+          metadata: { 'x-own': '1', 'x-a': 'a'.repeat(5_000), 'x-b': 'b'.repeat(5_000) },
+        },
+        ['FAILED_PRECONDITION', 'm'],
+        ['1'],
+      ],
     ])('is answered, and told of: %s', async (__, error, expected, own = []) => {
       const { invoke, log } = await fails(error);
       const ended = await invoke(method, SOON);
@@ -174,6 +193,7 @@ describe('a pass-through handler', () => {
         `/probe.v1.Probe/${method} failed with ${expected[0]}`,
       );
       expect(ended.error!.metadata.get('x-own')).toEqual(own);
+      expect(ended.error!.metadata.get('x-b')).toEqual([]);
     });
   });
 

@@ -1,5 +1,6 @@
 // The spans of calls, with an SDK of OpenTelemetry and with or without the instrumentation of grpc-js.
 import 'reflect-metadata';
+import type { EventEmitter } from 'node:events';
 import { openContext, waitFor } from '@acme/internal-testing';
 import { Otel } from '@acme/internal-testing/otel';
 import { Metadata, status as Status } from '@grpc/grpc-js';
@@ -197,6 +198,22 @@ describe('the span of a call that is handled', () => {
     await invoke('Unary', { metadata: traced() });
     expect(here.otel.spans()).toEqual([]);
   });
+});
+
+type Callback = (error: unknown, answer?: object) => void;
+it.each<[string, string, string, ProbeOptions['handle']]>([
+  ['PassThrough', 'OK', 'an answer', (_, callback) => (callback as Callback)(null, { id: '1' })],
+  ['PassThrough', 'ABORTED', 'an error', (_, callback) => (callback as Callback)({ code: 10 })],
+  [
+    'PassThroughBidi',
+    'ABORTED',
+    'an error',
+    (call) => void (call as EventEmitter).emit('error', { code: 10, details: 'no' }),
+  ],
+])('without the shield the span of %s says %s of %s', async (method, code, _, handle) => {
+  const { invoke } = await open({ handle, shields: { passThrough: false } });
+  await invoke(method);
+  expect((await serverSpan()).attributes).toMatchObject({ 'rpc.response.status_code': code });
 });
 
 describe('with the instrumentation of grpc-js', () => {

@@ -1,4 +1,5 @@
 import type { DebugInfo } from '../core/details/types.js';
+import { nameOfError } from './failures.js';
 import { readSafely, textIn } from '../core/read-safely.js';
 
 /** Frames beyond these are those of the framework. */
@@ -8,8 +9,11 @@ const CAUSES = 4;
 /** Stack and causes of an error, for developers. */
 export function debugInfoOf(error: unknown): DebugInfo {
   const causes: string[] = [];
-  for (let one = error; one != null && causes.length <= CAUSES; one = readSafely(one, 'cause'))
-    causes.push(`${textIn(one, 'name') ?? typeof one}: ${textIn(one, 'message') ?? ''}`);
+  let one = error;
+  do {
+    causes.push(`${nameOfError(one)}: ${textIn(one, 'message') ?? ''}`);
+    one = readSafely(one, 'cause');
+  } while (one != null && causes.length <= CAUSES);
   const stackEntries = (textIn(error, 'stack') ?? '')
     .split('\n')
     .slice(1, FRAMES + 1)

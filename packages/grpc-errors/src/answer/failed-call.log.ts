@@ -1,10 +1,12 @@
 import type { Logger } from '@nestjs/common';
 import { codeNameOf } from '../core/codes.js';
 import type { GrpcFailure } from '../core/failure.js';
-import { failureLevelOf } from '../core/log-level.js';
+import { failureLevelOf, type FailureLevel } from '../core/log-level.js';
 import { describe, readSafely, textIn } from '../core/read-safely.js';
 import type { GrpcErrorsModuleOptions } from '../grpc-errors.options.js';
 import { nameOfError } from './failures.js';
+
+const LEVELS: ReadonlySet<unknown> = new Set<FailureLevel>(['log', 'warn', 'error']);
 
 /** A call or request that has failed, as far as it is told of. */
 export interface FailedCall {
@@ -38,10 +40,12 @@ export class FailedCallLog {
   #levelOf(code: GrpcFailure['code']) {
     const choose = this.logging as Exclude<GrpcErrorsModuleOptions['logging'], false | undefined>;
     try {
-      return choose(codeNameOf(code)!);
+      const level = choose(codeNameOf(code)!);
+      if (level === false || LEVELS.has(level)) return level;
     } catch {
-      return failureLevelOf(code);
+      // As if it had said nothing.
     }
+    return failureLevelOf(code);
   }
 }
 

@@ -13,13 +13,13 @@ import type { GrpcFailure } from '../core/failure.js';
 import { describe, readSafely, textIn } from '../core/read-safely.js';
 import type { CallSpan } from '../observability/call-span.js';
 import type { ServerSpans } from '../observability/server-spans.js';
-import { tracedAnswer } from '../observability/traced-answer.js';
+import { tracedAnswer, tracedCallback } from '../observability/traced-answer.js';
 import { statusMessage } from '../core/text/status-message.js';
 import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { GrpcErrorsSettings } from '../grpc-errors.options.js';
 import { late, type Deadlines } from '../deadline/deadlines.js';
 import { answerInTime } from '../deadline/in-time.js';
-import { isRemoteError } from '../client/remote-error.js';
+import { isServiceError } from '../presets/upstream.js';
 import { debugInfoOf } from './debug-info.js';
 import { FailedCallLog } from './failed-call.log.js';
 import { Failures, type FoundFailure } from './failures.js';
@@ -69,6 +69,13 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   #inTime(handling: Handling, next: () => Promise<unknown>): Promise<unknown> {
+    const { pass } = handling;
+    const limited = this.#limited(handling, next);
+    // What this package refuses it with has its status.
+    return pass ? limited.then((result) => pass.guard(result, (status) => status)) : limited;
+  }
+
+  #limited(handling: Handling, next: () => Promise<unknown>): Promise<unknown> {
     const allowed = this.parts.deadlines.of(handling, Date.now());
     if ('refused' in allowed)
       return Promise.resolve(throwError(() => this.#decided(allowed.refused, handling)));
@@ -80,6 +87,7 @@ export class GrpcAnswersService extends GrpcAnswers {
     return answerInTime(next(), answer, left, () => {
       // Before it is answered: with that it has ended, and its signal says nothing more.
       handling.abandon(new DOMException('The call has taken longer than it may.', 'TimeoutError'));
+      if (handling.pass?.isAnswered) return undefined;
       return this.#decided(late(ms), handling);
     });
   }
@@ -93,10 +101,14 @@ export class GrpcAnswersService extends GrpcAnswers {
   }
 
   #passing(handling: Handling): Handling {
-    if (!handling.isPassThrough || !this.parts.settings.shields.passThrough) return handling;
+    const { isPassThrough, span } = handling;
+    if (!isPassThrough || !this.parts.settings.shields.passThrough) {
+      if (span) tracedCallback({ ...handling, span });
+      return handling;
+    }
     const pass = new PassThrough(handling, {
       failing: (error) => this.#safely(() => this.#given(error, handling)),
-      answered: () => handling.span?.answered(),
+      answered: () => span?.answered(),
       tooLate: (error) =>
         this.parts.log.error(
           `${handling.context.message.name} was answered, and its handler has failed after that: ${describe(handling.thrown()?.error ?? error)}`,
@@ -108,17 +120,21 @@ export class GrpcAnswersService extends GrpcAnswers {
   #answer(result: unknown, handling: Handling): unknown {
     const { shields } = this.parts.settings;
     const call = handling.context.message.raw as GrpcCallLike;
-    const { isPassThrough, answersByStream } = handling;
+    const { isPassThrough, answersByStream, pass } = handling;
+    const statusOf = (error: unknown): unknown => this.#statusOf(error, handling);
+    if (pass)
+      // What a filter has made of a failure is no answer: nobody would send it.
+      return pass.guard(
+        handling.thrown() && !isObservable(result) ? throwError(() => result) : result,
+        statusOf,
+      );
     const hasOneAnswer = !isPassThrough && shields.unaryAnswer && answersByStream === false;
     if (!isObservable(result)) {
       const isNothing = hasOneAnswer && (result === undefined || result === null);
       return isNothing ? throwError(() => this.#nothing(handling)) : result;
     }
     if (hasOneAnswer) return this.#once(result, handling, call);
-    const statusOf = (error: unknown): unknown => this.#statusOf(error, handling);
-    return handling.pass
-      ? handling.pass.guard(result, statusOf)
-      : result.pipe(catchError((error: unknown) => throwError(() => statusOf(error))));
+    return result.pipe(catchError((error: unknown) => throwError(() => statusOf(error))));
   }
 
   #once(answer: Observable<unknown>, handling: Handling, call: GrpcCallLike) {
@@ -172,7 +188,7 @@ export class GrpcAnswersService extends GrpcAnswers {
   /** By the handler of a pass-through call: an error, or a status that it has made itself. */
   #given(error: unknown, handling: Handling): unknown {
     const isStatus = !(error instanceof Error) || isErrorCode(readSafely(error, 'code'));
-    return isStatus && !isRemoteError(error)
+    return isStatus && !isServiceError(error)
       ? this.#chosen(error, error, handling)
       : this.#answerTo(error, handling);
   }

@@ -21,14 +21,20 @@ export function onlyAnswer<T>(
 ): Observable<T> {
   return new Observable<T>((subscriber) => {
     let answered = false;
+    const give = (value: T): void => {
+      if (value === undefined || value === null) return subscriber.error(nothing());
+      subscriber.next(value);
+      // At once, whatever else its source has in mind: with the answer the call ends, and its signal would take that for a caller who has gone.
+      subscriber.complete();
+    };
     const subscription = source.subscribe({
       next: (value) => {
         if (answered) return more();
-        if (value === undefined || value === null) return subscriber.error(nothing());
         answered = true;
-        subscriber.next(value);
-        // At once, whatever else its source has in mind: with the answer the call ends, and its signal would take that for a caller who has gone.
-        subscriber.complete();
+        // Of `map(async …)`: Nest waits for it, and the process ends of what it fails with.
+        if (value instanceof Promise)
+          value.then(give, (error: unknown) => subscriber.error(failed(error)));
+        else give(value);
       },
       error: (error: unknown) => {
         // Sent is sent.

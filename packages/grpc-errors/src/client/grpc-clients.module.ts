@@ -11,6 +11,7 @@ import {
   type OptionalFactoryDependency,
   type Provider,
 } from '@nestjs/common';
+import { harmless } from '../observability/harmless.js';
 import { ClientSpans } from '../observability/client-spans.js';
 import { GrpcCaller, type CallerSettings } from './grpc-caller.js';
 import { Retries } from './retries.js';
@@ -122,7 +123,8 @@ function callerProvider(
         target.credentials ?? channelCredentials.createInsecure(),
         target.channelOptions ?? {},
       );
-      const spans = settings.isTraced ? await ClientSpans.load(client) : undefined;
+      const safely = harmless(new Logger('GrpcClients'));
+      const spans = settings.isTraced ? await ClientSpans.load(client, safely) : undefined;
       const caller = new GrpcCaller(client, { ...settingsFor(target, settings), spans });
       callers.all.push(caller);
       return caller;

@@ -1,4 +1,4 @@
-import { handlerName, type GrpcHandling, type HandlerRef } from '@acme/nest-message-context';
+import type { GrpcHandling, HandlerRef } from '@acme/nest-message-context';
 import { durationText } from '@acme/nest-message-context/kit';
 import { GrpcCode } from '../core/codes.js';
 import type { GrpcFailure } from '../core/failure.js';
@@ -18,21 +18,21 @@ const NO_LIMIT: Allowance = { ms: undefined };
 
 /** Knows how long each call may take. */
 export class Deadlines {
-  readonly #own = new Map<string, number>();
+  /** By themselves: controllers of two versions may have the same name. */
+  readonly #own = new Map<HandlerRef, number>();
 
   constructor(private readonly settings: DeadlineSettings) {}
 
   /** At boot, of a handler that says it itself. */
   add(handler: HandlerRef, ms: number): void {
-    this.#own.set(handlerName(handler), ms);
+    this.#own.set(handler, ms);
   }
 
   of({ context: { message }, handler, answersByStream }: GrpcHandling, now: number): Allowance {
     const { defaultMs, maxMs, onExceed, minRemainingMs } = this.settings;
     const left = message.sentDeadline === undefined ? undefined : message.sentDeadline - now;
     if (left !== undefined && left < minRemainingMs) return { refused: tooShort(minRemainingMs) };
-    const own =
-      handler && this.#own.size > 0 ? this.#own.get(handlerName(handler.handler)) : undefined;
+    const own = handler && this.#own.get(handler.handler);
     // Of its own it ends when its caller has enough, or has gone.
     const usual = answersByStream === true ? undefined : defaultMs;
     const most = least(own, maxMs);

@@ -5,6 +5,7 @@ import {
   type SpanLike,
 } from '@acme/nest-message-context/observability';
 import { GrpcCode } from '../core/codes.js';
+import type { Harmless } from './harmless.js';
 import { outcomeAttributes, statusName, type CallOutcome } from './rpc-attributes.js';
 
 /** The span of a call: of an instrumentation, which ends it, or with `own` one of ours. */
@@ -15,6 +16,7 @@ export class CallSpan {
   constructor(
     readonly span: SpanLike,
     private readonly isError: (code: number) => boolean,
+    private readonly safely: Harmless,
     private readonly own?: { readonly api: OtelApi; readonly inside: ContextLike },
   ) {}
 
@@ -37,11 +39,13 @@ export class CallSpan {
   describe(outcome: CallOutcome): void {
     if (this.#isDescribed) return;
     this.#isDescribed = true;
-    if (!this.span.isRecording()) return;
-    const { code } = outcome;
-    const isError = this.isError(code);
-    this.span.setAttributes(outcomeAttributes(outcome, isError));
-    if (isError) this.span.setStatus({ code: STATUS_ERROR, message: statusName(code) });
+    this.safely(() => {
+      if (!this.span.isRecording()) return;
+      const { code } = outcome;
+      const isError = this.isError(code);
+      this.span.setAttributes(outcomeAttributes(outcome, isError));
+      if (isError) this.span.setStatus({ code: STATUS_ERROR, message: statusName(code) });
+    });
   }
 
   /** @param code where nobody has said how it has ended */
@@ -49,6 +53,6 @@ export class CallSpan {
     this.describe({ code });
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.own) this.span.end();
+    if (this.own) this.safely(() => this.span.end());
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '@acme/nest-message-context/observability';
 import { readSafely } from '../core/read-safely.js';
 import { CallSpan } from './call-span.js';
+import type { Harmless } from './harmless.js';
 import { isFailure, methodAttributes } from './rpc-attributes.js';
 import { SCOPE } from './scope.js';
 
@@ -23,19 +24,28 @@ export class ClientSpans {
   constructor(
     private readonly api: OtelApi,
     private readonly client: Client,
+    private readonly safely: Harmless,
   ) {
     this.#scope = new OtelScope(api, SCOPE, () => undefined);
     this.#server = serverAttributes(client.getChannel().getTarget());
   }
 
   /** Where the API of OpenTelemetry is installed. */
-  static async load(client: Client): Promise<ClientSpans | undefined> {
+  static async load(client: Client, safely: Harmless): Promise<ClientSpans | undefined> {
     const api = await loadOtelApi();
-    return api && new ClientSpans(api, client);
+    return api && new ClientSpans(api, client, safely);
   }
 
   /** Undefined where nobody traces, or somebody else does. The trace that `metadata` carries is that of the span then. */
   begin(
+    path: string,
+    metadata: Metadata,
+    context: MessageContext | undefined,
+  ): CallSpan | undefined {
+    return this.safely(() => this.#begin(path, metadata, context));
+  }
+
+  #begin(
     path: string,
     metadata: Metadata,
     context: MessageContext | undefined,
@@ -47,13 +57,13 @@ export class ClientSpans {
     const attributes = { ...methodAttributes(path), ...this.#server };
     const span = tracer.startSpan(path.slice(1), { kind: SPAN_KIND.client, attributes }, parent);
     const inside = api.trace.setSpan(parent, span);
-    const headers = headersOfSpan(api, span, inside);
+    const headers = this.safely(() => headersOfSpan(api, span, inside));
     if (headers) {
       // Of the trace before this one.
       metadata.remove(HeaderNames.tracestate);
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
     }
-    return new CallSpan(span, isFailure, { api, inside });
+    return new CallSpan(span, isFailure, this.safely, { api, inside });
   }
 
   /** What is active, else what the message came with that is being handled. */

@@ -8,6 +8,7 @@ import {
   type SpanLike,
 } from '@acme/nest-message-context/observability';
 import { CallSpan } from './call-span.js';
+import type { Harmless } from './harmless.js';
 import { isServersFault, methodAttributes } from './rpc-attributes.js';
 import { SCOPE } from './scope.js';
 
@@ -17,14 +18,17 @@ export class ServerSpans {
   /** Active where a server was started, and so in all its calls for ever; it is of none of them. */
   readonly #around = new WeakSet<SpanLike>();
 
-  constructor(private readonly api: OtelApi) {
+  constructor(
+    private readonly api: OtelApi,
+    private readonly safely: Harmless,
+  ) {
     this.#scope = new OtelScope(api, SCOPE, () => undefined);
   }
 
   /** Where the API of OpenTelemetry is installed. */
-  static async load(): Promise<ServerSpans | undefined> {
+  static async load(safely: Harmless): Promise<ServerSpans | undefined> {
     const api = await loadOtelApi();
-    return api && new ServerSpans(api);
+    return api && new ServerSpans(api, safely);
   }
 
   /** Called where a server is started. */
@@ -34,12 +38,16 @@ export class ServerSpans {
   }
 
   /** Undefined where nobody traces. */
-  begin({ context: { message } }: GrpcHandling): CallSpan | undefined {
+  begin(handling: GrpcHandling): CallSpan | undefined {
+    return this.safely(() => this.#begin(handling));
+  }
+
+  #begin({ context: { message } }: GrpcHandling): CallSpan | undefined {
     const { tracer } = this.#scope;
     if (!tracer) return undefined;
     const active = this.#active();
     if (active && !this.#around.has(active)) {
-      if (isServers(active)) return new CallSpan(active, isServersFault);
+      if (isServers(active)) return new CallSpan(active, isServersFault, this.safely);
       if (isUnsampled(active)) return undefined;
     }
     const { api } = this;
@@ -52,7 +60,8 @@ export class ServerSpans {
       { kind: SPAN_KIND.server, attributes },
       parent,
     );
-    return new CallSpan(span, isServersFault, { api, inside: api.trace.setSpan(parent, span) });
+    const inside = api.trace.setSpan(parent, span);
+    return new CallSpan(span, isServersFault, this.safely, { api, inside });
   }
 
   #active(): SpanLike | undefined {

@@ -4,7 +4,7 @@ import { GrpcCode, isErrorCode } from '../core/codes.js';
 import { readSafely } from '../core/read-safely.js';
 import type { CallSpan } from './call-span.js';
 
-interface Traced extends Pick<GrpcHandling, 'context' | 'isPassThrough' | 'answersByStream'> {
+interface Traced extends GrpcHandling {
   readonly span: CallSpan;
 }
 
@@ -16,8 +16,10 @@ export async function tracedAnswer(
   const call = message.raw as TracedCall;
   span.enters(call);
   // When grpc-js has done with a call it says so, whether it was cancelled or not.
-  if (isPassThrough)
+  if (isPassThrough) {
+    call.on('error', (error) => span.describe({ code: codeOf(error) }));
     call.on('cancelled', () => span.end(call.writableFinished ? GrpcCode.OK : gaveUp(message)));
+  }
   const result = await span.within(answer);
   if (isPassThrough) return isObservable(result) ? within(span, result) : result;
   if (!isObservable(result)) {
@@ -30,9 +32,28 @@ export async function tracedAnswer(
   );
 }
 
-interface TracedCall extends GrpcCallLike {
+/** A callback that nobody else stands before: a call that is answered by it looks like one whose caller has gone. */
+export function tracedCallback({ span, ...handling }: Traced): void {
+  handling.replaceCallback((given) => (error, ...answer) => {
+    if (error) span.describe({ code: codeOf(error) });
+    else span.answered();
+    given(error, ...answer);
+  });
+}
+
+interface TracedCall extends Omit<GrpcCallLike, 'on'> {
   readonly writableFinished?: boolean;
+  on(event: 'cancelled' | 'error', listener: (error?: unknown) => void): unknown;
   emit(...args: unknown[]): boolean;
+}
+
+/** His clock rings a moment before ours: who has gone so late has gone because of that. */
+const CLOCKS_MS = 10;
+
+/** As grpc-js sends it. */
+function codeOf(error: unknown): number {
+  const code = readSafely(error, 'code');
+  return isErrorCode(code) ? code : GrpcCode.UNKNOWN;
 }
 
 /** Who has: the caller, or his deadline. */
@@ -40,7 +61,8 @@ const gaveUp = ({
   sentDeadline = Infinity,
 }: {
   readonly sentDeadline: number | undefined;
-}): number => (sentDeadline <= Date.now() ? GrpcCode.DEADLINE_EXCEEDED : GrpcCode.CANCELLED);
+}): number =>
+  sentDeadline - CLOCKS_MS <= Date.now() ? GrpcCode.DEADLINE_EXCEEDED : GrpcCode.CANCELLED;
 
 /** Its subscription, and all that it does. */
 const within = (span: CallSpan, source: Observable<unknown>): Observable<unknown> =>
@@ -59,8 +81,7 @@ function ended(
         subscriber.next(value);
       },
       error: (error: unknown) => {
-        const code = readSafely(error, 'code');
-        span.end(isErrorCode(code) ? code : GrpcCode.UNKNOWN);
+        span.end(codeOf(error));
         subscriber.error(error);
       },
       complete: () => {

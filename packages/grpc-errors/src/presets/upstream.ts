@@ -2,7 +2,7 @@ import { codeNameOf, GrpcCode, isErrorCode, type GrpcErrorCode } from '../core/c
 import type { FailureOf, GrpcFailure } from '../core/failure.js';
 import { isRemoteError, type RemoteError } from '../client/remote-error.js';
 import { remoteErrorOf } from '../client/remote-errors.js';
-import { readSafely } from '../core/read-safely.js';
+import { readSafely, textIn } from '../core/read-safely.js';
 
 /** What becomes of the answer of another service that a handler has let through: see `GrpcErrorsModuleOptions.relay`. */
 export type GrpcRelay = 'map' | 'opaque' | 'transparent';
@@ -19,6 +19,14 @@ const AWAY: ReadonlySet<number> = new Set<GrpcErrorCode>([
 export function isUpstream(error: unknown): boolean {
   const isAnswer = isRemoteError(error) || typeof readSafely(error, 'details') === 'string';
   return isAnswer && isErrorCode(readSafely(error, 'code'));
+}
+
+/** Whether grpc-js has made it of such an answer, which is known by its words: a status that somebody has made himself has a code and details as well. */
+export function isServiceError(error: unknown): boolean {
+  if (!isUpstream(error)) return false;
+  const code = readSafely(error, 'code') as GrpcErrorCode;
+  const words = `${code} ${codeNameOf(code)!}: ${textIn(error, 'details')}`;
+  return isRemoteError(error) || textIn(error, 'message') === words;
 }
 
 /**

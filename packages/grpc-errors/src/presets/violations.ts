@@ -33,7 +33,7 @@ export function violationsIn(
     const field = fieldOf(path, fieldCase);
     all.push({ field, description, ...(reason !== undefined && reason !== '' && { reason }) });
   };
-  const issues = readSafely(found, 'issues');
+  const issues = readSafely(found, 'issues') ?? found;
   if (Array.isArray(issues) && issues.every(isIssue)) addIssues(issues, add);
   else if (Array.isArray(found) && found.length > 0 && found.every(isClassValidator))
     for (const one of found) addNested(one, [], add, 0);
@@ -49,7 +49,9 @@ export function violationsIn(
 
 type Add = (path: Path, description: string, rule?: string) => void;
 
-const isIssue = (one: unknown): boolean => typeof readSafely(one, 'message') === 'string';
+/** No error: its words may be of the inside. */
+const isIssue = (one: unknown): boolean =>
+  typeof readSafely(one, 'message') === 'string' && !(one instanceof Error);
 
 function addIssues(issues: readonly unknown[], add: Add): void {
   for (const issue of issues) {

@@ -81,8 +81,8 @@ class ReportsController {
   // #region pass-through
   @GrpcStreamCall('reports.v1.ReportService')
   async copyReports(call: ServerDuplexStream<Report, Report>): Promise<void> {
-    const reports = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Report>;
-    for await (const report of reports) call.write(await this.store.save(report));
+    for await (const report of call as AsyncIterable<Report>)
+      call.write(await this.store.save(report));
     call.end();
   }
   // #endregion
