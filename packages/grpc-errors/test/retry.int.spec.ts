@@ -163,7 +163,7 @@ it('leaves it to the channel where that does it', async () => {
   await expect(probe.read({ id: 'a' })).rejects.toBeInstanceOf(RemoteUnavailableError);
   // By the channel alone; both together would be nine.
   expect(at).toHaveLength(3);
-  expect(log.messages('warn').join()).toContain('has a retryPolicy in its grpc.service_config');
+  expect(log.messages('warn').join()).toContain('has a retryPolicy or hedgingPolicy in its');
 });
 
 describe('a call that is made once', () => {

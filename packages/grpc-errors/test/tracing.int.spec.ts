@@ -1,21 +1,14 @@
-// The spans of calls, with an SDK of OpenTelemetry and with or without the instrumentation of grpc-js.
+// The spans of calls that are handled, with an SDK of OpenTelemetry and with or without the instrumentation of grpc-js.
 import 'reflect-metadata';
 import type { EventEmitter } from 'node:events';
-import { openContext, waitFor } from '@acme/internal-testing';
+import { waitFor } from '@acme/internal-testing';
 import { Otel } from '@acme/internal-testing/otel';
 import { Metadata, status as Status } from '@grpc/grpc-js';
-import {
-  GrpcClientsModule,
-  GrpcError,
-  InjectGrpcService,
-  type GrpcClientOptions,
-  type GrpcService,
-} from '@acme/nest-grpc-errors';
-import { Injectable, Module } from '@nestjs/common';
+import { GrpcError } from '@acme/nest-grpc-errors';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { NEVER, Observable, of, throwError, toArray } from 'rxjs';
+import { NEVER, Observable, of, throwError } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openProbe, PROTO, type Message, type ProbeOptions } from './support/probe-app.js';
+import { openProbe, type Message, type ProbeOptions } from './support/probe-app.js';
 import { instrumentGrpc, spansOf, useOtel } from './support/telemetry.js';
 
 const here = useOtel();
@@ -260,131 +253,5 @@ describe('with the instrumentation of grpc-js', () => {
     const { invoke } = await open({ handle: () => ({ id: '1' }) });
     expect((await invoke('Unary')).messages).toHaveLength(1);
     expect(here.otel.spans('probe.v1')).toEqual([]);
-  });
-});
-
-interface Probe {
-  unary(request: Message): Promise<Message>;
-  read(request: Message): Promise<Message>;
-  serverStream(request: Message): Observable<Message>;
-}
-
-async function client(url: string, options: Partial<GrpcClientOptions> = {}) {
-  @Injectable()
-  class Caller {
-    constructor(@InjectGrpcService('probe.v1.Probe') readonly probe: GrpcService<Probe>) {}
-  }
-  @Module({
-    imports: [
-      GrpcClientsModule.register([{ packages: 'probe.v1', protoPath: PROTO, url, ...options }]),
-    ],
-    providers: [Caller],
-    exports: [Caller],
-  })
-  class CallerModule {}
-  const opened = await openContext(CallerModule);
-  closers.push(opened);
-  return opened.app.get(Caller).probe;
-}
-
-describe('the span of a call that is made', () => {
-  const clientSpan = () => spansOf(here.otel, SpanKind.CLIENT)[0]!;
-
-  it('is a child of what is active, and goes along', async () => {
-    const { url } = await open({ handle: () => ({ id: '1' }) });
-    const probe = await client(url);
-    const outer = await here.otel.within('outer', async (span) => {
-      await probe.unary({ id: 'a' });
-      return span.spanContext();
-    });
-    const received = (await serverSpan()).parentSpanContext;
-    const span = clientSpan();
-    const [, port] = url.split(':');
-    expect(span.name).toBe('probe.v1.Probe/Unary');
-    expect(span.parentSpanContext).toMatchObject({ traceId: outer.traceId, spanId: outer.spanId });
-    expect(received).toMatchObject({
-      traceId: outer.traceId,
-      spanId: span.spanContext().spanId,
-    });
-    expect(span.attributes).toEqual({
-      'rpc.system': 'grpc',
-      'rpc.system.name': 'grpc',
-      'rpc.service': 'probe.v1.Probe',
-      'rpc.method': 'probe.v1.Probe/Unary',
-      'rpc.grpc.status_code': 0,
-      'rpc.response.status_code': 'OK',
-      'server.address': '127.0.0.1',
-      'server.port': Number(port),
-    });
-  });
-
-  it('is a child of what the message came with that is being handled, where nothing is active', async () => {
-    const { url } = await open({ handle: () => ({ id: '1' }) });
-    const probe = await client(url);
-    const between = await open({ tracing: false, handle: () => probe.unary({ id: 'a' }) });
-    await between.invoke('Unary', { metadata: traced() });
-    expect(clientSpan().parentSpanContext).toMatchObject({ traceId: TRACE, spanId: SENDER });
-  });
-
-  it('is an error whatever the call has failed with, and has its reason', async () => {
-    const { url } = await open({ handle: isFailing });
-    const probe = await client(url, { errors: { 'probe.test': [OrderNotFoundError] } });
-    await expect(probe.unary({ id: 'a' })).rejects.toThrow(OrderNotFoundError);
-    expect(clientSpan().status).toEqual({ code: SpanStatusCode.ERROR, message: 'NOT_FOUND' });
-    expect(clientSpan().attributes).toMatchObject({
-      'error.type': 'NOT_FOUND',
-      'acme.grpc.reason': 'ORDER_NOT_FOUND',
-      'acme.grpc.domain': 'probe.test',
-    });
-  });
-
-  it('is one for all attempts', async () => {
-    @GrpcError({ code: 'UNAVAILABLE' })
-    class AwayError extends Error {}
-    let calls = 0;
-    const { url } = await open({
-      handle: () => {
-        calls += 1;
-        if (calls < 3) throw new AwayError('away');
-        return { id: '1' };
-      },
-    });
-    const probe = await client(url, { retry: { initial: 1, max: 1 } });
-    await probe.read({ id: 'a' });
-    expect(calls).toBe(3);
-    expect(spansOf(here.otel, SpanKind.CLIENT)).toHaveLength(1);
-    expect(clientSpan().attributes).toMatchObject({ 'rpc.response.status_code': 'OK' });
-  });
-
-  it('ends with a stream of answers, or when nobody wants more of it', async () => {
-    const { url } = await open({ handle: () => of({ id: '1' }, { id: '2' }, { id: '3' }) });
-    const probe = await client(url);
-    await new Promise((done) => probe.serverStream({ id: 'a' }).pipe(toArray()).subscribe(done));
-    for await (const _ of probe.serverStream({ id: 'a' }));
-    for await (const _ of probe.serverStream({ id: 'a' })) break;
-    expect(
-      spansOf(here.otel, SpanKind.CLIENT).map(
-        (span) => span.attributes['rpc.response.status_code'],
-      ),
-    ).toEqual(['OK', 'OK', 'CANCELLED']);
-  });
-
-  it('is none where nobody wants one', async () => {
-    const { url } = await open({ handle: () => ({ id: '1' }), tracing: false });
-    const probe = await client(url, { tracing: false });
-    await probe.unary({ id: 'a' });
-    expect(here.otel.spans()).toEqual([]);
-  });
-
-  it('is that of the instrumentation where that is there', async () => {
-    undo.push(instrumentGrpc());
-    here.otel.propagate();
-    const { url } = await open({ handle: () => ({ id: '1' }) });
-    const probe = await client(url);
-    await probe.unary({ id: 'a' });
-    const [span, ...others] = spansOf(here.otel, SpanKind.CLIENT);
-    expect(others).toEqual([]);
-    expect(span!.instrumentationScope.name).toBe('@opentelemetry/instrumentation-grpc');
-    expect((await serverSpan()).parentSpanContext?.spanId).toBe(span!.spanContext().spanId);
   });
 });

@@ -43,10 +43,11 @@ export async function openModule(values: Values, cwd: string): Promise<OpenModul
     );
   // Before anything of it is loaded: decorators run once.
   const classes = collect();
-  const loaded =
-    module === undefined ? await fromFile(config!, cwd) : await fromModule(module, cwd);
+  const loaded = await quietly(async () =>
+    module === undefined ? fromFile(config!, cwd) : fromModule(module, cwd),
+  );
   try {
-    const scan = await scanned(loaded);
+    const scan = await quietly(async () => scanned(loaded));
     const known = domainOf(scan, domain ?? loaded.domain);
     const { errors, atRunTime } = errorCatalogue({ ...scan, domain: known, classes });
     const hidden = scan.isHidden ? ['mappings of GrpcErrorsModule.forRootAsync()'] : [];
@@ -61,7 +62,7 @@ export async function openModule(values: Values, cwd: string): Promise<OpenModul
 }
 
 async function fromModule(given: string, cwd: string): Promise<Loaded> {
-  const [, file = '', name] = /^(.*?)(?:#(.*))?$/s.exec(given) ?? [];
+  const [, file = '', name] = /^(.*?)(?:#(.+)?)?$/s.exec(given) ?? [];
   const path = resolve(cwd, file);
   if (!existsSync(path))
     throw usageError(`--module: there is no file ${path}. Build the application, and name it.`);
@@ -105,6 +106,19 @@ function problemsOf({ module, domain }: ConfigExports): string[] {
 async function scanned({ root, folder }: Loaded): Promise<Scan> {
   const core = driversOf(folder)('@nestjs/core').exports as NestCore;
   return loading('The application', () => scanModule(core, root));
+}
+
+/** What an application prints while it is loaded is no answer, and goes where it does not spoil one. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { stdout, stderr } = process;
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, below
+  const { write } = stdout;
+  stdout.write = stderr.write.bind(stderr) as typeof write;
+  try {
+    return await work();
+  } finally {
+    stdout.write = write;
+  }
 }
 
 async function loading<T>(what: string, load: () => Promise<T>): Promise<T> {

@@ -1,11 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { CliError, EXIT } from '@acme/nest-message-context/cli';
 import { readSafely } from '../core/read-safely.js';
 import type { ErrorCatalogue } from '../catalogue/error-catalogue.js';
 
-/** What a file of `--write` holds. @throws {CliError} when it is none */
-export function readCatalogue(text: string, file: string): ErrorCatalogue {
+/**
+ * What a file of `--write` holds.
+ *
+ * @param named as it was given
+ * @throws {CliError} when it is none
+ */
+export function readCatalogue(file: string, named: string): ErrorCatalogue {
   try {
-    const read: unknown = JSON.parse(text);
+    // Some editors put a mark before it.
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
     const errors = readSafely(read, 'errors');
     if (Array.isArray(errors) && errors.every(isEntry)) return read as ErrorCatalogue;
   } catch {
@@ -14,7 +21,7 @@ export function readCatalogue(text: string, file: string): ErrorCatalogue {
   throw new CliError(
     EXIT.usage,
     'NO_CATALOGUE',
-    `--against: ${file} is no catalogue. Make it with --write, or with: nest-grpc-errors catalogue --json.`,
+    `--against: ${named} is no catalogue. Make it with --write, or with: nest-grpc-errors catalogue --json.`,
   );
 }
 

@@ -57,7 +57,7 @@ export class CallEnd implements Running, Linked<CallEnd> {
       if (signal.aborted) this.#onAbort(signal);
       else {
         // A handler may make any number of calls at once, and none leaves its listener behind. Of another attempt it is the same listener.
-        setMaxListeners(0, signal);
+        if (signal instanceof EventTarget) setMaxListeners(0, signal);
         signal.addEventListener('abort', this.#abort);
       }
     }

@@ -204,6 +204,9 @@ export class GrpcCaller {
       return { error };
     };
     if (timeoutMs === undefined) return refused(noDuration(timeout));
+    // Later it would fail in the middle of grpc-js.
+    if (signal !== undefined && typeof readSafely(signal, 'removeEventListener') !== 'function')
+      return refused(noSignal(signal));
     if (this.#isClosed) return refused(closed(path));
     const now = Date.now();
     const { reserveMs } = this.settings;
@@ -241,7 +244,7 @@ export class GrpcCaller {
     if (!isAbort && reason instanceof Error) return reason;
     const failure = {
       code: GrpcCode.CANCELLED,
-      message: `${path} was given up: its signal was aborted.`,
+      message: `${path} was given up, by its signal or by what it was to send: see \`cause\`.`,
       path,
       details: {},
     };
@@ -282,3 +285,6 @@ const noDuration = (timeout: unknown): Error =>
   withoutStack(
     () => new TypeError(`timeout: ${show(timeout)} is not a duration. Give milliseconds or '2s'.`),
   );
+
+const noSignal = (signal: unknown): Error =>
+  withoutStack(() => new TypeError(`signal: ${show(signal)} is no AbortSignal.`));

@@ -138,9 +138,10 @@ function settingsFor(
   settings: GrpcClientSettings,
 ): CallerSettings {
   const config: unknown = channelOptions?.['grpc.service_config'];
-  if (typeof config !== 'string' || !config.includes('"retryPolicy"')) return settings;
+  const isRetried = typeof config === 'string' && /"(?:retry|hedging)Policy"/.test(config);
+  if (!isRetried || channelOptions?.['grpc.enable_retries'] === 0) return settings;
   new Logger('GrpcClients').warn(
-    `The channel to ${url} has a retryPolicy in its grpc.service_config, so calls are made again by that, and \`retry\` is not used: both together would multiply. Take one of them out.`,
+    `The channel to ${url} has a retryPolicy or hedgingPolicy in its grpc.service_config, so calls are made again by that, and \`retry\` is not used: both together would multiply. Take one of them out.`,
   );
   return { ...settings, retries: Retries.none };
 }

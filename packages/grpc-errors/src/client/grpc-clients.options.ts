@@ -1,6 +1,7 @@
 import { ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import { OptionsCheck, show, type Duration } from '@acme/nest-message-context/kit';
+import { readSafely } from '../core/read-safely.js';
 import { reasonFromClassName } from '../core/text/error-reason.js';
 import { GrpcErrorsConfigurationError } from '../grpc-errors.errors.js';
 import type { ErrorClass } from '../mapping/error-rules.js';
@@ -46,7 +47,7 @@ export interface GrpcClientOptions extends Partial<GrpcTarget> {
   readonly reserve?: Duration;
   /**
    * How calls are made again that found their service `UNAVAILABLE`: those with an `idempotencyKey`, and methods whose proto file says that they may be
-   * (`idempotency_level`). Not where `channelOptions` have a `retryPolicy`. `false`: none is.
+   * (`idempotency_level`). Not where `channelOptions` have a `retryPolicy` or a `hedgingPolicy`. `false`: none is.
    */
   readonly retry?: GrpcRetryOptions | false;
   /** Error classes that come back as what they were thrown as, by the `domain` of the service that throws them. */
@@ -107,6 +108,8 @@ export function resolveClient(
         check.problems.push(
           `${name}: is not used beside useFactory. Let that give it, or leave useFactory out.`,
         );
+  if (useFactory === undefined && options.inject !== undefined)
+    check.problems.push('inject: nothing is called with it. Give useFactory as well.');
   const settings = {
     packages,
     protoPath,
@@ -192,8 +195,8 @@ function knownOf(
       continue;
     }
     for (const target of classes as readonly ErrorClass[]) {
-      if (typeof target !== 'function') {
-        problems.push(`errors: ${show(target)} of "${domain}" is no class.`);
+      if (!(readSafely(target, 'prototype') instanceof Error)) {
+        problems.push(`errors: ${show(target)} of "${domain}" is no class of errors.`);
         continue;
       }
       const reason = ownRuleOf(target)?.reason ?? reasonFromClassName(target.name);

@@ -19,7 +19,7 @@ const subscribing =
   };
 
 /**
- * A call that has not begun, and is answered once: `await` it, subscribe to it, or go through its one message with `for await`. It begins then: with each subscription and
+ * A call that has not begun, and is answered once: `await` it as a promise, subscribe to it, or go through its one message with `for await`. It begins then: with each subscription and
  * each loop another one, and once for all who await it.
  */
 export class GrpcResult<T> extends Observable<T> implements PromiseLike<T>, AsyncIterable<T> {
@@ -38,6 +38,14 @@ export class GrpcResult<T> extends Observable<T> implements PromiseLike<T>, Asyn
   ): Promise<A | B> {
     this.#promise ??= firstValueFrom(this);
     return this.#promise.then(onAnswer, onError);
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(undefined, onError);
+  }
+
+  finally(onEnd?: (() => void) | null): Promise<T> {
+    return Promise.resolve(this).finally(onEnd);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> {

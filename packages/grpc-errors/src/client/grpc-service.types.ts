@@ -9,8 +9,11 @@ export interface GrpcCallOptions {
   readonly timeout?: Duration;
   /** Ends the call when it is aborted. */
   readonly signal?: AbortSignal;
-  /** Goes along, besides what of the message that is being handled goes with every call. */
-  readonly metadata?: Metadata | Readonly<Record<string, string>>;
+  /**
+   * Goes along, besides what of the message that is being handled goes with every call. Texts of ASCII that can be printed; bytes under a key that ends in `-bin`. A call with
+   * anything else fails before it is sent.
+   */
+  readonly metadata?: Metadata | Readonly<Record<string, string | Buffer>>;
   /** Sent as `idempotency-key`: the other service does it once, however often it is asked. */
   readonly idempotencyKey?: string;
   /** `false`: it is made once, whatever comes of it. @default as the client's `retry` says */

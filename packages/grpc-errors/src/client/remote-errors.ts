@@ -1,4 +1,4 @@
-import { GrpcCode, isErrorCode } from '../core/codes.js';
+import { GrpcCode, isErrorCode, type GrpcErrorCode } from '../core/codes.js';
 import { decodeStatus } from '../core/details/status-codec.js';
 import type { ErrorDetails } from '../core/details/types.js';
 import { callSafely, readSafely, textIn } from '../core/read-safely.js';
@@ -16,14 +16,24 @@ const NO_DETAILS: ErrorDetails = {};
 
 /** What grpc-js has given for a call that failed, as the error that the application sees, without a stack. Never throws. */
 export function remoteErrorOf(error: unknown, path: string, known: KnownErrors): unknown {
-  const code = readSafely(error, 'code');
-  const valid = isErrorCode(code) ? code : GrpcCode.UNKNOWN;
+  const valid = codeOf(error);
   const said = textIn(error, 'details') ?? textIn(error, 'message') ?? 'The call failed.';
   const message = said.startsWith(UNREACHED) ? `${said.trim()} ${remedyOf(path)}` : said;
   const failure = { code: valid, message, path, details: detailsOf(error, valid) };
   const remote = withoutStack(() => new REMOTE_ERRORS[valid](failure, { cause: error }));
   const target = remote.domain === undefined ? undefined : classOf(remote, remote.domain, known);
   return target ? revive(target, remote) : remote;
+}
+
+/** What grpc-js says of calls that have died with their connection, where HTTP/2 has ended it (GOAWAY) and nobody has cut it: that would be UNAVAILABLE to it. */
+const DIED = /: Session closed with error code \d+$/;
+
+/** What a call has failed with. */
+export function codeOf(error: unknown): GrpcErrorCode {
+  const code = readSafely(error, 'code');
+  if (code === GrpcCode.INTERNAL && DIED.test(textIn(error, 'details') ?? ''))
+    return GrpcCode.UNAVAILABLE;
+  return isErrorCode(code) ? code : GrpcCode.UNKNOWN;
 }
 
 /** What grpc-js says where nobody was reached. That one side speaks TLS and the other does not is "Failed to connect" to it. */

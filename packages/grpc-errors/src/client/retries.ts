@@ -4,7 +4,7 @@ import { callSafely, readSafely } from '../core/read-safely.js';
 import { RetryBudget } from '../core/retry-budget.js';
 import { nextAttemptIn, pushbackIn, type RetrySettings } from '../core/retry-plan.js';
 import type { GrpcCallOptions } from './grpc-service.types.js';
-import { detailsOf } from './remote-errors.js';
+import { codeOf, detailsOf } from './remote-errors.js';
 
 /** Says when a call that has failed is made again. */
 export class Retries {
@@ -29,7 +29,7 @@ export class Retries {
 
   /** After how many milliseconds it is made again; undefined where it is not. */
   after(error: unknown, attempt: number, deadline: number): number | undefined {
-    const code = readSafely(error, 'code');
+    const code = codeOf(error);
     if (code !== GrpcCode.UNAVAILABLE) return undefined;
     if (!this.budget.failed()) return undefined;
     const trailers = callSafely(readSafely(error, 'metadata'), 'getMap');

@@ -8,11 +8,13 @@ interface Sending {
   giveUp(reason: unknown): void;
 }
 
-/** Sends the messages of a request, and ends it; what fails there gives the call up. The other side may have answered without having read them all. */
+/** Sends the messages of a request, and ends it; those of another call of ours one by one, although that is an Observable, too; what fails there gives the call up. The other side may have answered without having read them all. */
 export function sendAll(requests: GrpcRequests<unknown>, call: Writable, end: Sending): void {
   try {
     end.sends(
-      isObservable(requests) ? subscribed(requests, call, end) : piped(requests, call, end),
+      isObservable(requests) && !(Symbol.asyncIterator in requests)
+        ? subscribed(requests, call, end)
+        : piped(requests as AsyncIterable<unknown>, call, end),
     );
   } catch (error) {
     end.giveUp(error);

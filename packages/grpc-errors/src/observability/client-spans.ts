@@ -83,7 +83,8 @@ const isWrapped = (client: Client): boolean =>
 
 /** @param target `dns:orders:50051`, `unix:/run/orders.sock` */
 function serverAttributes(target: string): Attributes {
-  const address = target.replace(/^[a-z][\w+.-]*:(?:\/\/[^/]*\/)?/, '');
-  const [, host = address, port] = /^(.*):(\d+)$/.exec(address) ?? [];
+  const address = target.replace(/^unix:(?:\/\/)?|^[a-z][\w+.-]*:(?:\/\/[^/]*\/)?/, '');
+  // Of several addresses it is not known before which one a call goes to.
+  const [, host = address, port] = /^([^,]*):(\d+)$/.exec(address) ?? [];
   return { 'server.address': host, ...(port !== undefined && { 'server.port': Number(port) }) };
 }

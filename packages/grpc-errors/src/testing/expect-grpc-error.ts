@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { inspect } from 'node:util';
-import { parseDuration, type Duration } from '@acme/nest-message-context/kit';
+import { parseDuration, show, type Duration } from '@acme/nest-message-context/kit';
 import { isObservable } from 'rxjs';
 import type { GrpcCodeName } from '../core/codes.js';
 import type { GrpcErrorsModuleOptions } from '../grpc-errors.options.js';
@@ -86,9 +86,12 @@ class Assertion implements GrpcErrorAssertion {
   }
 
   toBeRetryable(after?: Duration): this {
+    const ms = after === undefined ? undefined : parseDuration(after);
+    if (after !== undefined && ms === undefined)
+      throw new TypeError(`${show(after)} is not a duration. Give milliseconds or '2s'.`);
     return this.#expect('toBeRetryable', ({ status, isRetryable, retryAfterMs }) => {
       if (!isRetryable) return { actual: status, expected: 'UNAVAILABLE, or a RetryInfo' };
-      const expected = after === undefined ? retryAfterMs : parseDuration(after);
+      const expected = ms ?? retryAfterMs;
       return expected === retryAfterMs ? undefined : { actual: retryAfterMs, expected };
     });
   }

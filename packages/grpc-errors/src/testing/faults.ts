@@ -150,6 +150,6 @@ function connectionOf(call: Call): { destroy(): void } {
   const session = layer?.stream?.session;
   if (session) return session;
   throw new Error(
-    'This version of grpc-js does not show the connection of a call: drop() needs 1.10 to 1.14. Use silence().',
+    'This version of grpc-js does not show the connection of a call: drop() was tried with 1.12 to 1.14. Use silence().',
   );
 }

@@ -24,6 +24,12 @@ it('tells its version and its commands', async () => {
 });
 
 describe('catalogue', () => {
+  it('is nothing of what the application prints when it is loaded', async () => {
+    const { exit, stdout, stderr } = await cli(['catalogue', '--module', 'talking.mjs', '--json']);
+    expect([exit, stderr]).toEqual([0, '[env] 3 variables\n']);
+    expect(JSON.parse(stdout)).toHaveProperty('errors');
+  });
+
   it('lists what is decorated, mapped and advised, and makes nothing of the application', async () => {
     expect(await cli(['catalogue', ...ESM])).toEqual({
       exit: 0,
@@ -118,6 +124,13 @@ describe('check', () => {
     });
   });
 
+  it('reads what an editor has put a mark before', async () => {
+    const against = file('marked.json');
+    await cli(['check', ...ESM, '--against', against, '--write']);
+    writeFileSync(against, `\ufeff${readFileSync(against, 'utf8')}`);
+    expect(await cli(['check', ...ESM, '--against', against])).toMatchObject({ exit: 0 });
+  });
+
   it('takes what catalogue --json has written', async () => {
     const { stdout } = await cli(['catalogue', ...ESM, '--json']);
     writeFileSync(file('shell.json'), stdout);
@@ -186,6 +199,26 @@ it.each<[string, string[], number, RegExp]>([
     /cannot be loaded: .*Lost/,
   ],
   ['not a module', ['catalogue', '--module', '../cli.ts'], 1, /cannot be loaded/],
+  ['one that ends the process', ['catalogue', '--module', 'ending.mjs'], 1, /has no answer: what/],
+  [
+    'one that waits for ever',
+    ['check', '--module', 'waiting.mjs', '--against', 'none.json', '--write'],
+    1,
+    /has no answer: what/,
+  ],
+  [
+    'a name that is none',
+    ['catalogue', '--module', 'others.mjs#'],
+    2,
+    /no class AppModule, and no/,
+  ],
+  [
+    'a folder that is not there',
+    ['check', ...ESM, '--against', 'no/a.json', '--write'],
+    2,
+    /no folder/,
+  ],
+  ['a folder for a file', ['check', ...ESM, '--against', '.'], 2, /\. is no catalogue/],
   ['a config of something else', ['catalogue', '--config', 'errors.mjs'], 2, /has no module\. Wri/],
   ['nothing to compare with', ['check', ...ESM], 2, /--against errors\.json/],
   ['no catalogue', ['check', ...ESM, '--against', 'config.mjs'], 2, /config\.mjs is no catalogue/],

@@ -7,6 +7,9 @@ import { openProbe, type ProbeOptions } from './probe-app.js';
 
 export type Setting = 'stock' | 'filter' | 'ours';
 
+/** Tries a row of the page, and says in words what has become of it. */
+export type Probe = (setting: Setting) => Promise<string>;
+
 /** Long enough for an answer, and short where there is none. */
 const SOON = 900;
 

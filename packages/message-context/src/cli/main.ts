@@ -1,3 +1,4 @@
+import { EXIT } from './cli.errors.js';
 import type { CommonValues } from './options.js';
 import type { Opened, Program } from './program.js';
 import { run } from './run.js';
@@ -13,6 +14,15 @@ export async function main<Values extends CommonValues, Store extends Opened>(
 ): Promise<void> {
   // Nobody reads any more: whoever writes is told.
   process.stdout.on('error', () => {});
+  // What is loaded can end the process, or wait for ever: that is no success of ours.
+  const lost = (): void => {
+    const message = `${program.name} has no answer: what was loaded has ended the process, or waits for something that does not come. Name a module that does neither when it is loaded.`;
+    const isJson = process.argv.includes('--json');
+    const error = { code: 'ENDED', message };
+    process.stderr.write(`${isJson ? JSON.stringify({ error }) : message}\n`);
+    process.exitCode = EXIT.failed;
+  };
+  process.once('exit', lost);
   process.exitCode = await run(program, process.argv.slice(2), {
     cwd: process.cwd(),
     out: (text) =>
@@ -21,6 +31,7 @@ export async function main<Values extends CommonValues, Store extends Opened>(
       }),
     err: (text) => void process.stderr.write(text),
   });
+  process.off('exit', lost);
   setTimeout(() => {
     process.stderr.write(
       `${program.name} is done, and something that ${program.opener ?? 'the file of --config'} opened is still open: it is left behind. Export a close() that ends it.\n`,

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { counted, EXIT, usageError, type Answer } from '@acme/nest-message-context/cli';
 import {
   checkErrorCatalogue,
@@ -25,9 +25,9 @@ what nobody looks at any more you take out by hand.`,
     const isThere = existsSync(file);
     if (!isThere && !write)
       throw usageError(`--against: there is no file ${file}. With --write it is made.`);
-    const before = isThere
-      ? readCatalogue(readFileSync(file, 'utf8'), against)
-      : { errors: [], atRunTime: [] };
+    if (!existsSync(dirname(file)))
+      throw usageError(`--against: there is no folder ${dirname(file)}. Make it.`);
+    const before = isThere ? readCatalogue(file, against) : { errors: [], atRunTime: [] };
     doing('loading the application');
     const { published } = await open();
     const problems = checkErrorCatalogue(before, published);
