@@ -8,6 +8,7 @@ import { startGrpcTestServer, type GrpcTestServer } from '@acme/nest-grpc-errors
 import type { Observable } from 'rxjs';
 import { afterEach, expect, it } from 'vitest';
 import { probeModule, PROTO, type Message } from './support/probe-app.js';
+import { door } from './support/rest-door.js';
 
 interface Probe {
   unary(request: Message): Promise<Message>;
@@ -118,4 +119,23 @@ it('keeps what a Metadata says besides: that the call waits for its service', as
   expect(await failed(probe.unary({ id: 'a' }, { timeout: 300, metadata: waits }))).toMatchObject({
     status: 'DEADLINE_EXCEEDED',
   });
+});
+
+it('leaves out what came in, was not asked for, and cannot be sent', async () => {
+  const seen: unknown[] = [];
+  const { status } = await door(
+    (message) => {
+      const { headers } = MessageContext.require().message;
+      seen.push([headers.get('traceparent'), headers.get('baggage')]);
+      return message;
+    },
+    {
+      headers: {
+        traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+        baggage: 'city=Z\u00fcrich',
+      },
+    },
+  );
+  expect(status).toBe(200);
+  expect(seen).toEqual([[`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, undefined]]);
 });

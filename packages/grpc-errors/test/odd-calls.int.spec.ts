@@ -235,6 +235,29 @@ describe('a request', () => {
 });
 
 describe('a call that is made', () => {
+  it('is cancelled with its message, also where nobody but a promise waits for it', async () => {
+    let isAborted = false;
+    let begun = false;
+    const { probe: last } = await scene(() => {
+      begun = true;
+      const { signal } = MessageContext.require().message;
+      signal.addEventListener('abort', () => (isAborted = true));
+      return NEVER;
+    });
+    const seen: unknown[] = [];
+    const { probe } = await scene(async (message) => {
+      seen.push(await failed(last.unary({ id: 'b' }, { timeout: '1h' })));
+      return message;
+    });
+    const stop = new AbortController();
+    const call = failed(probe.unary({ id: 'a' }, { signal: stop.signal, timeout: '1h' }));
+    await waitFor(() => begun);
+    stop.abort();
+    expect(await call).toBeInstanceOf(RemoteCancelledError);
+    await waitFor(() => isAborted && seen.length === 1);
+    expect(seen[0]).toBeInstanceOf(RemoteCancelledError);
+  });
+
   it('a thousand times in one message is answered as often', async () => {
     const { probe: last } = await scene(echo, { timeout: '30s' });
     const { probe } = await scene(

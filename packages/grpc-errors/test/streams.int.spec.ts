@@ -30,7 +30,8 @@ async function scene(messages: number) {
   const server = await startGrpcTestServer(probeModule({ handle, logging: false }), {
     packages: 'probe.v1',
     protoPath: PROTO,
-    client: { timeout: '20s' },
+    // Whoever is not left is waited for in vain.
+    client: { timeout: '10m' },
   });
   open.push(server);
   return { calls, probe: server.client<GrpcService<Probe>>('probe.v1.Probe') };

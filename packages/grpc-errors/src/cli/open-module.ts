@@ -111,9 +111,8 @@ async function scanned({ root, folder }: Loaded): Promise<Scan> {
 /** What an application prints while it is loaded is no answer, and goes where it does not spoil one. */
 async function quietly<T>(work: () => Promise<T>): Promise<T> {
   const { stdout, stderr } = process;
-  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, below
-  const { write } = stdout;
-  stdout.write = stderr.write.bind(stderr) as typeof write;
+  const write = stdout.write.bind(stdout);
+  stdout.write = stderr.write.bind(stderr);
   try {
     return await work();
   } finally {

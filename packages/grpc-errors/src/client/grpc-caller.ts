@@ -78,8 +78,7 @@ export class GrpcCaller {
       };
       const attempt = (number: number): void => {
         this.#ask(asked, end, (error, answer) => {
-          const again =
-            error && !end.gaveUp && !end.hasEnded && retries?.after(error, number, end.deadline);
+          const again = error && !end.hasEnded && retries?.after(error, number, end.deadline);
           if (typeof again === 'number')
             return end.waits(
               again,

@@ -70,6 +70,8 @@ describe('another attempt', () => {
     ['soon', 'never'],
     ['', 'never'],
     ['1e3', 'never'],
+    ['999999999', 999_999_999],
+    ['1000000000', 'never'],
     [Buffer.from('3'), 'never'],
   ])('has the trailer %j say %j', (value, said) => {
     expect(pushbackIn(value)).toBe(said);
@@ -89,5 +91,12 @@ describe('the budget', () => {
     ]);
     for (let count = 0; count < 30; count += 1) budget.answered();
     expect([budget.failed(), budget.failed(), budget.failed()]).toEqual([true, false, false]);
+  });
+
+  it('is earned again in the same time, however many have failed', () => {
+    const budget = new RetryBudget();
+    for (let count = 0; count < 1_000; count += 1) budget.failed();
+    for (let count = 0; count < 70; count += 1) budget.answered();
+    expect([budget.failed(), budget.failed()]).toEqual([true, false]);
   });
 });

@@ -20,7 +20,7 @@ const CONTENT = { ':status': 200, 'content-type': 'application/grpc' };
 const RAW = Buffer.from([0x0a, 3, ...Buffer.from('raw')]);
 
 /** A frame of gRPC: not compressed, its length, its bytes. */
-export function frame(bytes: Uint8Array): Buffer {
+function frame(bytes: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([head, bytes]);
