@@ -201,6 +201,23 @@ describe('two classes of one name', () => {
   });
 });
 
+it('a fact that cannot be written is left out, and the rest is answered', async () => {
+  const error = Object.assign(new PaymentError('card'), { self: {} });
+  error.self = error;
+  const mappings: GrpcErrorMapping[] = [
+    [PaymentError, { code: 'ABORTED', metadata: ['kind', 'self' as never] }],
+  ];
+  const { code, metadata } = await failureOf(error, { mappings });
+  expect([code, metadata]).toEqual(['ABORTED', { kind: 'card' }]);
+});
+
+it('a function that answers later recognises nothing, and is refused', () => {
+  const mappings = [[async () => false, { code: 'ABORTED', reason: 'LATER' }]] as never;
+  expect(() => GrpcErrorsModule.forRoot({ domain: 'probe.test', mappings })).toThrow(
+    'mappings: an async function gives a promise',
+  );
+});
+
 it('facts travel as texts, and what is none does not', async () => {
   const error = Object.assign(new RangeError('x'), {
     order: { id: 7 },

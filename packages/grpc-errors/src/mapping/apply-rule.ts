@@ -46,6 +46,15 @@ function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
-  if (typeof value === 'object') return JSON.stringify(value);
+  if (typeof value === 'object') return jsonOf(value);
   return ['number', 'boolean', 'bigint'].includes(typeof value) ? `${value as number}` : undefined;
+}
+
+/** What JSON cannot write (a cycle, a bigint) is left out: of less use than the rest of the answer. */
+function jsonOf(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }

@@ -30,7 +30,11 @@ export function resolveMappings(mappings: readonly GrpcErrorMapping[] = [], prob
       const name = isOne ? target.name : '';
       const rule = resolveRule(given as GrpcErrorRule, name, found);
       problems.push(...found.map((problem) => `mappings of ${name || 'a function'}: ${problem}`));
-      if (!isOne) predicates.push({ matches: target as (error: unknown) => boolean, rule });
+      if (isAsync(target))
+        problems.push(
+          'mappings: an async function gives a promise, which would be taken for true. Let it say at once whether it knows the error.',
+        );
+      else if (!isOne) predicates.push({ matches: target as (error: unknown) => boolean, rule });
       else if (classes.some((one) => one.target === target))
         problems.push(`mappings: ${name} is there twice. Leave one out.`);
       else if (rule.isNamedByClass && classes.some((one) => isSameReason(one.rule, rule)))
@@ -59,3 +63,5 @@ function isClass(target: object): target is ErrorClass {
 
 const isSameReason = (one: ResolvedRule, other: ResolvedRule): boolean =>
   one.isNamedByClass === true && one.reason === other.reason;
+
+const isAsync = (target: object): boolean => target.constructor.name === 'AsyncFunction';
