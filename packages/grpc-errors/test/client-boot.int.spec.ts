@@ -1,6 +1,6 @@
 // What is said of a client when the application starts, and how long it can be called.
 import 'reflect-metadata';
-import { openContext } from '@acme/internal-testing';
+import { openContext, waitFor } from '@acme/internal-testing';
 import {
   GrpcClientsModule,
   InjectGrpcService,
@@ -130,6 +130,20 @@ it('gives each module that registers a service its own', async () => {
   open.push(await openContext(BothModule));
   for (const { probe } of callers) await probe.unary({ id: 'a' });
   expect([one.calls(), two.calls()]).toEqual([1, 1]);
+});
+
+it('leaves no connection behind when the application has shut down', async () => {
+  const server = await serve(answers);
+  @Module({
+    imports: [GrpcClientsModule.register([{ ...base, url: server.url }])],
+    providers: [Caller],
+  })
+  class CallerModule {}
+  const context = await openContext(CallerModule);
+  await context.app.get(Caller).probe.unary({ id: 'a' });
+  expect(server.connections()).toBe(1);
+  await context.close();
+  await waitFor(() => server.connections() === 0);
 });
 
 it('can be called by who shuts down with the application', async () => {

@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { openContext, waitFor } from '@acme/internal-testing';
 import { Metadata } from '@grpc/grpc-js';
+import { MessageContext } from '@acme/nest-message-context';
 import {
   GrpcClientsModule,
   GrpcError,
@@ -109,6 +110,34 @@ describe('the span of a call that is made', () => {
     const between = await open({ tracing: false, handle: () => probe.unary({ id: 'a' }) });
     await between.invoke('Unary', { metadata: traced() });
     expect(clientSpan().parentSpanContext).toMatchObject({ traceId: TRACE, spanId: SENDER });
+  });
+
+  it('is a child of what is active, although the message came with another trace, and carries nothing of that', async () => {
+    let carried: (string | undefined)[] = [];
+    const { url } = await open({
+      tracing: false,
+      handle: () => {
+        const { headers } = MessageContext.require().message;
+        carried = [headers.get('traceparent'), headers.get('tracestate')];
+        return { id: '1' };
+      },
+    });
+    const probe = await client(url);
+    let inner = '';
+    const between = await open({
+      tracing: false,
+      handle: () =>
+        here.otel.within('inner', async (span) => {
+          inner = span.spanContext().spanId;
+          return probe.unary({ id: 'a' }).finally(() => {});
+        }),
+    });
+    const metadata = traced();
+    metadata.set('tracestate', 'vendor=1');
+    await between.invoke('Unary', { metadata });
+    const { traceId, spanId } = clientSpan().spanContext();
+    expect(clientSpan().parentSpanContext?.spanId).toBe(inner);
+    expect(carried).toEqual([`00-${traceId}-${spanId}-01`, undefined]);
   });
 
   it('is an error whatever the call has failed with, and has its reason', async () => {

@@ -111,6 +111,15 @@ describe('a signal', () => {
     expect(listeners.size).toBe(0);
   });
 
+  it('whose time is up is a deadline that has passed', async () => {
+    const { probe } = await scene(() => NEVER);
+    const error = await failed(probe.unary({ id: 'a' }, { signal: AbortSignal.timeout(50) }));
+    expect(error).toMatchObject({
+      status: 'DEADLINE_EXCEEDED',
+      stack: expect.stringMatching(/^RemoteDeadlineExceededError: .*\n {4}at /) as string,
+    });
+  });
+
   it('that is none fails the call before it is sent', async () => {
     let handled = 0;
     const { probe } = await scene((message) => {

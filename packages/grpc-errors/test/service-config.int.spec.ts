@@ -172,3 +172,18 @@ it('says all that is wrong at once', () => {
   ]);
   expect(() => grpcServiceConfig({ retry: null as never })).toThrow('retry: null is not an object');
 });
+
+it('has all that is said of a retry', () => {
+  const retry = { attempts: 4, initial: 50, max: '2s', multiplier: 3, codes: ['ABORTED'] } as const;
+  const { methodConfig } = JSON.parse(grpcServiceConfig({ retry })) as { methodConfig: object[] };
+  expect(methodConfig[0]).toMatchObject({
+    retryPolicy: {
+      maxAttempts: 4,
+      initialBackoff: '0.050000s',
+      maxBackoff: '2.000000s',
+      backoffMultiplier: 3,
+      retryableStatusCodes: ['ABORTED'],
+    },
+  });
+  expect(() => grpcServiceConfig({ retry: { codes: ['OK' as never] } })).toThrow('no statuses of');
+});

@@ -1,9 +1,10 @@
 // A call as it is awaited, subscribed to and gone through, and that it ends on both sides when nobody wants more of it.
 import 'reflect-metadata';
 import { waitFor } from '@acme/internal-testing';
+import { MessageContext } from '@acme/nest-message-context';
 import { GrpcResult, GrpcStream, RemoteError, type GrpcService } from '@acme/nest-grpc-errors';
 import { startGrpcTestServer, type GrpcTestServer } from '@acme/nest-grpc-errors/testing';
-import { lastValueFrom, Observable, toArray } from 'rxjs';
+import { lastValueFrom, Observable, of, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { probeModule, PROTO, type Message } from './support/probe-app.js';
 
@@ -141,4 +142,24 @@ describe('a call', () => {
     await expect(messages.next()).rejects.toThrow('is not a duration');
     expect(await messages.next()).toEqual({ done: true, value: undefined });
   });
+});
+
+it('has no deadline of its own where a stream answers, unless it says one', async () => {
+  const left: (number | undefined)[] = [];
+  const handle = (): Observable<Message> => {
+    const { deadline } = MessageContext.require().message;
+    left.push(deadline && Math.round((deadline - Date.now()) / 60_000));
+    return of({ id: '1' });
+  };
+  const server = await startGrpcTestServer(probeModule({ handle, logging: false }), {
+    packages: 'probe.v1',
+    protoPath: PROTO,
+    client: { timeout: '10m' },
+  });
+  open.push(server);
+  const probe = server.client<GrpcService<Probe>>('probe.v1.Probe');
+  await lastValueFrom(probe.serverStream({ id: 'a' }));
+  await lastValueFrom(probe.serverStream({ id: 'a' }, { timeout: '20m' }));
+  await probe.clientStream([{ id: 'a' }]);
+  expect(left).toEqual([undefined, 20, 10]);
 });

@@ -31,7 +31,9 @@ export async function rawServer(answer: (call: RawCall) => void) {
   const sessions = new Set<ServerHttp2Session>();
   let number = 0;
   const server = createServer()
-    .on('session', (session) => void sessions.add(session.on('error', () => {})))
+    .on('session', (session) => {
+      sessions.add(session.on('error', () => {}).on('close', () => sessions.delete(session)));
+    })
     .on('stream', (stream, headers) => {
       stream.on('error', () => {});
       let trailing: Record<string, string> = { 'grpc-status': '0' };
@@ -60,6 +62,7 @@ export async function rawServer(answer: (call: RawCall) => void) {
   return {
     url: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: () => number,
+    connections: () => sessions.size,
     close: async () => {
       for (const session of sessions) session.destroy();
       await new Promise((done) => void server.close(done));
