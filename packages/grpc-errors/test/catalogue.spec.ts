@@ -89,6 +89,16 @@ describe('a catalogue', () => {
     ]);
   });
 
+  it('has its facts in order', () => {
+    @GrpcError<TwoError>({ code: 'ABORTED', metadata: ['second', 'first'] })
+    class TwoError extends Error {
+      readonly first = 1;
+      readonly second = 2;
+    }
+    const [entry] = errorCatalogue({ domain, classes: [TwoError] }).errors;
+    expect(entry!.metadata).toEqual(['first', 'second']);
+  });
+
   it('is refused with what is wrong', () => {
     expect(() => errorCatalogue({ domain: 'no name!', mappings: [[Error, {} as never]] })).toThrow(
       /no name![^]*mappings of Error: code/,
@@ -141,6 +151,18 @@ describe('what was published', () => {
       'one of two classes of a reason lacks what the other has',
       [a({ metadata: ['x'] }), a({ class: 'B', metadata: ['x'] })],
       [a({ metadata: ['x'] }), a({ class: 'B' })],
+      ['metadata had x'],
+    ],
+    [
+      'its class was split, and so were its facts',
+      [a({ metadata: ['x', 'y'] })],
+      [a({ class: 'Y', metadata: ['x'] }), a({ class: 'Z', metadata: ['y'] })],
+      ['metadata had y'],
+    ],
+    [
+      'its facts are those of another code now',
+      [a({ class: null, metadata: ['x'] })],
+      [a({ class: 'Y' }), a({ class: 'Z', code: 'ABORTED', metadata: ['x'] })],
       ['metadata had x'],
     ],
     [

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { openContext, waitFor } from '@acme/internal-testing';
 import {
   GrpcClientsModule,
+  grpcServiceConfig,
   InjectGrpcService,
   type GrpcClientOptions,
   type GrpcService,
@@ -106,6 +107,46 @@ describe('a channel', () => {
     await expectGrpcError(probe.read({ id: 'a' })).toHaveStatus('UNAVAILABLE');
     expect(calls()).toBe(3);
     expect(log.messages('warn').join()).not.toContain(warned);
+  });
+});
+
+it('leaves nothing for what follows a call, where that is said', () => {
+  expect(() => GrpcClientsModule.register([{ ...base, url: 'a:1', reserve: 0 }])).not.toThrow();
+});
+
+it('has of its files the packages alone that it is for', async () => {
+  const files = [PROTO, PROTO.replace('probe.proto', 'probe-v2.proto')];
+  const [one, two] = [await serve(answers), await serve(answers)];
+  @Injectable()
+  class Both {
+    constructor(
+      @InjectGrpcService('probe.v1.Probe') readonly v1: GrpcService<Probe>,
+      @InjectGrpcService('probe.v2.Probe') readonly v2: GrpcService<Probe>,
+    ) {}
+  }
+  const clients = [
+    { packages: 'probe.v1', protoPath: files, url: one.url },
+    { packages: 'probe.v2', protoPath: files, url: two.url },
+  ];
+  @Module({ imports: [GrpcClientsModule.register(clients)], providers: [Both] })
+  class BothModule {}
+  const context = await openContext(BothModule);
+  open.push(context);
+  const { v1, v2 } = context.app.get(Both);
+  await v1.unary({ id: 'a' });
+  await v2.unary({ id: 'a' });
+  await v2.unary({ id: 'a' });
+  expect([one.calls(), two.calls()]).toEqual([1, 2]);
+});
+
+it('goes round several addresses', async () => {
+  const [one, two] = [await serve(answers), await serve(answers)];
+  const config = grpcServiceConfig({ loadBalancing: 'round_robin' });
+  const channelOptions = { 'grpc.service_config': config };
+  const { probe } = await start({ ...base, url: `ipv4:${one.url},${two.url}`, channelOptions });
+  await waitFor(async () => {
+    await probe.unary({ id: 'a' });
+    return one.calls() > 1 && two.calls() > 1;
   });
 });
 

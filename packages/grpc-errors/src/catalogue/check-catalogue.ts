@@ -36,10 +36,11 @@ export function checkErrorCatalogue(
     const alike = now.filter(({ code }) => code === one.code);
     if (alike.length === 0)
       return broken('code', `was ${one.code}, and is ${now.map(({ code }) => code).join(' or ')}`);
-    const lost = (one.metadata ?? []).filter(
-      (key) => !alike.some(({ metadata }) => metadata?.includes(key)),
-    );
-    if (lost.length === 0) return [];
+    // Somebody has to have them all: of two that share them callers find some.
+    const [lost] = alike
+      .map(({ metadata }) => (one.metadata ?? []).filter((key) => !metadata?.includes(key)))
+      .toSorted((a, b) => a.length - b.length);
+    if (!lost?.length) return [];
     const isHidden = alike.some(({ metadata }) => metadata === null);
     return broken(
       'metadata',

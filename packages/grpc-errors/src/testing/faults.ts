@@ -34,8 +34,8 @@ export interface GrpcFault {
 }
 
 type Call = ServerInterceptingCallInterface;
-/** Says what becomes of a call, before its handler hears of it; how to stop, where that takes time. */
-type Meets = (call: Call, handle: () => void) => (() => void) | void;
+/** Says what becomes of a call, before its handler hears of it. */
+type Meets = (call: Call, handle: () => void) => void;
 
 interface Fault extends GrpcFault {
   hits: number;
@@ -51,10 +51,8 @@ export class GrpcFaults {
   /** Calls come to their handler later. */
   latency(duration: Duration, scope?: GrpcFaultScope): GrpcFault {
     const ms = msOf(duration);
-    return this.#add(scope, (_, handle) => {
-      const timer = setTimeout(handle, ms);
-      return () => clearTimeout(timer);
-    });
+    // Nobody is kept waiting for a call that has been left meanwhile: grpc-js handles it no more.
+    return this.#add(scope, (_, handle) => void setTimeout(handle, ms).unref());
   }
 
   /** Calls are answered with this, and not handled. */
@@ -103,13 +101,10 @@ export class GrpcFaults {
     const fault = this.#faults.find((one) => one.hits < one.times && (one.path ?? path) === path);
     if (!fault) return new ServerInterceptingCall(call);
     fault.hits += 1;
-    let stop: (() => void) | void;
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
-          onReceiveMetadata: (metadata, handle) =>
-            (stop = fault.meets(call, () => handle(metadata))),
-          onCancel: () => stop?.(),
+          onReceiveMetadata: (metadata, handle) => fault.meets(call, () => handle(metadata)),
         }),
     });
   };
