@@ -38,7 +38,9 @@ async function scene() {
 
 describe('an expectation', () => {
   it('of another call is whether it is unavailable, or says when', async () => {
-    expectGrpcError(new ServiceUnavailableException()).toHaveStatus('UNAVAILABLE').toBeRetryable();
+    const away = new ServiceUnavailableException();
+    expectGrpcError(away).toHaveStatus('UNAVAILABLE').toBeRetryable();
+    expect(() => expectGrpcError(away).toBeRetryable('2 s' as never)).toThrow('not a duration');
     const { wrong, probe } = await scene();
     wrong.status('RESOURCE_EXHAUSTED', { retryAfter: '1s', times: 1 });
     await expectGrpcError(probe.unary({ id: 'a' })).toBeRetryable('1s');
