@@ -23,26 +23,25 @@ export function answerInTime(
       },
       Math.max(0, ms),
     );
-    const stream = (source: Observable<unknown>) =>
-      new Observable((subscriber) => {
-        if (isOver) return subscriber.error(late());
-        onTimeUp = () => subscriber.error(late());
-        const subscription = source.subscribe(subscriber);
-        return () => {
-          clearTimeout(timer);
-          subscription.unsubscribe();
-        };
-      });
     void result.then((came) => {
       const first = answer(came);
-      if (isObservable(first)) {
-        // Nobody hears it before the stream is subscribed to.
-        onTimeUp = () => {};
-        resolve(stream(first));
-      } else {
+      if (!isObservable(first)) {
         clearTimeout(timer);
-        resolve(first);
+        return resolve(first);
       }
+      // Nobody hears it before the stream is subscribed to.
+      onTimeUp = () => {};
+      resolve(
+        new Observable((subscriber) => {
+          if (isOver) return subscriber.error(late());
+          onTimeUp = () => subscriber.error(late());
+          const subscription = first.subscribe(subscriber);
+          return () => {
+            clearTimeout(timer);
+            subscription.unsubscribe();
+          };
+        }),
+      );
     });
   });
 }
