@@ -67,6 +67,7 @@ export async function clientCosts(
         refusalMicros: least(refusal[name]),
       });
     figure('clientDecodeMicros', least(decode.ourClient));
+    figure('clientSuccessOverRawMicros', least(success.ourClient) - least(success.rawClient));
     figure('clientRefusalOverRawMicros', least(refusal.ourClient) - least(refusal.rawClient));
   });
 }
