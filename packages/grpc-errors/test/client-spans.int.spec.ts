@@ -1,7 +1,6 @@
 // The spans of calls that are made, with an SDK of OpenTelemetry and with or without the instrumentation of grpc-js.
 import 'reflect-metadata';
 import { openContext, waitFor } from '@acme/internal-testing';
-import { Metadata } from '@grpc/grpc-js';
 import { MessageContext } from '@acme/nest-message-context';
 import {
   GrpcClientsModule,
@@ -14,29 +13,22 @@ import {
 import { Injectable, Module } from '@nestjs/common';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { of, throwError, toArray, type Observable } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openProbe, PROTO, type Message, type ProbeOptions } from './support/probe-app.js';
-import { instrumentGrpc, spansOf, useOtel } from './support/telemetry.js';
+import {
+  instrumentGrpc,
+  OrderNotFoundError,
+  SENDER,
+  spansOf,
+  TRACE,
+  traced,
+  useOtel,
+  useScene,
+} from './support/telemetry.js';
 
 const here = useOtel();
 
-const TRACE = 'a'.repeat(32);
-const SENDER = 'b'.repeat(16);
-const traced = (): Metadata => {
-  const metadata = new Metadata();
-  metadata.set('traceparent', `00-${TRACE}-${SENDER}-01`);
-  return metadata;
-};
-
-@GrpcError({ code: 'NOT_FOUND' })
-class OrderNotFoundError extends Error {}
-
-const closers: { close(): Promise<void> }[] = [];
-const undo: (() => void)[] = [];
-afterEach(async () => {
-  for (const one of closers.splice(0).toReversed()) await one.close();
-  for (const one of undo.splice(0)) one();
-});
+const { closers, undo } = useScene();
 
 async function open(options: ProbeOptions) {
   const opened = await openProbe(options);

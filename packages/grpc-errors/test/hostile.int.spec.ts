@@ -148,8 +148,7 @@ describe.each(METHODS)('%s is answered', (method) => {
       providers: [{ provide: APP_FILTER, useClass: Filter }],
     });
     const ended = await invoke(method, SOON);
-    expect(ended.error && Status[ended.error.code]).not.toBe('DEADLINE_EXCEEDED');
-    expect(ended.error).toBeDefined();
+    expect(['INTERNAL', 'UNKNOWN']).toContain(ended.error && Status[ended.error.code]);
   });
 
   it.each([APP_GUARD, APP_INTERCEPTOR, APP_PIPE])('although %s throws', async (provide) => {
@@ -253,7 +252,9 @@ it.each(METHODS)('closes with calls under way: %s', async (method) => {
   await waitFor(() => begun);
   await close();
   opened = undefined;
-  expect((await call).error).toBeDefined();
+  const { error } = await call;
+  // By the end of its connection, and not because nobody waits any more.
+  expect(['UNAVAILABLE', 'CANCELLED', 'INTERNAL']).toContain(error && Status[error.code]);
 });
 
 it.each(METHODS)('keeps what the handler has sent of headers when it fails: %s', async (method) => {

@@ -3,33 +3,25 @@ import 'reflect-metadata';
 import type { EventEmitter } from 'node:events';
 import { waitFor } from '@acme/internal-testing';
 import { Otel } from '@acme/internal-testing/otel';
-import { Metadata, status as Status } from '@grpc/grpc-js';
-import { GrpcError } from '@acme/nest-grpc-errors';
+import { status as Status } from '@grpc/grpc-js';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { NEVER, Observable, of, throwError } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openProbe, type Message, type ProbeOptions } from './support/probe-app.js';
-import { instrumentGrpc, spansOf, useOtel } from './support/telemetry.js';
+import {
+  instrumentGrpc,
+  OrderNotFoundError,
+  SENDER,
+  spansOf,
+  TRACE,
+  traced,
+  useOtel,
+  useScene,
+} from './support/telemetry.js';
 
 const here = useOtel();
 
-const TRACE = 'a'.repeat(32);
-const SENDER = 'b'.repeat(16);
-const traced = (): Metadata => {
-  const metadata = new Metadata();
-  metadata.set('traceparent', `00-${TRACE}-${SENDER}-01`);
-  return metadata;
-};
-
-@GrpcError({ code: 'NOT_FOUND' })
-class OrderNotFoundError extends Error {}
-
-const closers: { close(): Promise<void> }[] = [];
-const undo: (() => void)[] = [];
-afterEach(async () => {
-  for (const one of closers.splice(0).toReversed()) await one.close();
-  for (const one of undo.splice(0)) one();
-});
+const { closers, undo } = useScene();
 
 async function open(options: ProbeOptions) {
   const opened = await openProbe(options);

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module';
+import { Metadata } from '@grpc/grpc-js';
+import { GrpcError } from '@acme/nest-grpc-errors';
 import { Otel } from '@acme/internal-testing/otel';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import type { SpanKind } from '@opentelemetry/api';
@@ -14,6 +16,30 @@ export function useOtel(): { otel: Otel } {
   });
   afterEach(() => here.otel.stop());
   return here;
+}
+
+/** A trace that calls come with, and the span of it that has made them. */
+export const TRACE = 'a'.repeat(32);
+export const SENDER = 'b'.repeat(16);
+
+export function traced(): Metadata {
+  const metadata = new Metadata();
+  metadata.set('traceparent', `00-${TRACE}-${SENDER}-01`);
+  return metadata;
+}
+
+@GrpcError({ code: 'NOT_FOUND' })
+export class OrderNotFoundError extends Error {}
+
+/** What a test has opened and changed; all of it is closed and undone after it. Called once, at the top of a file. */
+export function useScene() {
+  const closers: { close(): Promise<void> }[] = [];
+  const undo: (() => void)[] = [];
+  afterEach(async () => {
+    for (const one of closers.splice(0).toReversed()) await one.close();
+    for (const one of undo.splice(0)) one();
+  });
+  return { closers, undo };
 }
 
 export const spansOf = (otel: Otel, kind: SpanKind): Spans =>
