@@ -27,17 +27,28 @@ export function withoutStack<E extends Error>(make: () => E): E {
   }
 }
 
-/** Gives an error that has come back without a stack that of its call, and its cause, where that has come with it. */
+/** Where the calls were made that errors have come back from. */
+const SITES = new WeakMap<object, CallSite>();
+
+/** The same for all of them: with functions of its own each error would be an object of another shape to V8. */
+const STACK: PropertyDescriptor & ThisType<Error> = {
+  configurable: true,
+  get() {
+    return `${this.name}: ${this.message}${framesOf(SITES.get(this) ?? {})}`;
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'stack', { value, writable: true, configurable: true });
+  },
+};
+
+/** Gives an error that has come back without a stack that of its call. What has come with it as its cause is printed below it, and needs only its words. */
 export function standAt(error: unknown, site: CallSite): void {
   if (!(error instanceof Error) || error.stack !== undefined) return;
-  Object.defineProperty(error, 'stack', {
-    configurable: true,
-    get: () => `${error.name}: ${error.message}${framesOf(site)}`,
-    set: (value: unknown) => {
-      Object.defineProperty(error, 'stack', { value, writable: true, configurable: true });
-    },
-  });
-  standAt(readSafely(error, 'cause'), site);
+  SITES.set(error, site);
+  Object.defineProperty(error, 'stack', STACK);
+  const cause = readSafely(error, 'cause');
+  if (cause instanceof Error && cause.stack === undefined)
+    cause.stack = `${cause.name}: ${cause.message}`;
 }
 
 /** All but what it says first. */

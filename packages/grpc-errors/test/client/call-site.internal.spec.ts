@@ -4,12 +4,12 @@ import { callSite, standAt, withoutStack } from '../../src/client/call-site.js';
 const error = (cause?: unknown): Error =>
   withoutStack(() => new TypeError('of two\nlines', { cause }));
 
-it('has the frames of the call under its own words, and so has its cause', () => {
+it('has the frames of the call under its own words, and its cause, below it, has its words', () => {
   const cause = error();
   const made = error(cause);
   standAt(made, { stack: 'Error\n    at here\n    at there' });
-  for (const one of [made, cause])
-    expect(one.stack).toBe('TypeError: of two\nlines\n    at here\n    at there');
+  expect(made.stack).toBe('TypeError: of two\nlines\n    at here\n    at there');
+  expect(cause.stack).toBe('TypeError: of two\nlines');
 });
 
 it('has its own words alone where nothing is known of the call', () => {
